@@ -1,0 +1,82 @@
+# Needs Python 3.10 or newer with pip, and nothing else. Another interpreter: make demo PYTHON=python3.12
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+LOWEST := .venv-lowest
+RUN := $(VENV)/bin/python
+PIP := -m pip --disable-pip-version-check install --quiet
+# More options for pytest: make test ARGS="-k encoder"
+ARGS ?=
+
+SOURCES := $(wildcard nnanim/*.py nnanim/*/*.py)
+SAMPLE := $(wildcard sample_results/iris/*)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help demo test test-lowest lint format typecheck sample clean
+
+help:  ## List what make can do
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 - \2/p' Makefile | awk -F ' - ' '{printf "%-17s  %s\n", $$1, $$2}'
+
+demo: demo.gif  ## Set everything up in .venv and render sample_results/iris into demo.gif
+	@echo 'demo.gif is ready: look at it in a browser or an image viewer'
+
+demo.gif: $(VENV)/.installed $(SOURCES) $(SAMPLE)
+	$(RUN) -m nnanim render sample_results/iris --shape 4,5,5,5,3 -o demo.gif
+
+test: $(VENV)/.dev  ## Run the tests (set up first what is missing)
+	$(RUN) -m pytest $(ARGS)
+
+# Old releases warn about each other, so warnings are not errors here.
+test-lowest: $(LOWEST)/.installed  ## Run the tests with the oldest supported packages, without Chainer (Python 3.10)
+	$(LOWEST)/bin/python -m pytest -W default --disable-warnings -p no:cacheprovider $(ARGS)
+
+lint: $(VENV)/.dev  ## Check style and formatting
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: $(VENV)/.dev  ## Mend style and formatting
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+typecheck: $(VENV)/.dev  ## Check types
+	$(RUN) -m mypy
+
+sample: $(VENV)/.installed  ## Train the sample again: sample_results/iris
+	$(RUN) sample_results/train_iris.py
+
+clean:  ## Remove what make has made, the environments too
+	rm -rf $(VENV) $(LOWEST) demo.gif build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find nnanim tests sample_results -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is written only when its step is through, so a step that was broken off is done again.
+$(VENV)/.installed: pyproject.toml nnanim/__init__.py build-constraints.txt | $(VENV)/.made
+	@echo 'installing nnanim and Chainer into $(VENV); the first time this takes a minute or two'
+	$(RUN) $(PIP) --build-constraint build-constraints.txt --editable '.[chainer]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.installed
+	$(RUN) $(PIP) --group dev
+	@touch $@
+
+$(LOWEST)/.installed: pyproject.toml nnanim/__init__.py tests/lowest-versions.txt | $(LOWEST)/.made
+	$(LOWEST)/bin/python $(PIP) --constraint tests/lowest-versions.txt --group test --editable .
+	@touch $@
+
+# An environment that works is kept. Where Debian leaves ensurepip out (no python3-venv), the interpreter's own pip
+# puts pip into the environment.
+%/.made:
+	@command -v '$(PYTHON)' >/dev/null || { \
+	  echo "there is no '$(PYTHON)' here; name a Python 3.10 or newer: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "nnanim needs Python 3.10 or newer, but '$(PYTHON)' is $$('$(PYTHON)' --version 2>&1)" >&2; \
+	  echo "name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$*/bin/python -m pip --version >/dev/null 2>&1 || \
+	{ '$(PYTHON)' -c 'import ensurepip' 2>/dev/null && '$(PYTHON)' -m venv --clear $*; } || \
+	{ '$(PYTHON)' -m venv --clear --without-pip $* && '$(PYTHON)' $(PIP) --target \
+	    "$$($*/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" pip; } || { \
+	  echo "'$(PYTHON)' can make no virtual environment: it has neither ensurepip nor pip" >&2; \
+	  echo "(on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	$*/bin/python $(PIP) --upgrade 'pip>=25.3'
+	@touch $@
