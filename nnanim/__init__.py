@@ -1,0 +1,79 @@
+"""Turn the folder that a training run leaves behind into an animation of the network that learned."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from nnanim.animation import Animation, Frame, render
+    from nnanim.article import create_learn_animation, createLearnAnimation
+    from nnanim.errors import (
+        GraphvizError,
+        LogError,
+        MetricError,
+        NnanimError,
+        OptionError,
+        OutputError,
+        RunError,
+        RunNotFoundError,
+        ShapeError,
+        SnapshotError,
+    )
+    from nnanim.layers import Layer
+    from nnanim.run import Run, Snapshot, open_run
+
+_MODULES = {
+    "animation": ("Animation", "Frame", "render"),
+    "article": ("create_learn_animation", "createLearnAnimation"),
+    "errors": (
+        "GraphvizError",
+        "LogError",
+        "MetricError",
+        "NnanimError",
+        "OptionError",
+        "OutputError",
+        "RunError",
+        "RunNotFoundError",
+        "ShapeError",
+        "SnapshotError",
+    ),
+    "layers": ("Layer",),
+    "run": ("Run", "Snapshot", "open_run"),
+}
+_PLACES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "Animation",
+    "Frame",
+    "GraphvizError",
+    "Layer",
+    "LogError",
+    "MetricError",
+    "NnanimError",
+    "OptionError",
+    "OutputError",
+    "Run",
+    "RunError",
+    "RunNotFoundError",
+    "ShapeError",
+    "Snapshot",
+    "SnapshotError",
+    "createLearnAnimation",
+    "create_learn_animation",
+    "open_run",
+    "render",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Modules are imported when a name is asked for: ``nnanim --help`` must not wait for Matplotlib.
+    if name not in _PLACES:
+        raise AttributeError(f"module 'nnanim' has no attribute {name!r}")
+    return getattr(import_module(f"nnanim.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PLACES])

@@ -1,0 +1,69 @@
+"""Frames and durations to a file, which appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from nnanim.encoders.gif import write_gif
+from nnanim.errors import OutputError
+
+SUFFIXES = (".gif",)
+
+
+def check_target(path: str | Path) -> Path:
+    """Refuse a target that could never be written, before any work is done.
+
+    Raises:
+        OutputError: unknown suffix, missing folder, a folder or a device in the target's place, or no permission.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise OutputError(f"unknown suffix {path.suffix!r} of {str(path)!r} (must be one of {', '.join(SUFFIXES)})")
+    folder = path.parent
+    if not folder.exists():
+        raise OutputError(f"the folder {str(folder)!r} of the output {path.name!r} does not exist")
+    if not folder.is_dir():
+        raise OutputError(f"{str(folder)!r} is not a folder, so {path.name!r} cannot be written into it")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"the output {str(path)!r} exists and is not a file")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"the folder {str(folder)!r} of the output {path.name!r} is not writable")
+    return path
+
+
+def write_animation(
+    path: Path, images: Iterable[np.ndarray], durations_s: Sequence[float], palette: np.ndarray
+) -> None:
+    """Write frames to a file that was checked with `check_target`.
+
+    Args:
+        path: where the file appears.
+        images: (H, W, 3) uint8 each, taken one at a time.
+        durations_s: how long each is shown.
+        palette: (C, 3) uint8, at most 255 colours, background first.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with whole_file(path) as temporary:
+        write_gif(temporary, images, durations_s, palette)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside the target, and move the file into place if all goes well."""
+    target = path.resolve()  # a link keeps pointing to the file it points to
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except OSError as error:
+        raise OutputError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
