@@ -67,8 +67,9 @@ class Frame:
         epoch: epoch of the snapshot as the file itself says, or None.
         iteration: iteration of the snapshot, or None.
         duration_s: how long it is shown.
-        point: epoch (or iteration) and metric of the log's row that belongs to the snapshot, in the log's own units; NaN
-            where the log has none.
+        curve_x: epoch (or iteration) of the log's row that belongs to the snapshot, where the dot is; NaN where the log
+            has none.
+        metrics: the metrics of that row by name, in the log's own units; NaN where it has none.
         edges: what is drawn of the edges.
     """
 
@@ -76,7 +77,8 @@ class Frame:
     epoch: float | None
     iteration: int | None
     duration_s: float
-    point: tuple[float, float]
+    curve_x: float
+    metrics: dict[str, float]
     edges: Edges
     _animation: Animation = field(repr=False)
 
@@ -162,8 +164,9 @@ class Animation(Sequence[Frame]):
         edges = Edges(
             net.layer, net.tail, net.head, weight, change, self._widths(weight) * self.dpi / looks.POINTS_PER_INCH, color
         )
-        point = (nan, nan) if self.metric is None else point_at(self.run, moment.snapshot, self.metric)
-        return Frame(place, snapshot.epoch, snapshot.iteration, moment.duration_s, point, edges, self)
+        curve_x, value = (nan, nan) if self.metric is None else point_at(self.run, moment.snapshot, self.metric)
+        metrics = {} if self.metric is None else {self.metric: value}
+        return Frame(place, snapshot.epoch, snapshot.iteration, moment.duration_s, curve_x, metrics, edges, self)
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -232,10 +235,10 @@ class Animation(Sequence[Frame]):
         return _time_text(self.run.snapshots[self._moments[frame.index].snapshot])
 
     def _values(self, frame: Frame) -> str:
-        return "" if self.metric is None else value_text(self.metric, frame.point[1])
+        return "  ".join(value_text(metric, value) for metric, value in frame.metrics.items())
 
     def _mark(self, frame: Frame) -> tuple[float, float] | None:
-        return None if self.metric is None else (frame.point[0], shown(self.metric, frame.point[1]))
+        return next(((frame.curve_x, shown(metric, value)) for metric, value in frame.metrics.items()), None)
 
 
 def render(
