@@ -136,7 +136,8 @@ class Animation(Sequence[Frame]):
         self._weights = np.stack([np.concatenate([layer.weight.ravel() for layer in each]) for each in layers])
         self._changes = _changes(self._weights, since)
         self._since = since
-        self._layout = arrange(*(inches * looks.POINTS_PER_INCH for inches in figsize), with_curve=self.metric is not None)
+        width_pt, height_pt = (inches * looks.POINTS_PER_INCH for inches in figsize)
+        self._layout = arrange(width_pt, height_pt, with_curve=self.metric is not None)
         self._network = Network.fill(self.shape, self._layout.network)
         self._widths = WidthScale.of_run(self._weights, self._network.edge_range_pt)
         self._intensities = ChangeScale.of_run(self._changes)
@@ -161,9 +162,8 @@ class Animation(Sequence[Frame]):
         else:
             color = self._theme.edge_colors(self._intensities(change))
         net = self._network
-        edges = Edges(
-            net.layer, net.tail, net.head, weight, change, self._widths(weight) * self.dpi / looks.POINTS_PER_INCH, color
-        )
+        width_px = self._widths(weight) * self.dpi / looks.POINTS_PER_INCH
+        edges = Edges(net.layer, net.tail, net.head, weight, change, width_px, color)
         curve_x, value = (nan, nan) if self.metric is None else point_at(self.run, moment.snapshot, self.metric)
         metrics = {} if self.metric is None else {self.metric: value}
         return Frame(place, snapshot.epoch, snapshot.iteration, moment.duration_s, curve_x, metrics, edges, self)
@@ -274,7 +274,8 @@ def _changes(weights: np.ndarray, since: str) -> np.ndarray:
     """Return the growth of |weight| (S, E) against the first snapshot or the one before."""
     magnitudes = np.abs(weights)
     before = magnitudes[:1] if since == "first" else np.concatenate([magnitudes[:1], magnitudes[:-1]])
-    return magnitudes - before
+    changes: np.ndarray = magnitudes - before
+    return changes
 
 
 def _check_size(figsize: tuple[float, float], dpi: float) -> tuple[tuple[float, float], float]:

@@ -49,12 +49,12 @@ def create_learn_animation(
     return render(out, file_name, shape, figsize=tuple(figsize))
 
 
-def createLearnAnimation(  # noqa: N802 - the article's own name
+def createLearnAnimation(
     trainer: Any,
-    neuralShape: Sequence[int],  # noqa: N803
+    neuralShape: Sequence[int],
     out: str | Path = "result",
     figsize: tuple[float, float] = (9, 6),
-    fileName: str | Path = "default.gif",  # noqa: N803
+    fileName: str | Path = "default.gif",
 ) -> Animation:
     """Call `create_learn_animation` with the argument names of the article."""
     return create_learn_animation(trainer, neuralShape, out, figsize, fileName)

@@ -1,14 +1,15 @@
 """One Matplotlib figure for both panels, painted with Agg.
 
 What never changes (axes, the whole curve, captions, legend) is painted once and kept as a background; a frame restores
-it and adds its own lines, nodes, dot and title. Everything is an artist of the figure, in points, so the same picture can
-be saved as vector graphics.
+it and adds its own lines, nodes, dot and title. Everything is an artist of the figure, in points, so the same picture
+can be saved as vector graphics.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -31,7 +32,7 @@ from nnanim.scales import ChangeScale, WidthScale
 from nnanim.theme import Theme
 
 # Whatever style the caller has set must not reach the picture.
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": [looks.FONT_FAMILY],
     "font.size": looks.TEXT_PT,
     "axes.linewidth": 0.8,

@@ -65,7 +65,7 @@ def draw(sources: Sequence[str], engine: str | None = None) -> list[Drawing]:
         engine = pick_engine()
     if engine not in ENGINES:
         raise ValueError(f"unknown engine: {engine!r} (must be one of {', '.join(ENGINES)})")
-    run: Callable[[Sequence[str]], Iterable[str]] = _run_system if engine == "system" else _run_wheel
+    run: Callable[[Sequence[str]], Iterable[dict[str, Any]]] = _run_system if engine == "system" else _run_wheel
     names = [_graph_name(source) for source in sources]
     drawings: list[Drawing] = []
     for name, answer in zip(names, run(sources), strict=False):
@@ -83,7 +83,7 @@ def _graph_name(source: str) -> str:
     return source.split(None, 2)[1]
 
 
-def _run_system(sources: Sequence[str]) -> Iterable[Any]:
+def _run_system(sources: Sequence[str]) -> Iterable[dict[str, Any]]:
     import graphviz
 
     try:
@@ -102,7 +102,7 @@ def _run_system(sources: Sequence[str]) -> Iterable[Any]:
         yield graph
 
 
-def _run_wheel(sources: Sequence[str]) -> Iterable[Any]:
+def _run_wheel(sources: Sequence[str]) -> Iterable[dict[str, Any]]:
     try:
         from pygraphviz import graphviz as library
     except ImportError as error:

@@ -38,7 +38,8 @@ class WidthScale:
         """Return widths in points, of the same shape as the weights."""
         thinnest, thickest = self.range_pt
         share = np.minimum(np.abs(weights) / self.domain, 1.0)
-        return thinnest + (thickest - thinnest) * share
+        widths: np.ndarray = thinnest + (thickest - thinnest) * share
+        return widths
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class ChangeScale:
         """Return intensities in -1 (weakened most) … 0 (unchanged) … 1 (strengthened most)."""
         share = np.minimum(np.abs(changes) / self.domain, 1.0)
         beyond = np.maximum(share - self.dead_band, 0.0) / (1.0 - self.dead_band)
-        return np.sign(changes) * beyond**CHANGE_EXPONENT
+        intensities: np.ndarray = np.sign(changes) * beyond**CHANGE_EXPONENT
+        return intensities
 
 
 def _high_quantile(values: np.ndarray, quantile: float) -> float:

@@ -45,7 +45,8 @@ class Theme:
         """
         stops = np.array([self.weakened, self.unchanged, self.strengthened], dtype=float)
         channels = [np.interp(intensity, (-1.0, 0.0, 1.0), stops[:, channel]) for channel in range(3)]
-        return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+        colors: np.ndarray = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+        return colors
 
     @cached_property
     def palette(self) -> np.ndarray:

@@ -38,8 +38,7 @@ def as_dict(run: Run) -> dict[str, Any]:
             {"file": snapshot.path.name, "epoch": snapshot.epoch, "iteration": snapshot.iteration}
             for snapshot in run.snapshots
         ],
-        "log": run.log
-        and {"file": run.log.path.name, "rows": len(run.log.table), "metrics": list(run.log.metrics)},
+        "log": run.log and {"file": run.log.path.name, "rows": len(run.log.table), "metrics": list(run.log.metrics)},
         "notes": list(run.notes),
     }
 

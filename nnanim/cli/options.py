@@ -50,7 +50,8 @@ def parse_figsize(_ctx: click.Context, _param: click.Parameter, value: str) -> t
 def parse_output(_ctx: click.Context, _param: click.Parameter, value: Path) -> Path:
     """Refuse suffixes that no encoder writes."""
     if value.suffix.lower() not in SUFFIXES:
-        raise click.BadParameter(f"unknown suffix {value.suffix!r} of {str(value)!r} (must be one of {', '.join(SUFFIXES)})")
+        known = ", ".join(SUFFIXES)
+        raise click.BadParameter(f"unknown suffix {value.suffix!r} of {str(value)!r} (must be one of {known})")
     return value
 
 

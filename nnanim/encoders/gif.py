@@ -31,6 +31,7 @@ def write_gif(path: Path, images: Iterable[np.ndarray], durations_s: Sequence[fl
         palette: (C, 3) uint8, at most 255 colours.
     """
     with iio.imopen(path, "w", plugin=FixedPaletteGif, palette=palette) as file:
+        assert isinstance(file, FixedPaletteGif)
         for image, duration_s in zip(images, durations_s, strict=True):
             file.write(image, duration_ms=1000 * duration_s)
 
@@ -56,7 +57,7 @@ class FixedPaletteGif(PluginV3):
         self._file = request.get_file()
         self._shown: np.ndarray | None = None
 
-    def write(self, ndimage: np.ndarray, *, duration_ms: float = 100.0, **_: Any) -> None:
+    def write(self, ndimage: Any, *, duration_ms: float = 100.0) -> None:
         """Append one frame, (H, W, 3) uint8, shown for a multiple of 10 ms."""
         indexed = self._indexer(ndimage)
         if self._shown is None:
@@ -128,7 +129,8 @@ class _Indexer:
         if len(new):
             self._known[new] = self._nearest(new) + 1
             known = self._known[packed]
-        return known - np.uint8(1)
+        indices: np.ndarray = known - np.uint8(1)
+        return indices
 
     def _nearest(self, packed: np.ndarray) -> np.ndarray:
         colors = np.stack([packed >> 16, packed >> 8 & 0xFF, packed & 0xFF], axis=-1).astype(np.int32)
