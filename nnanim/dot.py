@@ -46,7 +46,7 @@ def dot_source(
         The graph, thin edges first so that strong ones lie on top.
     """
     graph = graphviz.Graph(name, engine="neato")
-    graph.attr("graph", GRAPH_ATTRIBUTES)
+    graph.attr("graph", **GRAPH_ATTRIBUTES)
     graph.attr(
         "node",
         label="",
@@ -58,7 +58,7 @@ def dot_source(
         color=hex_color(node_line),
         penwidth=f"{node_line_pt:g}",
     )
-    graph.attr("edge", EDGE_ATTRIBUTES)
+    graph.attr("edge", **EDGE_ATTRIBUTES)
     for layer, centers in enumerate(network.centers_pt):
         for index, (x, y) in enumerate(centers):
             graph.node(node_name(layer, index), pos=f"{x:.2f},{y:.2f}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,9 +69,12 @@ def draw(sources: Sequence[str], engine: str | None = None) -> list[Drawing]:
     names = [_graph_name(source) for source in sources]
     drawings: list[Drawing] = []
     for name, answer in zip(names, run(sources), strict=False):
-        if answer["name"] != name:
+        if answer.get("name") != name:
             break
-        drawings.append(_read_answer(name, answer))
+        try:
+            drawings.append(_read_answer(name, answer))
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise GraphvizError(f"Graphviz's answer to {name!r} cannot be understood: {error!r}") from error
     if len(drawings) != len(sources):
         raise GraphvizError(
             f"Graphviz did not draw {names[len(drawings)]!r}: {len(drawings)} of {len(sources)} graphs were answered"
@@ -92,14 +95,28 @@ def _run_system(sources: Sequence[str]) -> Iterable[dict[str, Any]]:
         raise GraphvizError("Graphviz's 'neato' was not found on PATH") from error
     except graphviz.CalledProcessError as error:
         said = (error.stderr or b"").decode(errors="replace").strip()
-        first = _graph_name(sources[0])
-        raise GraphvizError(f"Graphviz's 'neato' failed at {first!r} or a later frame: {said}") from error
-    text = answer.decode()
+        drawn = {graph.get("name") for graph in _graphs(error.output or b"") if _is_drawn(graph)}
+        names = [_graph_name(source) for source in sources]
+        name = next((name for name in names if name not in drawn), names[0])
+        raise GraphvizError(f"Graphviz's 'neato' failed at {name!r}: {said}") from error
+    return _graphs(answer)
+
+
+def _graphs(answer: bytes) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects of an answer one by one, up to where it was cut off."""
+    text = answer.decode(errors="replace")
     decoder = json.JSONDecoder()
     position = 0
     while (position := text.find("{", position)) >= 0:
-        graph, position = decoder.raw_decode(text, position)
+        try:
+            graph, position = decoder.raw_decode(text, position)
+        except json.JSONDecodeError:
+            return
         yield graph
+
+
+def _is_drawn(graph: dict[str, Any]) -> bool:
+    return all("_draw_" in part for part in [*graph.get("objects", []), *graph.get("edges", [])])
 
 
 def _run_wheel(sources: Sequence[str]) -> Iterable[dict[str, Any]]:

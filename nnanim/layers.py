@@ -15,6 +15,7 @@ from nnanim.errors import OptionError
 
 MAX_LAYERS = 256
 _SEARCH_STEPS = 2000
+_MAX_NESTING = 8  # of lists in lists that are looked into
 _FIRST_WORDS = frozenset({"enc", "encode", "encoder", "first", "in", "input"})
 _LAST_WORDS = frozenset({"dec", "decode", "decoder", "last", "out", "output"})
 
@@ -101,12 +102,13 @@ def check_sizes(shape: Iterable[int]) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def fit_to_sizes(layers: Iterable[LayerHeader], sizes: Sequence[int]) -> tuple[LayerHeader, ...] | None:
+def fit_to_sizes(layers: Sequence[LayerHeader], sizes: Sequence[int]) -> tuple[LayerHeader, ...] | None:
     """Choose layers whose shapes give the declared sizes, or None where there are none.
 
     Layers of equal shape are taken in natural order of their names.
     """
-    unused = _sorted(layer for layer in layers if len(layer.shape) == 2)
+    flat = [layer for layer in layers if len(layer.shape) == 2]
+    unused = _Names(flat).sorted(flat)
     chosen = []
     for size_in, size_out in pairwise(sizes):
         fitting = next((layer for layer in unused if layer.shape == (size_out, size_in)), None)
@@ -117,7 +119,7 @@ def fit_to_sizes(layers: Iterable[LayerHeader], sizes: Sequence[int]) -> tuple[L
     return tuple(chosen)
 
 
-def chain_layers(layers: Iterable[LayerHeader]) -> Chain:
+def chain_layers(layers: Sequence[LayerHeader]) -> Chain:
     """Order layers so that what one puts out is what the next takes in.
 
     The sizes are the nodes of a graph and the layers its edges; an order is a trail through it. Where several trails
@@ -127,14 +129,66 @@ def chain_layers(layers: Iterable[LayerHeader]) -> Chain:
     Args:
         layers: at most ``MAX_LAYERS`` layers with two-dimensional shapes, in any order.
     """
-    candidates = _sorted(layers)
+    names = _Names(layers)
+    candidates = names.sorted(layers)
     chosen = tuple(candidates if _chains(candidates) else _Search(candidates).longest())
     if len(chosen) < len(candidates):
         # An EmbedID (vocabulary, size) may look like the last layer; unlike most Linear layers it has no bias.
         with_bias_first = sorted(candidates, key=lambda layer: layer.bias_key is None)
         chosen = tuple(_Search(with_bias_first).longest())
     left_out = tuple(layer for layer in candidates if layer not in chosen)
-    return Chain(chosen, left_out, _ambiguous(chosen, candidates))
+    return Chain(chosen, left_out, names.unsure or _ambiguous(chosen, candidates, names))
+
+
+class _Names:
+    """What names say about the order of layers: words, numbers, and the places of links in a list.
+
+    A ``ChainList`` numbers its links in order. A ``Sequential`` (Chainer issue 6053) does so for those up to the first
+    link's place among its functions and links, then backwards: 0, 4, 3, 2, 1. Which of the two a list is shows in the
+    shapes; it is unsure where both orders fit.
+    """
+
+    _FIRST_PLACES = (None, 0, 1, 2)  # None: numbered in order
+
+    def __init__(self, layers: Iterable[LayerHeader]) -> None:
+        self.unsure = False
+        self._first_place: dict[tuple[str, ...], int | None] = {}
+        members: dict[tuple[str, ...], list[LayerHeader]] = {}
+        for layer in layers:
+            parts = tuple(layer.name.split("/", _MAX_NESTING))
+            for index, part in enumerate(parts):
+                if _is_number(part):
+                    members.setdefault(parts[:index], []).append(layer)
+        for parent in sorted(members, key=len, reverse=True):
+            fitting: list[tuple[int | None, list[LayerHeader]]] = []
+            for place in self._FIRST_PLACES:
+                self._first_place[parent] = place
+                order = self.sorted(members[parent])
+                if _chains(order) and all(order != other for _, other in fitting):
+                    fitting.append((place, order))
+            self._first_place[parent] = fitting[0][0] if fitting else None
+            self.unsure = self.unsure or len(fitting) > 1
+
+    def sorted(self, layers: Iterable[LayerHeader]) -> list[LayerHeader]:
+        """Sort by words such as ``encoder`` or ``out`` first, then by the parts of the names."""
+        return sorted(layers, key=lambda layer: (_place(layer.name), self._key(layer.name), layer.key))
+
+    def are_numbered(self, layers: Sequence[LayerHeader]) -> bool:
+        """Tell whether the names differ by numbers alone, which agree with the order."""
+        if len({re.sub(r"[0-9]+", "#", layer.name) for layer in layers}) > 1:
+            return False
+        return all(self._key(before.name) < self._key(after.name) for before, after in pairwise(layers))
+
+    def _key(self, name: str) -> tuple[tuple[tuple[int, int, str], ...], ...]:
+        parts = tuple(name.split("/", _MAX_NESTING))
+        key: list[tuple[tuple[int, int, str], ...]] = []
+        for index, part in enumerate(parts):
+            place = self._first_place.get(parts[:index]) if _is_number(part) else None
+            if place is not None and _number(part) > place:
+                key.append(((0, 2**63 - _number(part), ""),))
+            else:
+                key.append(natural_key(part))
+        return tuple(key)
 
 
 class _Search:
@@ -202,15 +256,15 @@ def _longest_possible(layers: Sequence[LayerHeader], start: int) -> int:
     return count - sum(more for more in surplus.values() if more > 0)
 
 
-def _ambiguous(order: Sequence[LayerHeader], candidates: Sequence[LayerHeader]) -> bool:
+def _ambiguous(order: Sequence[LayerHeader], candidates: Sequence[LayerHeader], names: _Names) -> bool:
     """Tell whether another order fits as well that the numbers in the names do not rule out."""
-    if _numbered(order):
+    if names.are_numbered(order):
         return False
     groups: dict[tuple[int, ...], list[LayerHeader]] = {}
     for layer in candidates:
         groups.setdefault(layer.shape, []).append(layer)
     used = {layer.shape for layer in order}
-    if any(not _numbered(group) for shape, group in groups.items() if shape in used):
+    if any(not names.are_numbered(names.sorted(group)) for shape, group in groups.items() if shape in used):
         return True
     unused = list(candidates)
     starts = {layer.shape[1] for layer in candidates} - {order[0].shape[1]}
@@ -226,23 +280,8 @@ def _ambiguous(order: Sequence[LayerHeader], candidates: Sequence[LayerHeader]) 
     return False
 
 
-def _numbered(layers: Sequence[LayerHeader]) -> bool:
-    """Tell whether the names differ by one number alone, which grows along the chain."""
-    if len(layers) < 2:
-        return True
-    split = [re.split(r"([0-9]+)", layer.name) for layer in layers]
-    if len({tuple(parts[0::2]) for parts in split}) > 1:
-        return False
-    numbers = [tuple(_number(part) for part in parts[1::2]) for parts in split]
-    return all(before < after for before, after in pairwise(numbers))
-
-
 def _chains(layers: Sequence[LayerHeader]) -> bool:
     return all(before.shape[0] == after.shape[1] for before, after in pairwise(layers))
-
-
-def _sorted(layers: Iterable[LayerHeader]) -> list[LayerHeader]:
-    return sorted(layers, key=lambda layer: (_place(layer.name), natural_key(layer.name), layer.key))
 
 
 def _place(name: str) -> int:
@@ -258,3 +297,7 @@ def _place(name: str) -> int:
 def _number(digits: str) -> int:
     # int() refuses texts of many thousand digits; a name is compared by its first ones then.
     return int(digits[:1000]) if digits else 0
+
+
+def _is_number(part: str) -> bool:
+    return part.isascii() and part.isdigit()

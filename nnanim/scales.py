@@ -37,7 +37,7 @@ class WidthScale:
     def __call__(self, weights: np.ndarray) -> np.ndarray:
         """Return widths in points, of the same shape as the weights."""
         thinnest, thickest = self.range_pt
-        share = np.minimum(np.abs(weights) / self.domain, 1.0)
+        share = np.minimum(np.abs(weights), self.domain) / self.domain
         widths: np.ndarray = thinnest + (thickest - thinnest) * share
         return widths
 
@@ -61,7 +61,7 @@ class ChangeScale:
 
     def __call__(self, changes: np.ndarray) -> np.ndarray:
         """Return intensities in -1 (weakened most) … 0 (unchanged) … 1 (strengthened most)."""
-        share = np.minimum(np.abs(changes) / self.domain, 1.0)
+        share = np.minimum(np.abs(changes), self.domain) / self.domain
         beyond = np.maximum(share - self.dead_band, 0.0) / (1.0 - self.dead_band)
         intensities: np.ndarray = np.sign(changes) * beyond**CHANGE_EXPONENT
         return intensities

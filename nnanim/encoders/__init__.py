@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +27,17 @@ def check_target(path: str | Path) -> Path:
     if path.suffix.lower() not in SUFFIXES:
         raise OutputError(f"unknown suffix {path.suffix!r} of {str(path)!r} (must be one of {', '.join(SUFFIXES)})")
     folder = path.parent
-    if not folder.exists():
+    if not os.path.exists(folder):
         raise OutputError(f"the folder {str(folder)!r} of the output {path.name!r} does not exist")
     if not folder.is_dir():
         raise OutputError(f"{str(folder)!r} is not a folder, so {path.name!r} cannot be written into it")
-    if path.exists() and not path.is_file():
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        mode = None
+    except OSError as error:  # a name too long, a link to itself
+        raise OutputError(f"{str(path)!r} cannot be written: {error.strerror}") from error
+    if mode is not None and not stat.S_ISREG(mode):
         raise OutputError(f"the output {str(path)!r} exists and is not a file")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"the folder {str(folder)!r} of the output {path.name!r} is not writable")
@@ -59,7 +66,7 @@ def write_animation(
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside the target, and move the file into place if all goes well."""
     target = path.resolve()  # a link keeps pointing to the file it points to
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f".nnanim-{secrets.token_hex(4)}.tmp")  # its own name: the target's may fill the limit
     try:
         yield temporary
         os.replace(temporary, target)

@@ -46,6 +46,7 @@ class FixedPaletteGif(PluginV3):
             request: imageio's description of the target; only writing is possible.
             palette: (C, 3) uint8, at most 255 colours.
         """
+        self._shown: np.ndarray | None = None  # imageio closes even what could not be opened
         super().__init__(request)
         if request.mode.io_mode != "w":
             raise InitializationError("this plugin only writes")
@@ -55,7 +56,6 @@ class FixedPaletteGif(PluginV3):
         self._palette = palette
         self._transparent = len(palette)
         self._file = request.get_file()
-        self._shown: np.ndarray | None = None
 
     def write(self, ndimage: Any, *, duration_ms: float = 100.0) -> None:
         """Append one frame, (H, W, 3) uint8, shown for a multiple of 10 ms."""

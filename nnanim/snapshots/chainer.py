@@ -22,6 +22,7 @@ from nnanim.snapshots.archive import MAX_MEMBER_BYTES, Archive, is_zip, open_arc
 from nnanim.snapshots.skeleton import load_layers
 
 FORMAT = "chainer"
+MAX_KEY_LENGTH = 1000
 _MODEL = re.compile(r"((?:updater/)?)model:([^/]+)/")
 _ITERATOR_EPOCH = re.compile(r"updater/iterator:([^/]+)/epoch")
 _LOG = re.compile(r"extensions/[^/]+/_log")
@@ -51,9 +52,16 @@ def scan(path: Path) -> Contents:
         names = sorted((name for _, name in models), key=lambda name: (name != "main", natural_key(name)))
         start = next((start for start, name in models if names and name == names[0]), "")
         prefix = f"{start}model:{names[0]}/" if names else ""
-        keys = sorted((key for key in archive if _is_weight(key) and key.startswith(prefix)), key=natural_key)
+        keys = [key for key in archive if _is_weight(key) and key.startswith(prefix)]
         if not keys:
             raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight's key is 'W' or ends in '/W')")
+        longest = max(keys, key=len)
+        if len(longest) > MAX_KEY_LENGTH:
+            raise SnapshotError(
+                f"snapshot {str(path)!r} holds a weight whose key begins with {longest[:20]!r} and has {len(longest)}"
+                f" characters (at most {MAX_KEY_LENGTH} are read)"
+            )
+        keys.sort(key=natural_key)
         inside = [key.removeprefix(prefix) for key in keys]
         within = _CLASSIFIER if all(key.startswith(_CLASSIFIER) and key != "predictor/W" for key in inside) else ""
         weights = tuple(_header(archive, prefix, within, key) for key in keys)
@@ -102,9 +110,7 @@ def read(
     with open_archive(contents.path) as archive:
         for header in layers:
             if header.key not in archive or archive.number_header(header.key).shape != header.shape:
-                raise SnapshotError(
-                    f"snapshot {where!r} was changed while it was read (is the training still running?)"
-                )
+                raise SnapshotError(f"snapshot {where!r} changed while the run was read (is it still training?)")
         loaded = None
         if shape is not None and use_chainer:
             try:

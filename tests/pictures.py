@@ -1,0 +1,68 @@
+"""Runs whose weights a test chooses, and what can be seen in a picture at computed places."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from folders import save, trainer_arrays
+from nnanim import Animation, Frame, Run, open_run
+
+IRIS = Path(__file__).resolve().parent.parent / "sample_results" / "iris"
+BACKGROUND = 255.0
+
+
+def run_with(path: Path, snapshots: Sequence[Sequence[Any]], rows: list[dict[str, Any]] | None = None) -> Run:
+    """Make a run whose snapshots at epoch 1, 2, … have the given (out, in) weights, layer by layer."""
+    path.mkdir(parents=True, exist_ok=True)
+    for epoch, matrices in enumerate(snapshots, start=1):
+        arrays = {f"l{number}/W": np.array(matrix, np.float32) for number, matrix in enumerate(matrices, start=1)}
+        save(path / f"trainer_{epoch:05}", trainer_arrays(arrays, epoch=epoch, iteration=epoch * 3))
+    if rows is not None:
+        (path / "log").write_text(json.dumps(rows), encoding="utf-8")
+    return open_run(path)
+
+
+def edge_index(frame: Frame, layer: int, tail: int, head: int) -> int:
+    """Return the place of an edge in ``frame.edges``."""
+    edges = frame.edges
+    (found,) = np.flatnonzero((edges.layer == layer) & (edges.tail == tail) & (edges.head == head))
+    return int(found)
+
+
+def ends_px(animation: Animation, frame: Frame, edge: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points (x, y) between which an edge runs."""
+    centers, edges = animation.node_centers_px, frame.edges
+    return centers[edges.layer[edge]][edges.tail[edge]], centers[edges.layer[edge] + 1][edges.head[edge]]
+
+
+def thickness_px(image: np.ndarray, color: np.ndarray, start: np.ndarray, end: np.ndarray) -> float:
+    """Measure how thick a flat line of a known colour is on a white ground, across its middle fifth.
+
+    The ink in a column of pixels is the line's thickness over the cosine of its slope, however it is antialiased.
+    """
+    channel = int(np.argmin(color))  # where line and background differ most
+    cosine = abs(end[0] - start[0]) / float(np.hypot(*(end - start)))
+    first, last = sorted(round(float(start[0] + share * (end[0] - start[0]))) for share in (0.4, 0.6))
+    sums = []
+    for x in range(first, last):
+        y = start[1] + (x + 0.5 - start[0]) / (end[0] - start[0]) * (end[1] - start[1])
+        column = image[max(0, round(y) - 25) : round(y) + 25, x, channel].astype(float)
+        sums.append(((BACKGROUND - column) / (BACKGROUND - float(color[channel]))).sum())
+    return cosine * float(np.mean(sums))
+
+
+def color_at(image: np.ndarray, point: np.ndarray, radius: int = 0) -> np.ndarray:
+    """Return the mean colour (3,) of a small square of pixels."""
+    x, y = (int(np.floor(value)) for value in point)
+    return image[y - radius : y + radius + 1, x - radius : x + radius + 1].reshape(-1, 3).mean(axis=0)
+
+
+def ink_at(image: np.ndarray, point: np.ndarray, radius: int = 8) -> float:
+    """Return how much darker than the background a square of pixels is, in pixels of black."""
+    x, y = (int(np.floor(value)) for value in point)
+    part = image[y - radius : y + radius + 1, x - radius : x + radius + 1].astype(float)
+    return float((BACKGROUND - part).mean(axis=-1).sum() / BACKGROUND)

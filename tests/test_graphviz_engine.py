@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from folders import result_folder
+from nnanim import Animation, GraphvizError, open_run
+from nnanim.graphviz_engine import ENGINES, Drawing, draw, pick_engine
+from pictures import run_with
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine in turn; one that is not installed is skipped."""
+    name: str = request.param
+    require(name)
+    return name
+
+
+def require(engine: str) -> None:
+    if engine == "system" and shutil.which("neato") is None:
+        pytest.skip("Graphviz is not on PATH")
+    if engine == "wheel":
+        pytest.importorskip("pygraphviz", reason="pygraphviz is not installed")
+
+
+@pytest.fixture
+def animation(tmp_path: Path) -> Animation:
+    return Animation(open_run(result_folder(tmp_path / "result", epochs=[1, 2, 3, 4])))
+
+
+@pytest.fixture
+def sources(animation: Animation) -> list[str]:
+    return [animation.dot(frame) for frame in animation]
+
+
+def assert_same(one: Drawing, other: Drawing) -> None:
+    for field in dataclasses.fields(Drawing):
+        tolerance = 0.1 if field.name == "circles_pt" else 0  # Graphviz before 2.50 rounds the size of nodes
+        np.testing.assert_allclose(getattr(one, field.name), getattr(other, field.name), atol=tolerance, rtol=0)
+
+
+def test_both_engines_give_the_same(sources: list[str]) -> None:
+    for engine in ENGINES:
+        require(engine)
+    for one, other in zip(draw(sources, "system"), draw(sources, "wheel"), strict=True):
+        assert_same(one, other)
+
+
+def test_both_engines_give_the_same_picture(tmp_path: Path) -> None:
+    for engine in ENGINES:
+        require(engine)
+    run = open_run(result_folder(tmp_path / "result"))
+    one, other = (Animation(run, engine=engine, dpi=50)[1].image for engine in ENGINES)
+    np.testing.assert_array_equal(one, other)
+
+
+def test_edges_are_matched_by_id(animation: Animation, sources: list[str], engine: str) -> None:
+    height = animation.size_px[1]
+    for frame, drawing in zip(animation, draw(sources, engine), strict=True):
+        edges = frame.edges
+        np.testing.assert_allclose(drawing.width_pt * 100 / 72, edges.width_px, atol=1e-3)
+        np.testing.assert_array_equal(drawing.color, edges.color)
+        for index in range(len(edges.weight)):
+            tail = animation.node_centers_px[edges.layer[index]][edges.tail[index]]
+            head = animation.node_centers_px[edges.layer[index] + 1][edges.head[index]]
+            ends = drawing.segments_pt[index] * 100 / 72 * [1, -1] + [0, height]
+            np.testing.assert_allclose(ends, [tail, head], atol=0.02)
+
+
+def test_nodes_are_in_the_order_of_the_layers(animation: Animation, sources: list[str], engine: str) -> None:
+    (drawing,) = draw(sources[:1], engine)
+    expected = np.concatenate(animation.node_centers_px) * [1, -1] + [0, animation.size_px[1]]
+    np.testing.assert_allclose(drawing.circles_pt[:, :2] * 100 / 72, expected, atol=0.02)
+    assert len(np.unique(drawing.circles_pt[:, 2])) == 1
+
+
+def test_edge_of_default_width_is_1_pt(engine: str) -> None:
+    source = """graph frame_00000 {
+        graph [splines=line notranslate=true]
+        node [label="" shape=circle style=filled fillcolor="#ffffff" color="#102030"]
+        a [pos="10,10"] b [pos="90,10"] c [pos="90,50"]
+        a -- b [id=1 penwidth=1 color="#0000ff"]
+        a -- c [id=0 penwidth=3.5 color="#ff0000"]
+        b -- c [id=2 color="#00ff00"]
+    }
+    """
+    (drawing,) = draw([source], engine)
+    assert drawing.width_pt.tolist() == [3.5, 1, 1]
+    assert drawing.color.tolist() == [[255, 0, 0], [0, 0, 255], [0, 255, 0]]
+    assert drawing.circle_line_pt.tolist() == [1, 1, 1]
+    assert drawing.circle_line.tolist() == [[16, 32, 48]] * 3
+    assert drawing.circle_fill.tolist() == [[255, 255, 255]] * 3
+
+
+def test_no_graph_no_drawing() -> None:
+    assert draw([]) == []
+
+
+def without_quote(source: str) -> str:
+    return source.replace('pos="', "pos=", 1)
+
+
+def cut_off(source: str) -> str:
+    return source[: len(source) // 2]
+
+
+def without_a_place(source: str) -> str:
+    return re.sub(r' \[pos="[^"]*"\]', "", source, count=1)
+
+
+def without_nodes(source: str) -> str:
+    return source.split("{")[0] + "{}\n"
+
+
+def with_ids_twice(source: str) -> str:
+    return re.sub(r"\bid=\d+", "id=0", source)
+
+
+def with_strange_ids(source: str) -> str:
+    return re.sub(r"\bid=(\d+)", r"id=9\1", source)
+
+
+@pytest.mark.parametrize(
+    "spoil", [without_quote, cut_off, without_a_place, without_nodes, with_ids_twice, with_strange_ids]
+)
+def test_bad_graph_in_the_middle_is_named(sources: list[str], engine: str, spoil: type) -> None:
+    sources[2] = spoil(sources[2])
+    with pytest.raises(GraphvizError, match=r"'frame_00002'") as caught:
+        draw(sources, engine)
+    assert "'frame_00000'" not in str(caught.value)
+
+
+def test_graph_that_is_not_answered_is_named(
+    sources: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("system")
+    import graphviz
+
+    real = graphviz.pipe
+
+    def forgetful(engine: str, format: str, data: bytes, **options: object) -> bytes:
+        answer: bytes = real(engine, format, data[: data.index(b"graph frame_00002")], **options)
+        return answer
+
+    monkeypatch.setattr(graphviz, "pipe", forgetful)
+    with pytest.raises(GraphvizError) as caught:
+        draw(sources, "system")
+    assert str(caught.value) == "Graphviz did not draw 'frame_00002': 2 of 4 graphs were answered"
+
+
+def test_unknown_engine() -> None:
+    with pytest.raises(ValueError, match=r"^unknown engine: 'dot' \(must be one of system, wheel\)$"):
+        draw([], "dot")
+
+
+# Which engine, and what is said where there is none
+
+
+def test_system_engine_where_neato_is_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert pick_engine() == "wheel"
+    name = "neato.exe" if sys.platform == "win32" else "neato"
+    (tmp_path / name).write_text("#!/bin/sh\n")
+    (tmp_path / name).chmod(0o755)
+    assert pick_engine() == "system"
+
+
+def test_no_graphviz_at_all(sources: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    with pytest.raises(GraphvizError) as caught:
+        draw(sources)
+    assert str(caught.value) == (
+        "Graphviz is missing: install it so that 'neato' is on PATH, or install the Python package 'pygraphviz>=2'"
+    )
+
+
+def test_system_engine_asked_for_and_missing(
+    sources: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(GraphvizError) as caught:
+        draw(sources, "system")
+    assert str(caught.value) == "Graphviz's 'neato' was not found on PATH"
+
+
+def test_old_pygraphviz(sources: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    library = pytest.importorskip("pygraphviz.graphviz", reason="pygraphviz is not installed")
+    monkeypatch.delattr(library, "gvContextWithBuiltins")
+    with pytest.raises(GraphvizError) as caught:
+        draw(sources, "wheel")
+    assert str(caught.value) == "this 'pygraphviz' carries no Graphviz of its own: install 'pygraphviz>=2' from its wheel"
+
+
+def test_no_file_is_written_without_graphviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_with(tmp_path / "result", [[[[1.0]]], [[[2.0]]]])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    with pytest.raises(GraphvizError):
+        Animation(run).write(tmp_path / "out.gif")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["result"]

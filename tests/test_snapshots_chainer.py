@@ -1,0 +1,501 @@
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from folders import SHAPE, result_folder, save, trainer_arrays, weights
+
+from nnanim.errors import NnanimError, OptionError, ShapeError, SnapshotError
+from nnanim.layers import Layer
+from nnanim.run import open_run
+from nnanim.snapshots import chainer as chainer_snapshots
+
+
+@pytest.fixture(params=["with Chainer", "without Chainer"])
+def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a test twice: with Chainer (skipped where it is not installed) and as if it were not installed."""
+    if request.param == "with Chainer":
+        request.getfixturevalue("chainer")
+    else:
+        monkeypatch.setitem(sys.modules, "chainer", None)
+
+
+def one_snapshot(folder: Path, arrays: Mapping[str, Any], name: str = "snapshot_1") -> Any:
+    folder.mkdir(exist_ok=True)
+    save(folder / name, arrays)
+    return open_run(folder)
+
+
+def assert_layers(layers: list[Layer], arrays: Mapping[str, np.ndarray], names: str) -> None:
+    assert [layer.name for layer in layers] == names.split()
+    for layer, link in zip(layers, names.split(), strict=True):
+        weight, bias = arrays[f"{link}/W"], arrays.get(f"{link}/b")
+        assert layer.weight.dtype == np.float32
+        np.testing.assert_array_equal(layer.weight, weight.astype(np.float32))
+        if bias is None:
+            assert layer.bias is None
+        else:
+            assert layer.bias is not None
+            assert layer.bias.dtype == np.float32
+            np.testing.assert_array_equal(layer.bias, bias.astype(np.float32))
+
+
+FORMS: dict[str, tuple[dict[str, Any], str, str]] = {
+    # arrays, names of the layers, key of the first weight
+    "classifier": (trainer_arrays(weights()), "l1 l2", "updater/model:main/predictor/l1/W"),
+    "no classifier": (trainer_arrays(weights(), prefix=""), "l1 l2", "updater/model:main/l1/W"),
+    "sequential": (
+        trainer_arrays(weights(names=["0", "1"]), prefix=""),
+        "0 1",
+        "updater/model:main/0/W",
+    ),
+    "nested": (
+        trainer_arrays(weights(names=["body/0", "head/fc"])),
+        "body/0 head/fc",
+        "updater/model:main/predictor/body/0/W",
+    ),
+    "a model alone": (weights(), "l1 l2", "l1/W"),
+    "a classifier alone": (
+        {f"predictor/{key}": array for key, array in weights().items()},
+        "l1 l2",
+        "predictor/l1/W",
+    ),
+    "an updater alone": (
+        {key.removeprefix("updater/"): array for key, array in trainer_arrays(weights()).items()},
+        "l1 l2",
+        "model:main/predictor/l1/W",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("shape", [None, SHAPE])
+@pytest.mark.usefixtures("both_ways")
+def test_forms_of_keys(result: Path, form: str, shape: tuple[int, ...] | None) -> None:
+    arrays, names, first_key = FORMS[form]
+    layers = one_snapshot(result, arrays).snapshots[0].read(shape)
+    inside = weights(names=names.split())
+    assert_layers(layers, inside, names)
+    assert layers[0].key == first_key
+
+
+@pytest.mark.parametrize("key", ["W", "predictor/W"])
+@pytest.mark.usefixtures("both_ways")
+def test_bare_link(result: Path, key: str) -> None:
+    weight = np.arange(6, dtype=np.float32).reshape(2, 3)
+    (layer,) = one_snapshot(result, {key: weight}).snapshots[0].read((3, 2))
+    assert (layer.name, layer.key, layer.bias) == (key.removesuffix("/W"), key, None)
+    np.testing.assert_array_equal(layer.weight, weight)
+
+
+@pytest.mark.parametrize("dtype", ["<f2", "<f4", ">f4", "<f8", "<i8"])
+@pytest.mark.usefixtures("both_ways")
+def test_every_kind_of_number_becomes_float32(result: Path, dtype: str) -> None:
+    arrays = {key: (array * 100).astype(dtype) for key, array in weights().items()}
+    run = one_snapshot(result, arrays)
+    assert_layers(run.snapshots[0].read(SHAPE), arrays, "l1 l2")
+
+
+@pytest.mark.parametrize("names", [("serialize", "copy"), ("a", "a/b"), ("", "__class__"), ("xp", "W")])
+@pytest.mark.usefixtures("both_ways")
+def test_names_that_no_link_can_have(result: Path, names: tuple[str, str]) -> None:
+    arrays = {f"{name}/W": array for name, array in zip(names, [np.ones((5, 4)), np.ones((3, 5))], strict=True)}
+    layers = one_snapshot(result, arrays).snapshots[0].read(SHAPE)
+    assert [layer.weight.shape for layer in layers] == [(5, 4), (3, 5)]
+
+
+@pytest.mark.usefixtures("both_ways")
+def test_declared_shape_decides_an_uncertain_order(result: Path) -> None:
+    arrays = weights((4, 8, 2, 8, 4), names=["squeeze", "narrow", "widen", "restore"])
+    run = one_snapshot(result, arrays)
+    assert "the order of the layers is not certain" in " ".join(run.notes)
+    layers = run.snapshots[0].read((4, 8, 2, 8, 4))
+    assert [layer.name for layer in layers] == ["squeeze", "narrow", "widen", "restore"]
+
+
+SHAPES = {
+    "other size": (
+        (4, 6, 3),
+        ShapeError,
+        "shape 4,6,3 does not fit snapshot 'result/trainer_00001': layer 'l1' is (5, 4) there, (6, 4) declared"
+        " (the snapshot is 4,5,3)",
+    ),
+    "other last size": (
+        (4, 5, 2),
+        ShapeError,
+        "shape 4,5,2 does not fit snapshot 'result/trainer_00001': layer 'l2' is (3, 5) there, (2, 5) declared"
+        " (the snapshot is 4,5,3)",
+    ),
+    "too many": (
+        (4, 5, 5, 3),
+        ShapeError,
+        "shape 4,5,5,3 does not fit snapshot 'result/trainer_00001': 3 layers of weights declared, 2 found"
+        " (the snapshot is 4,5,3)",
+    ),
+    "no shape": ((4,), OptionError, "shape (4,) has too few sizes (at least two are needed, such as 4,5,3)"),
+    "zero": ((4, 0, 3), OptionError, "shape (4, 0, 3) has the size 0 (every size must be at least 1)"),
+}
+
+
+@pytest.mark.parametrize("case", SHAPES)
+@pytest.mark.usefixtures("both_ways")
+def test_shape_that_does_not_fit(result: Path, case: str) -> None:
+    shape, error, message = SHAPES[case]
+    run = open_run(result_folder(result))
+    with pytest.raises(NnanimError) as caught:
+        run.snapshots[0].read(shape)
+    assert type(caught.value) is error
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("shape", [None, SHAPE])
+@pytest.mark.usefixtures("both_ways")
+def test_weights_that_are_not_finite(result: Path, shape: tuple[int, ...] | None) -> None:
+    arrays = weights()
+    arrays["l2/W"][1, 2] = np.nan
+    arrays["l2/W"][0, 0] = -np.inf
+    run = one_snapshot(result, arrays)
+    with pytest.raises(SnapshotError) as caught:
+        run.snapshots[0].read(shape)
+    assert str(caught.value) == (
+        "layer 'l2' in snapshot 'result/snapshot_1' has 2 NaN or infinite weights of 15"
+        " (every one must be a finite number; did the training diverge?)"
+    )
+
+
+@pytest.mark.parametrize("shape", [None, SHAPE])
+@pytest.mark.usefixtures("both_ways")
+def test_numbers_too_large_for_float32(result: Path, shape: tuple[int, ...] | None) -> None:
+    arrays = weights() | {"l1/b": np.array([0, 0, 1e300, 0, 0])}
+    run = one_snapshot(result, arrays)
+    with pytest.raises(SnapshotError) as caught:
+        run.snapshots[0].read(shape)
+    assert str(caught.value) == (
+        "layer 'l1' in snapshot 'result/snapshot_1' has 1 NaN or infinite biases of 5"
+        " (every one must be a finite number; did the training diverge?)"
+    )
+
+
+@pytest.mark.usefixtures("both_ways")
+def test_snapshot_that_changes_after_it_was_found(result: Path) -> None:
+    run = open_run(result_folder(result))
+    save(result / "trainer_00001", trainer_arrays(weights((4, 6, 3))))
+    with pytest.raises(SnapshotError) as caught:
+        run.snapshots[0].read(SHAPE)
+    assert str(caught.value) == (
+        "snapshot 'result/trainer_00001' changed while the run was read (is it still training?)"
+    )
+
+
+# Archives made by hand
+
+
+def test_member_twice(result: Path) -> None:
+    result.mkdir()
+    save(result / "snapshot_1", {"l1/W": np.ones((2, 2))})
+    with zipfile.ZipFile(result / "snapshot_1", "a") as archive:
+        archive.writestr("l1/W", b"another one")
+    with pytest.raises(SnapshotError) as caught:
+        open_run(result)
+    assert str(caught.value) == (
+        "snapshot 'result/snapshot_1' holds 'l1/W' twice (a snapshot is a Chainer .npz archive)"
+    )
+
+
+def test_unusual_compression(result: Path) -> None:
+    result.mkdir()
+    with zipfile.ZipFile(result / "snapshot_1", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("W.npy", bytes(1000))
+    with pytest.raises(SnapshotError) as caught:
+        open_run(result)
+    assert str(caught.value) == (
+        "'W' in snapshot 'result/snapshot_1' is encrypted or compressed in an unknown way"
+        " (a snapshot is a Chainer .npz archive)"
+    )
+
+
+def npy(header: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(16)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        b"",
+        b"\x93NUMPY",
+        b"hello, this is no array",
+        npy(""),
+        npy("{'descr': '<f4', 'fortran_order': False, 'shape': __import__('os')}"),
+        npy("{'descr': '<f3', 'fortran_order': False, 'shape': (2, 2), }"),
+        npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (4,), }"),
+        npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-2, -2), }"),
+        npy("(" * 9000),
+        npy("-" * 60_000),
+    ],
+)
+def test_member_that_is_no_array(result: Path, member: bytes) -> None:
+    result.mkdir()
+    with zipfile.ZipFile(result / "snapshot_1", "w") as archive:
+        archive.writestr("W.npy", member)
+    with pytest.raises(SnapshotError) as caught:
+        open_run(result)
+    assert str(caught.value) == (
+        "snapshot 'result/snapshot_1' is truncated or damaged at 'W' (a snapshot is a Chainer .npz archive)"
+    )
+
+
+def test_header_that_claims_more_than_there_is(result: Path) -> None:
+    result.mkdir()
+    with zipfile.ZipFile(result / "snapshot_1", "w") as archive:
+        archive.writestr("W.npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999, 99999999), }"))
+    with pytest.raises(SnapshotError) as caught:
+        open_run(result)
+    assert str(caught.value) == (
+        "'W' in snapshot 'result/snapshot_1' is said to be (99999999, 99999999) of float64, which takes"
+        " 79999998400000008 bytes, but has 16 (the archive is damaged)"
+    )
+
+
+# Chainer itself
+
+
+def test_import_aid_leaves_numpy_and_modules_as_they_were() -> None:
+    if importlib.util.find_spec("chainer") is None:
+        pytest.skip("needs Chainer")
+    code = """
+import sys, warnings
+import numpy
+from nnanim.snapshots.skeleton import import_chainer
+before = dict(vars(numpy))
+filters = list(warnings.filters)
+chainer = import_chainer()
+assert chainer.__version__ == sys.modules["chainer"].__version__
+assert import_chainer() is chainer
+assert "sctypes" not in vars(numpy) or "sctypes" in before
+assert {name: value for name, value in vars(numpy).items() if name in before} == before
+assert "chainer._environment_check" not in sys.modules
+assert "pkg_resources" not in sys.modules
+assert warnings.filters == filters
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_failed_import_leaves_nothing_behind(tmp_path: Path) -> None:
+    package = tmp_path / "chainer"
+    package.mkdir()
+    (package / "__init__.py").write_text("import chainer.part\nimport numpy\nnumpy.no_such_name\n")
+    (package / "part.py").write_text("")
+    code = """
+import sys
+from nnanim.snapshots.skeleton import import_chainer
+try:
+    import_chainer()
+except ImportError as error:
+    print(error)
+print(sorted(name for name in sys.modules if name.startswith("chainer")))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, second = done.stdout.splitlines()
+    assert first.startswith("chainer cannot be imported with NumPy ")
+    assert second == "[]"
+
+
+def train(chainer: Any, model: Any, out: Path, *, wrap: bool = True, only_model: bool = False, log: bool = True) -> Any:
+    """Train two epochs of three iterations and leave snapshots and a log in a folder; return the model."""
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(12, 4)).astype(np.float32)
+    targets = random.normal(size=(12, 3)).astype(np.float32)
+    extensions = chainer.training.extensions
+    if wrap:
+        lossfun = chainer.functions.mean_squared_error
+        model = chainer.links.Classifier(model, lossfun=lossfun)
+        model.compute_accuracy = False
+    optimizer = chainer.optimizers.Adam()
+    optimizer.setup(model)
+    iterator = chainer.iterators.SerialIterator(chainer.datasets.TupleDataset(inputs, targets), 4, shuffle=False)
+
+    def loss(x: Any, y: Any) -> Any:
+        value = chainer.functions.mean_squared_error(model(x), y)
+        chainer.report({"loss": value}, model)
+        return value
+
+    updater = chainer.training.StandardUpdater(iterator, optimizer, loss_func=None if wrap else loss)
+    trainer = chainer.training.Trainer(updater, (2, "epoch"), out=str(out))
+    if log:
+        trainer.extend(extensions.LogReport())
+    if only_model:
+        trainer.extend(extensions.snapshot_object(model, "model_epoch_{.updater.epoch}"), trigger=(1, "epoch"))
+    else:
+        trainer.extend(extensions.snapshot(), trigger=(1, "epoch"))
+    trainer.run()
+    return model
+
+
+def perceptron(chainer: Any) -> Any:
+    class Perceptron(chainer.Chain):
+        def __init__(self) -> None:
+            super().__init__()
+            with self.init_scope():
+                self.fc_out = chainer.links.Linear(5, 3)
+                self.hidden = chainer.links.Linear(5, 5, nobias=True)
+                self.fc_in = chainer.links.Linear(None, 5)  # lazy: its size is known after the first call
+
+        def forward(self, x: Any) -> Any:
+            return self.fc_out(chainer.functions.relu(self.hidden(self.fc_in(x))))
+
+    return Perceptron()
+
+
+def sequential(chainer: Any) -> Any:
+    linear = chainer.links.Linear
+    relu = chainer.functions.relu
+    return chainer.Sequential(linear(4, 5), relu, linear(5, 5), relu, linear(5, 5), relu, linear(5, 3))
+
+
+def chain_list(chainer: Any) -> Any:
+    class Perceptrons(chainer.ChainList):
+        def forward(self, x: Any) -> Any:
+            for link in self:
+                x = link(x)
+            return x
+
+    linear = chainer.links.Linear
+    return Perceptrons(linear(4, 5), chainer.Sequential(linear(5, 5), chainer.functions.tanh), linear(5, 3))
+
+
+MODELS = {
+    "chain": (perceptron, ["fc_in", "hidden", "fc_out"]),
+    "sequential": (sequential, ["0", "3", "2", "1"]),  # as Chainer numbers them, see its issue 6053
+    "chain list": (chain_list, ["0", "1/0", "2"]),
+}
+
+
+@pytest.mark.parametrize("wrap", [True, False], ids=["classifier", "bare"])
+@pytest.mark.parametrize("only_model", [False, True], ids=["trainer", "model"])
+@pytest.mark.parametrize("kind", MODELS)
+def test_what_chainer_trained(
+    result: Path, chainer: Any, monkeypatch: pytest.MonkeyPatch, kind: str, only_model: bool, wrap: bool
+) -> None:
+    make, names = MODELS[kind]
+    model = train(chainer, make(chainer), result, wrap=wrap, only_model=only_model)
+    run = open_run(result)
+    shape = (4, *[5] * (len(names) - 1), 3)
+    assert run.shape == shape
+    assert [(s.epoch, s.iteration) for s in run.snapshots] == (
+        [(1, None), (2, None)] if only_model else [(1, 3), (2, 6)]
+    )
+    assert run.rows == (0, 1)
+    assert run.log is not None
+    assert run.log.metrics == ("main/loss",)
+    assert run.notes == ()
+
+    state = np.random.get_state()[1].copy()
+    through_chainer = run.snapshots[-1].read(shape)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+    if kind == "sequential":
+        links = (model.predictor if wrap else model)[::2]
+        for layer, link in zip(through_chainer, links, strict=True):
+            np.testing.assert_array_equal(layer.weight, link.W.array)
+    trained = dict((model.predictor if wrap else model).namedparams())
+    assert_layers(through_chainer, {name[1:]: parameter.array for name, parameter in trained.items()}, " ".join(names))
+
+    monkeypatch.setitem(sys.modules, "chainer", None)
+    for without in (run.snapshots[-1].read(shape), run.snapshots[-1].read()):
+        for ours, theirs in zip(without, through_chainer, strict=True):
+            assert (ours.name, ours.key) == (theirs.name, theirs.key)
+            assert ours.weight.tobytes() == theirs.weight.tobytes()
+            assert (ours.bias is None) == (theirs.bias is None)
+            assert ours.bias is None or ours.bias.tobytes() == theirs.bias.tobytes()
+
+
+def test_chainer_loads_the_skeleton(result: Path, chainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[tuple[str, list[str]]] = []
+    deserializer = chainer.serializers.NpzDeserializer
+
+    class Spy(deserializer):
+        def load(self, obj: Any) -> None:
+            assert self.strict
+            loaded.append((self.path, sorted(name for name, _ in obj.namedparams())))
+            super().load(obj)
+
+    monkeypatch.setattr(chainer.serializers, "NpzDeserializer", Spy)
+    run = open_run(result_folder(result))
+    run.snapshots[0].read()
+    assert loaded == []
+    run.snapshots[0].read(SHAPE)
+    names = ["/predictor/l1/W", "/predictor/l1/b", "/predictor/l2/W", "/predictor/l2/b"]
+    assert loaded == [("updater/model:main/", names)]
+
+
+def test_default_dtype_of_chainer_does_not_matter(result: Path, chainer: Any) -> None:
+    run = open_run(result_folder(result))
+    with chainer.using_config("dtype", np.dtype(np.float16)):
+        layers = run.snapshots[0].read(SHAPE)
+    assert_layers(layers, weights(seed=1), "l1 l2")
+
+
+def test_log_inside_what_chainer_saved(result: Path, chainer: Any) -> None:
+    train(chainer, sequential(chainer), result)
+    with_log = open_run(result)
+    (result / "log").unlink()
+    without = open_run(result)
+    assert without.notes == ("no log in 'result': the copy inside 'result/snapshot_iter_6' is used",)
+    assert without.metrics.equals(with_log.metrics)
+    assert without.rows == with_log.rows
+
+
+def test_chainer_without_log_report(result: Path, chainer: Any) -> None:
+    train(chainer, sequential(chainer), result, log=False)
+    assert open_run(result).notes == ("no log in 'result': the network is drawn alone",)
+
+
+def test_layer_that_was_never_used(result: Path, chainer: Any) -> None:
+    model = perceptron(chainer)
+    result.mkdir()
+    chainer.serializers.save_npz(str(result / "model_iter_0"), model)
+    with pytest.raises(SnapshotError) as caught:
+        open_run(result)
+    assert str(caught.value) == (
+        "'fc_in/W' in snapshot 'result/model_iter_0' holds Python objects, which are never loaded"
+        " (a weight is an array of numbers; a layer that was not used yet has none)"
+    )
+
+
+def test_convolutions_embeddings_and_lstm(result: Path, chainer: Any) -> None:
+    links = chainer.links
+    model = chainer.Chain(
+        conv=links.Convolution2D(1, 2, 3),
+        norm=links.BatchNormalization(2),
+        embed=links.EmbedID(100, 7),
+        lstm=links.LSTM(9, 11),
+        l1=links.Linear(4, 5),
+        l2=links.Linear(5, 3),
+    )
+    result.mkdir()
+    chainer.serializers.save_npz(str(result / "model_iter_1"), model)
+    run = open_run(result)
+    assert run.shape == (4, 5, 3)
+    assert run.notes[0] == "no log in 'result': the network is drawn alone"
+    assert run.notes[1] == (
+        "layers not drawn: 'conv' (2, 1, 3, 3), 'embed' (100, 7), 'lstm/lateral' (44, 11), 'lstm/upward' (44, 9)"
+        " (only Linear weights of shape (out, in) that follow each other are drawn)"
+    )
+
+
+def test_sniff_goes_by_content(tmp_path: Path) -> None:
+    assert chainer_snapshots.sniff(save(tmp_path / "any name.txt", weights()))
+    assert not chainer_snapshots.sniff(save(tmp_path / "data.npz", {"x": np.zeros(2)}))
+    assert not chainer_snapshots.sniff(tmp_path / "missing")
