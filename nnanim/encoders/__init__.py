@@ -38,7 +38,7 @@ def check_target(path: str | Path) -> Path:
 
 
 def write_animation(
-    path: Path, images: Iterable[np.ndarray], durations_s: Sequence[float], palette: np.ndarray
+    path: Path, images: Iterable[np.ndarray], durations_s: Sequence[float], palette: np.ndarray, *, loop: bool = True
 ) -> None:
     """Write frames to a file that was checked with `check_target`.
 
@@ -47,12 +47,13 @@ def write_animation(
         images: (H, W, 3) uint8 each, taken one at a time.
         durations_s: how long each is shown.
         palette: (C, 3) uint8, at most 255 colours, background first.
+        loop: whether it plays again from the start, for ever.
 
     Raises:
         OutputError: the file cannot be written.
     """
     with whole_file(path) as temporary:
-        write_gif(temporary, images, durations_s, palette)
+        write_gif(temporary, images, durations_s, palette, loop=loop)
 
 
 @contextmanager
