@@ -13,7 +13,8 @@ import numpy as np
 
 from nnanim import labels
 from nnanim.dot import dot_source
-from nnanim.encoders import check_target, write_animation
+from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file, write_animation
+from nnanim.errors import RunError
 from nnanim.frame import Edges, Frame, Nodes
 from nnanim.graphviz_engine import Drawing, draw
 from nnanim.metrics import curves_of, pick_metrics, row_x, unit_factor
@@ -73,7 +74,9 @@ class Animation(Sequence[Frame]):
     def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
+        return self._frame(range(len(self))[index])
+
+    def _frame(self, place: int, *, still: bool = False) -> Frame:
         moment = self._moments[place]
         before, share = moment.before, moment.share
         curve_x = self._between([row_x(self.run.log, row) for row in self._rows[before : before + 2]], share)
@@ -84,8 +87,8 @@ class Animation(Sequence[Frame]):
             moment.duration_s,
             nan if curve_x is None else curve_x,
             {} if curve_x is None else {c.metric: c.value_at(curve_x) / unit_factor(c.metric) for c in self._curves},
-            self._edges(place),
-            self._nodes(place),
+            self._edges(place, still),
+            self._nodes(place, still),
             self,
         )
 
@@ -172,19 +175,59 @@ class Animation(Sequence[Frame]):
         palette = self._scene.theme.gif_palette(self.options.color)
         write_animation(target, images, self.durations_s, palette, loop=self.options.loop)
 
-    def _edges(self, place: int) -> Edges:
+    def write_still(self, path: str | Path, place: int, *, transparent: bool = False) -> None:
+        """Write one frame as a picture whose suffix says the format: ``.svg``, ``.pdf`` or ``.png``.
+
+        Unlike the animation, which ends in neutral ink, a still of the last frame shows its changes too.
+
+        Args:
+            path: the file, which appears whole or not at all.
+            place: index of the frame.
+            transparent: leave the background out.
+
+        Raises:
+            OutputError: the file cannot be written.
+            GraphvizError: Graphviz is missing or fails.
+        """
+        target = check_target(path, STILL_SUFFIXES)
+        frame = self._frame(range(len(self))[place], still=True)
+        (drawing,) = self._drawings([frame])
+        content = (drawing, self._title(frame), frame.curve_x, frame.metrics)
+        with whole_file(target) as temporary:
+            canvas = self._new_canvas()
+            canvas.save(temporary, target.suffix.lower()[1:], *content, transparent=transparent)
+
+    def place_of(self, *, epoch: float | None = None, iteration: int | None = None) -> int:
+        """Return the index of the frame that shows the snapshot of an epoch or iteration.
+
+        Raises:
+            RunError: there is no such snapshot; the message names the nearest.
+        """
+        name, wanted = ("epoch", epoch) if epoch is not None else ("iteration", iteration)
+        if wanted is None:
+            raise ValueError("give an epoch or an iteration")
+        there = {getattr(snapshot, name): place for place, snapshot in enumerate(self._snapshots)}
+        if wanted in there:
+            return there[wanted] * (self.options.tween + 1)
+        known = sorted((value for value in there if value is not None), key=lambda value: abs(value - wanted))
+        near = ", ".join(f"{value:g}" for value in sorted(known[:2])) or "none is known"
+        raise RunError(f"no snapshot of {name} {wanted:g} in {str(self.run.path)!r} (nearest: {near})")
+
+    def _edges(self, place: int, still: bool) -> Edges:
         shown, scene = self._weights.selection, self._scene
         weight = self._at(self._weights.edges, place)
         change = self._change_at(self._weights.edges, self._edge_changes, place)
         number = weight if self.options.color == "sign" else change
-        color = self._colors(scene.theme.edge_colors(scene.colors(number), self.options.color), place)
+        color = self._colors(scene.theme.edge_colors(scene.colors(number), self.options.color), place, still)
         tails, heads = (
-            np.concatenate([shown.nodes[layer + step][ends[shown.layer == layer]] for layer in range(len(shown.nodes) - 1)])
+            np.concatenate(
+                [shown.nodes[layer + step][ends[shown.layer == layer]] for layer in range(len(shown.nodes) - 1)]
+            )
             for step, ends in ((0, shown.tail), (1, shown.head))
         )
         return Edges(shown.layer, tails, heads, weight, change, self._px(scene.widths(weight)), color)
 
-    def _nodes(self, place: int) -> Nodes:
+    def _nodes(self, place: int, still: bool) -> Nodes:
         shown, scene = self._weights.selection, self._scene
         bias = self._at(self._weights.biases, place)
         change = np.nan_to_num(self._change_at(self._weights.biases, self._bias_changes, place))
@@ -192,7 +235,7 @@ class Animation(Sequence[Frame]):
             bias = np.full_like(bias, nan)
         has = np.isfinite(bias)
         number = np.where(has, bias if self.options.color == "sign" else change, 0)
-        color = self._colors(scene.theme.ring_colors(scene.ring_colors(number), self.options.color), place)
+        color = self._colors(scene.theme.ring_colors(scene.ring_colors(number), self.options.color), place, still)
         color[~has] = scene.theme.muted
         thinnest = 0.0 if scene.network is None else scene.network.ring_range_pt[0]
         ring_pt = np.full(len(bias), thinnest)
@@ -201,8 +244,8 @@ class Animation(Sequence[Frame]):
         layer = np.concatenate([np.full(len(nodes), index) for index, nodes in enumerate(shown.nodes)])
         return Nodes(layer, np.concatenate(shown.nodes), bias, change, self._px(ring_pt), color)
 
-    def _colors(self, colors: np.ndarray, place: int) -> np.ndarray:
-        if self.options.color == "change" and place == len(self) - 1:
+    def _colors(self, colors: np.ndarray, place: int, still: bool) -> np.ndarray:
+        if self.options.color == "change" and place == len(self) - 1 and not still:
             colors[:] = self._scene.theme.ink  # the article ends with the network in neutral ink
         return colors
 
@@ -243,6 +286,9 @@ class Animation(Sequence[Frame]):
 
     @cached_property
     def _canvas(self) -> Canvas:
+        return self._new_canvas()
+
+    def _new_canvas(self) -> Canvas:
         from nnanim.canvas import Canvas
 
         return Canvas(self.options.figsize, self.options.dpi, self._scene.still)

@@ -30,7 +30,7 @@ from nnanim.fonts import text_width_pt
 from nnanim.graphviz_engine import Drawing
 from nnanim.labels import Legend
 from nnanim.layout import LINE_PT, Box, Layout
-from nnanim.metrics import Curve, is_share, value_text
+from nnanim.metrics import Curve, value_text
 from nnanim.network import Network
 from nnanim.theme import Color, Theme
 
@@ -273,7 +273,8 @@ class Canvas:
                 )
             )
             x = box.left + length + GAP_PT * self._scale
-            room = box.right - x - text_width_pt("0.0000", looks.TEXT_PT * self._scale, self._still.families)
+            widest = text_width_pt("100.0 % ", looks.TEXT_PT * self._scale, self._still.families)
+            room = box.right - x - widest
             self._text(x, y, curve.metric, va="center", color=theme.ink, room=room)
             values.append((box.right, y))
         texts = []
@@ -322,7 +323,13 @@ class Canvas:
         room = (columns[1] - columns[0]) * 0.94
         for x, (name, count) in zip(columns, self._still.captions, strict=True):
             self._text(
-                x, self._still.layout.captions_y, f"{name} · {count}", va="center", ha="center", color=theme.muted, room=room
+                x,
+                self._still.layout.captions_y,
+                f"{name} · {count}",
+                va="center",
+                ha="center",
+                color=theme.muted,
+                room=room,
             )
         for x, y in network.left_out_pt:
             for step in (-1, 0, 1):
@@ -379,9 +386,7 @@ class Canvas:
                         transform=self._points,
                     )
                 )
-            self._text(
-                left + (RAMP_PT + GAP_PT) * scale, upper, legend.ramp[1], va="center", color=_color(high)
-            )
+            self._text(left + (RAMP_PT + GAP_PT) * scale, upper, legend.ramp[1], va="center", color=_color(high))
         box = boxes.pop(0)
         upper, _ = self._legend_lines(box, legend.samples_print)
         x = box.left

@@ -50,7 +50,9 @@ def make_legend(
         samples_print = f"{symbol}, full width at {short(float(widths.domain))}"
     if rings is not None:
         samples_print += f" · rings |b|, at {short(float(rings.domain))}"
-    return Legend(ramp if len(weights.edges) > 1 or options.color == "sign" else None, ramp_print, samples, samples_print)
+    return Legend(
+        ramp if len(weights.edges) > 1 or options.color == "sign" else None, ramp_print, samples, samples_print
+    )
 
 
 def _domain_text(domain: np.ndarray, weights: Weights) -> str:

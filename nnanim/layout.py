@@ -161,9 +161,7 @@ def _inside_network(box: Box | None, needs: Needs, scale: float) -> tuple[Box | 
     return network, captions_y, tuple(blocks)
 
 
-def _inside_curve(
-    box: Box | None, needs: Needs, scale: float, *, with_title: bool
-) -> tuple[Box | None, Box | None]:
+def _inside_curve(box: Box | None, needs: Needs, scale: float, *, with_title: bool) -> tuple[Box | None, Box | None]:
     if box is None:
         return None, None
     header_height = needs.curve_rows * LINE_PT * scale

@@ -17,7 +17,11 @@ SPACINGS = ("even", "log")
 NODE_CHOICES = ("strongest", "even")
 EDGE_CHOICES = ("weight", "change")
 
+SUFFIXES = (".gif",)
+STILL_SUFFIXES = (".svg", ".pdf", ".png")
+
 DEFAULT_OUTPUT = "animation.gif"
+DEFAULT_STILL = "network.svg"
 DEFAULT_FIGSIZE = (9.0, 6.0)
 DEFAULT_DPI = 100.0
 DEFAULT_FPS = 10.0

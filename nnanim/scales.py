@@ -30,9 +30,7 @@ class WidthScale:
     range_pt: tuple[float, float]
 
     @classmethod
-    def of_run(
-        cls, weights: np.ndarray, range_pt: tuple[float, float], groups: np.ndarray | None = None
-    ) -> WidthScale:
+    def of_run(cls, weights: np.ndarray, range_pt: tuple[float, float], groups: np.ndarray | None = None) -> WidthScale:
         """Make the scale for all weights of a run.
 
         Args:

@@ -82,7 +82,6 @@ class Theme:
         return palette
 
 
-
 def _interpolate(intensity: np.ndarray, stops: tuple[Color, Color, Color]) -> np.ndarray:
     table = np.array(stops, dtype=float)
     channels = [np.interp(intensity, (-1.0, 0.0, 1.0), table[:, channel]) for channel in range(3)]

@@ -12,19 +12,24 @@ import numpy as np
 
 from nnanim.encoders.gif import write_gif
 from nnanim.errors import OutputError
+from nnanim.options import STILL_SUFFIXES, SUFFIXES
 
-SUFFIXES = (".gif",)
+__all__ = ["STILL_SUFFIXES", "SUFFIXES", "check_target", "whole_file", "write_animation"]
 
 
-def check_target(path: str | Path) -> Path:
+def check_target(path: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
     """Refuse a target that could never be written, before any work is done.
+
+    Args:
+        path: the file to be.
+        suffixes: those that can be written.
 
     Raises:
         OutputError: unknown suffix, missing folder, a folder or a device in the target's place, or no permission.
     """
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise OutputError(f"unknown suffix {path.suffix!r} of {str(path)!r} (must be one of {', '.join(SUFFIXES)})")
+    if path.suffix.lower() not in suffixes:
+        raise OutputError(f"unknown suffix {path.suffix!r} of {str(path)!r} (must be one of {', '.join(suffixes)})")
     folder = path.parent
     if not folder.exists():
         raise OutputError(f"the folder {str(folder)!r} of the output {path.name!r} does not exist")
