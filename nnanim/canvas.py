@@ -1,8 +1,8 @@
 """One Matplotlib figure for both panels, painted with Agg.
 
-What never changes (axes, the whole curves, captions, legend) is painted once and kept as a background; a frame restores
-it and adds its own lines, nodes, dots and numbers. Everything is an artist of the figure, in points, so the same picture
-can be saved as vector graphics.
+What never changes (axes, the whole curves, captions, legend) is painted once and kept as a background; a frame
+restores it and adds its own lines, nodes, dots and numbers. Everything is an artist of the figure, in points, so the
+same picture can be saved as vector graphics.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import rc_context
@@ -451,7 +451,7 @@ class Canvas:
         return right
 
 
-def _line_style(curve: Curve) -> str:
+def _line_style(curve: Curve) -> Literal["dashed", "solid"]:
     return "dashed" if curve.held_out else "solid"
 
 

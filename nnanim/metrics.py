@@ -50,7 +50,7 @@ def is_share(metric: str) -> bool:
 
 
 def quantity(metric: str) -> str:
-    """Return what is measured, without on which data: ``accuracy`` for ``validation/main/accuracy``, ``val_accuracy``."""
+    """Return what is measured, whatever the data: ``accuracy`` for ``validation/main/accuracy``, ``val_accuracy``."""
     last = metric.rsplit("/", 1)[-1]
     words = [word for word in last.split("_") if not word.lower().startswith(_STAGES)]
     return "_".join(words) or last

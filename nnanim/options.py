@@ -1,4 +1,4 @@
-"""Every choice a user has, with its default and its range. Light to import: the command line takes its defaults here."""
+"""Every choice a user has, with default and range. Light to import: the command line takes its defaults here."""
 
 from __future__ import annotations
 

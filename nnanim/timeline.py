@@ -65,11 +65,8 @@ def _spread(there: int, wanted: int, spacing: str) -> list[int]:
     """Return `wanted` distinct indices below `there`, with the first and the last."""
     if wanted == 1:
         return [there - 1]
-    if spacing == "even":
-        ideal = np.linspace(0, there - 1, wanted)
-    else:
-        ideal = np.geomspace(1, there, wanted) - 1
-    picks = np.rint(ideal).astype(int)
+    ideal = {"even": np.linspace(0, there - 1, wanted), "log": np.geomspace(1, there, wanted) - 1}
+    picks = np.rint(ideal[spacing]).astype(int)
     # Where the ideal places crowd, push the later ones on; then push back what went past the end.
     places = np.arange(wanted)
     picks = np.maximum.accumulate(picks - places) + places
