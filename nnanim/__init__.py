@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from nnanim.animation import Animation, Frame, render
+    from nnanim.animation import Animation, render
     from nnanim.article import create_learn_animation, createLearnAnimation
     from nnanim.errors import (
         GraphvizError,
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
         ShapeError,
         SnapshotError,
     )
+    from nnanim.frame import Frame
     from nnanim.layers import Layer
     from nnanim.run import Run, Snapshot, open_run
 
 _MODULES = {
-    "animation": ("Animation", "Frame", "render"),
+    "animation": ("Animation", "render"),
+    "frame": ("Frame",),
     "article": ("create_learn_animation", "createLearnAnimation"),
     "errors": (
         "GraphvizError",

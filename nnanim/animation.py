@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from math import nan
@@ -12,136 +11,58 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from nnanim import theme as looks
+from nnanim import labels
 from nnanim.dot import dot_source
-from nnanim.encoders import check_target, write_animation
-from nnanim.errors import OptionError
-from nnanim.graphviz_engine import draw
-from nnanim.layout import arrange
-from nnanim.metrics import curve_of, pick_metric, point_at, shown, value_text
-from nnanim.network import Network
+from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file, write_animation
+from nnanim.errors import RunError
+from nnanim.frame import Edges, Frame, Nodes
+from nnanim.graphviz_engine import Drawing, draw
+from nnanim.metrics import curves_of, pick_metrics, row_x, unit_factor
+from nnanim.options import Options
 from nnanim.run import Run, Snapshot, open_run
-from nnanim.scales import ChangeScale, WidthScale
-from nnanim.timeline import DEFAULT_FPS, DEFAULT_HOLD_S, timeline
+from nnanim.scene import Scene, make_scene
+from nnanim.theme import POINTS_PER_INCH
+from nnanim.timeline import choose_snapshots, timeline
+from nnanim.weights import read_weights
 
 if TYPE_CHECKING:
     from nnanim.canvas import Canvas
 
-DEFAULT_FIGSIZE = (9.0, 6.0)
-DEFAULT_DPI = 100.0
-SINCE = ("first", "previous")
-MIN_SIDE_PX = 100
-MAX_PIXELS = 32_000_000
 CHUNK = 32  # frames that one Graphviz process draws
-
-
-@dataclass(frozen=True, eq=False)
-class Edges:
-    """What is drawn of the edges in one frame.
-
-    Attributes:
-        layer: (E,) index of the layer an edge leads out of, 0 is the input.
-        tail: (E,) index of the neuron where it begins.
-        head: (E,) index of the neuron where it ends.
-        weight: (E,) float32.
-        change: (E,) float32, growth of |weight|; negative where it shrank.
-        width_px: (E,) line widths in pixels.
-        color: (E, 3) uint8.
-    """
-
-    layer: np.ndarray
-    tail: np.ndarray
-    head: np.ndarray
-    weight: np.ndarray
-    change: np.ndarray
-    width_px: np.ndarray
-    color: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """What one frame means. Its pixels are made when they are asked for.
-
-    Attributes:
-        index: place in the animation, from 0.
-        epoch: epoch of the snapshot as the file itself says, or None.
-        iteration: iteration of the snapshot, or None.
-        duration_s: how long it is shown.
-        curve_x: epoch (or iteration) of the log's row that belongs to the snapshot, where the dot is; NaN where the log
-            has none.
-        metrics: the metrics of that row by name, in the log's own units; NaN where it has none.
-        edges: what is drawn of the edges.
-    """
-
-    index: int
-    epoch: float | None
-    iteration: int | None
-    duration_s: float
-    curve_x: float
-    metrics: dict[str, float]
-    edges: Edges
-    _animation: Animation = field(repr=False)
-
-    @property
-    def image(self) -> np.ndarray:
-        """The frame painted, (H, W, 3) uint8."""
-        return next(self._animation.paint([self]))
 
 
 class Animation(Sequence[Frame]):
     """A training run as a sequence of frames. Nothing is drawn before it is asked for."""
 
-    def __init__(
-        self,
-        run: Run,
-        shape: Sequence[int] | None = None,
-        *,
-        metric: str | None = None,
-        since: str = SINCE[0],
-        figsize: tuple[float, float] = DEFAULT_FIGSIZE,
-        dpi: float = DEFAULT_DPI,
-        fps: float = DEFAULT_FPS,
-        hold_s: float = DEFAULT_HOLD_S,
-        engine: str | None = None,
-    ) -> None:
-        """Read the weights of all snapshots and fix the scales.
+    def __init__(self, run: Run, shape: Sequence[int] | None = None, **options: Any) -> None:
+        """Read the weights of all snapshots that are shown, and fix the scales.
 
         Args:
             run: an opened result folder.
             shape: sizes of the layers, input first; the snapshots must have just these. By default as found.
-            metric: name of a column of the log. By default accuracy, else whatever the log has first.
-            since: ``"first"`` or ``"previous"``, the snapshot that changes are measured against.
-            figsize: width and height in inches.
-            dpi: pixels per inch.
-            fps: frames per second, 0 < fps <= 50.
-            hold_s: seconds for which the last frame stays.
-            engine: ``"system"`` or ``"wheel"`` Graphviz; by default whichever is there.
+            options: the fields of `nnanim.options.Options`, such as ``since="previous"`` or ``figsize=(9, 6)``.
 
         Raises:
             SnapshotError: a snapshot cannot be read, or is not like the others.
             ShapeError: the snapshots do not have the declared shape.
             MetricError: the log has no such metric.
-            OptionError: a value is out of its range.
+            OptionError: a value is out of its range, or does not fit the others or the network.
         """
-        if since not in SINCE:
-            raise OptionError(f"since is {since!r}: it must be one of {', '.join(SINCE)}")
         self.run = run
-        self.figsize, self.dpi = _check_size(figsize, dpi)
-        self._engine = engine
-        self._moments = timeline(len(run.snapshots), fps=fps, hold_s=hold_s)
-        self.metric = pick_metric(run.log, metric)
-        layers = [snapshot.read(shape) for snapshot in run.snapshots]
-        self.shape = run.shape if shape is None else tuple(shape)
-        self._layer_names = [layer.name for layer in layers[0]]
-        self._weights = np.stack([np.concatenate([layer.weight.ravel() for layer in each]) for each in layers])
-        self._changes = _changes(self._weights, since)
-        self._since = since
-        width_pt, height_pt = (inches * looks.POINTS_PER_INCH for inches in figsize)
-        self._layout = arrange(width_pt, height_pt, with_curve=self.metric is not None)
-        self._network = Network.fill(self.shape, self._layout.network)
-        self._widths = WidthScale.of_run(self._weights, self._network.edge_range_pt)
-        self._intensities = ChangeScale.of_run(self._changes)
-        self._theme = looks.LIGHT
+        self.options = Options(**options)
+        picks = choose_snapshots([snapshot.epoch for snapshot in run.snapshots], self.options)
+        self._snapshots = [run.snapshots[pick] for pick in picks]
+        self._rows = [run.rows[pick] for pick in picks]
+        self._moments = timeline(len(picks), self.options)
+        self._metrics = () if self.options.panels == "network" else pick_metrics(run.log, self.options.metrics)
+        self._curves = curves_of(run.log, self._metrics)
+        self._weights = read_weights(self._snapshots, shape, self.options)
+        self._edge_changes = _changes(self._weights.edges, self.options.since)
+        self._bias_changes = _changes(self._weights.biases, self.options.since)
+        since = "the one before" if self.options.since == "previous" else _time_text(self._snapshots[0])
+        self._scene: Scene = make_scene(
+            self._weights, self._edge_changes, self._bias_changes, self._curves, since, self.options
+        )
 
     def __len__(self) -> int:
         return len(self._moments)
@@ -153,20 +74,38 @@ class Animation(Sequence[Frame]):
     def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
+        return self._frame(range(len(self))[index])
+
+    def _frame(self, place: int, *, still: bool = False) -> Frame:
         moment = self._moments[place]
-        snapshot = self.run.snapshots[moment.snapshot]
-        weight, change = self._weights[moment.snapshot], self._changes[moment.snapshot]
-        if place == len(self) - 1:
-            color = np.tile(np.array(self._theme.ink, dtype=np.uint8), (len(weight), 1))
-        else:
-            color = self._theme.edge_colors(self._intensities(change))
-        net = self._network
-        width_px = self._widths(weight) * self.dpi / looks.POINTS_PER_INCH
-        edges = Edges(net.layer, net.tail, net.head, weight, change, width_px, color)
-        curve_x, value = (nan, nan) if self.metric is None else point_at(self.run, moment.snapshot, self.metric)
-        metrics = {} if self.metric is None else {self.metric: value}
-        return Frame(place, snapshot.epoch, snapshot.iteration, moment.duration_s, curve_x, metrics, edges, self)
+        before, share = moment.before, moment.share
+        curve_x = self._between([row_x(self.run.log, row) for row in self._rows[before : before + 2]], share)
+        return Frame(
+            place,
+            self._between([snapshot.epoch for snapshot in self._snapshots[before : before + 2]], share),
+            self._between([snapshot.iteration for snapshot in self._snapshots[before : before + 2]], share),
+            moment.duration_s,
+            nan if curve_x is None else curve_x,
+            {} if curve_x is None else {c.metric: c.value_at(curve_x) / unit_factor(c.metric) for c in self._curves},
+            self._edges(place, still),
+            self._nodes(place, still),
+            self,
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the layers, input first."""
+        return self._weights.selection.sizes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be told about the run and its picture."""
+        return self.run.notes + self._scene.notes
+
+    @property
+    def durations_s(self) -> list[float]:
+        """How long each frame is shown."""
+        return [moment.duration_s for moment in self._moments]
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -175,10 +114,12 @@ class Animation(Sequence[Frame]):
 
     @property
     def node_centers_px(self) -> list[np.ndarray]:
-        """Centres of the nodes, for each layer (n, 2): x right, y down from the upper left corner."""
-        scale = self.dpi / looks.POINTS_PER_INCH
+        """Centres of the shown nodes, for each layer (n, 2): x right, y down from the upper left corner."""
+        if self._scene.network is None:
+            return []
+        scale = self.options.dpi / POINTS_PER_INCH
         height = self.size_px[1]
-        return [np.stack([c[:, 0] * scale, height - c[:, 1] * scale], axis=-1) for c in self._network.centers_pt]
+        return [np.stack([c[:, 0] * scale, height - c[:, 1] * scale], axis=-1) for c in self._scene.network.centers_pt]
 
     def paint(self, frames: Iterable[Frame]) -> Iterator[np.ndarray]:
         """Paint frames in their order, each (H, W, 3) uint8.
@@ -187,15 +128,31 @@ class Animation(Sequence[Frame]):
             GraphvizError: Graphviz is missing or fails; the message names the frame.
         """
         for chunk in _chunks(frames, CHUNK):
-            for frame, drawing in zip(chunk, draw([self.dot(frame) for frame in chunk], self._engine), strict=True):
-                yield self._canvas.paint(drawing, self._title(frame), self._values(frame), self._mark(frame))
+            for frame, drawing in zip(chunk, self._drawings(chunk), strict=True):
+                yield self._canvas.paint(drawing, self._title(frame), frame.curve_x, frame.metrics)
+
+    def paint_one(self, frame: Frame) -> np.ndarray:
+        """Paint one frame, (H, W, 3) uint8."""
+        return next(self.paint([frame]))
 
     def dot(self, frame: Frame) -> str:
-        """Write the network of a frame as DOT, lengths in points."""
-        theme, edges = self._theme, frame.edges
-        width_pt = edges.width_px * looks.POINTS_PER_INCH / self.dpi
+        """Write the network of a frame as DOT, lengths in points.
+
+        Raises:
+            ValueError: the network is not among the panels.
+        """
+        if self._scene.network is None:
+            raise ValueError("the network is not among the panels")
+        points = POINTS_PER_INCH / self.options.dpi
+        edges, nodes = frame.edges, frame.nodes
         return dot_source(
-            f"frame_{frame.index:05}", self._network, width_pt, edges.color, theme.node, theme.ink, looks.NODE_LINE_PT
+            f"frame_{frame.index:05}",
+            self._scene.network,
+            edges.width_px * points,
+            edges.color,
+            nodes.ring_px * points,
+            nodes.color,
+            self._scene.theme.node,
         )
 
     def write(self, path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> None:
@@ -212,33 +169,129 @@ class Animation(Sequence[Frame]):
             GraphvizError: Graphviz is missing or fails.
         """
         target = check_target(path)
-        durations_s = [moment.duration_s for moment in self._moments]
         images = self.paint(self)
         if progress is not None:
             images = _reporting(images, len(self), progress)
-        write_animation(target, images, durations_s, self._theme.palette)
+        palette = self._scene.theme.gif_palette(self.options.color)
+        write_animation(target, images, self.durations_s, palette, loop=self.options.loop)
+
+    def write_still(self, path: str | Path, place: int, *, transparent: bool = False) -> None:
+        """Write one frame as a picture whose suffix says the format: ``.svg``, ``.pdf`` or ``.png``.
+
+        Unlike the animation, which ends in neutral ink, a still of the last frame shows its changes too.
+
+        Args:
+            path: the file, which appears whole or not at all.
+            place: index of the frame.
+            transparent: leave the background out.
+
+        Raises:
+            OutputError: the file cannot be written.
+            GraphvizError: Graphviz is missing or fails.
+        """
+        target = check_target(path, STILL_SUFFIXES)
+        frame = self._frame(range(len(self))[place], still=True)
+        (drawing,) = self._drawings([frame])
+        content = (drawing, self._title(frame), frame.curve_x, frame.metrics)
+        with whole_file(target) as temporary:
+            canvas = self._new_canvas()
+            canvas.save(temporary, target.suffix.lower()[1:], *content, transparent=transparent)
+
+    def place_of(self, *, epoch: float | None = None, iteration: int | None = None) -> int:
+        """Return the index of the frame that shows the snapshot of an epoch or iteration.
+
+        Raises:
+            RunError: there is no such snapshot; the message names the nearest.
+        """
+        name, wanted = ("epoch", epoch) if epoch is not None else ("iteration", iteration)
+        if wanted is None:
+            raise ValueError("give an epoch or an iteration")
+        there = {getattr(snapshot, name): place for place, snapshot in enumerate(self._snapshots)}
+        if wanted in there:
+            return there[wanted] * (self.options.tween + 1)
+        known = sorted((value for value in there if value is not None), key=lambda value: abs(value - wanted))
+        near = ", ".join(f"{value:g}" for value in sorted(known[:2])) or "none is known"
+        raise RunError(f"no snapshot of {name} {wanted:g} in {str(self.run.path)!r} (nearest: {near})")
+
+    def _edges(self, place: int, still: bool) -> Edges:
+        shown, scene = self._weights.selection, self._scene
+        weight = self._at(self._weights.edges, place)
+        change = self._change_at(self._weights.edges, self._edge_changes, place)
+        number = weight if self.options.color == "sign" else change
+        color = self._colors(scene.theme.edge_colors(scene.colors(number), self.options.color), place, still)
+        tails, heads = (
+            np.concatenate(
+                [shown.nodes[layer + step][ends[shown.layer == layer]] for layer in range(len(shown.nodes) - 1)]
+            )
+            for step, ends in ((0, shown.tail), (1, shown.head))
+        )
+        return Edges(shown.layer, tails, heads, weight, change, self._px(scene.widths(weight)), color)
+
+    def _nodes(self, place: int, still: bool) -> Nodes:
+        shown, scene = self._weights.selection, self._scene
+        bias = self._at(self._weights.biases, place)
+        change = np.nan_to_num(self._change_at(self._weights.biases, self._bias_changes, place))
+        if scene.rings is None:
+            bias = np.full_like(bias, nan)
+        has = np.isfinite(bias)
+        number = np.where(has, bias if self.options.color == "sign" else change, 0)
+        color = self._colors(scene.theme.ring_colors(scene.ring_colors(number), self.options.color), place, still)
+        color[~has] = scene.theme.muted
+        thinnest = 0.0 if scene.network is None else scene.network.ring_range_pt[0]
+        ring_pt = np.full(len(bias), thinnest)
+        if scene.rings is not None:
+            ring_pt = np.where(has, scene.rings(np.nan_to_num(bias)), thinnest)
+        layer = np.concatenate([np.full(len(nodes), index) for index, nodes in enumerate(shown.nodes)])
+        return Nodes(layer, np.concatenate(shown.nodes), bias, change, self._px(ring_pt), color)
+
+    def _colors(self, colors: np.ndarray, place: int, still: bool) -> np.ndarray:
+        if self.options.color == "change" and place == len(self) - 1 and not still:
+            colors[:] = self._scene.theme.ink  # the article ends with the network in neutral ink
+        return colors
+
+    def _at(self, values: np.ndarray, place: int) -> np.ndarray:
+        """Return a row of (S, …) values, or one on the straight line between two rows."""
+        moment = self._moments[place]
+        if moment.share == 0:
+            row: np.ndarray = values[moment.before]
+            return row
+        low, high = values[moment.before], values[moment.before + 1]
+        mixed: np.ndarray = low + np.float32(moment.share) * (high - low)
+        return mixed
+
+    def _change_at(self, values: np.ndarray, changes: np.ndarray, place: int) -> np.ndarray:
+        if self.options.since == "previous":
+            return self._at(changes, place)
+        # |weight| between two snapshots is not on the line between both |weights| where the sign changes.
+        grown: np.ndarray = np.abs(self._at(values, place)) - np.abs(values[0])
+        return grown
+
+    def _between(self, ends: Sequence[float | None], share: float) -> float | None:
+        if share == 0 or ends[0] is None:
+            return ends[0]
+        return None if ends[1] is None else ends[0] + share * (ends[1] - ends[0])
+
+    def _px(self, lengths_pt: np.ndarray) -> np.ndarray:
+        px: np.ndarray = lengths_pt * self.options.dpi / POINTS_PER_INCH
+        return px
+
+    def _drawings(self, frames: Sequence[Frame]) -> Sequence[Drawing | None]:
+        if self._scene.network is None:
+            return [None] * len(frames)
+        return draw([self.dot(frame) for frame in frames], self.options.engine)
+
+    def _title(self, frame: Frame) -> str:
+        file_name = self._snapshots[self._moments[frame.index].before].path.name
+        return labels.time_text(frame.epoch, frame.iteration, file_name)
 
     @cached_property
     def _canvas(self) -> Canvas:
-        from nnanim.canvas import Canvas, Legend
+        return self._new_canvas()
 
-        curve = curve_of(self.run.log, self.metric) if self.run.log and self.metric else None
-        first = "the frame before" if self._since == "previous" else _time_text(self.run.snapshots[0])
-        changes = self._intensities if len(self) > 1 else None
-        captions = [
-            f"{name} · {size}" for name, size in zip(["input", *self._layer_names], self._network.sizes, strict=True)
-        ]
-        legend = Legend(self._widths, changes, first)
-        return Canvas(self.figsize, self.dpi, self._layout, self._theme, self._network, captions, legend, curve)
+    def _new_canvas(self) -> Canvas:
+        from nnanim.canvas import Canvas
 
-    def _title(self, frame: Frame) -> str:
-        return _time_text(self.run.snapshots[self._moments[frame.index].snapshot])
-
-    def _values(self, frame: Frame) -> str:
-        return "  ".join(value_text(metric, value) for metric, value in frame.metrics.items())
-
-    def _mark(self, frame: Frame) -> tuple[float, float] | None:
-        return next(((frame.curve_x, shown(metric, value)) for metric, value in frame.metrics.items()), None)
+        return Canvas(self.options.figsize, self.options.dpi, self._scene.still)
 
 
 def render(
@@ -256,7 +309,7 @@ def render(
         output: the file, whose suffix says the format.
         shape: sizes of the layers, input first; by default as found.
         progress: as in `Animation.write`.
-        options: those of `Animation`.
+        options: the fields of `nnanim.options.Options`.
 
     Returns:
         The animation that was written.
@@ -270,30 +323,16 @@ def render(
     return animation
 
 
-def _changes(weights: np.ndarray, since: str) -> np.ndarray:
-    """Return the growth of |weight| (S, E) against the first snapshot or the one before."""
-    magnitudes = np.abs(weights)
+def _changes(values: np.ndarray, since: str) -> np.ndarray:
+    """Return the growth of |value| (S, …) against the first snapshot or the one before."""
+    magnitudes = np.abs(values)
     before = magnitudes[:1] if since == "first" else np.concatenate([magnitudes[:1], magnitudes[:-1]])
     changes: np.ndarray = magnitudes - before
     return changes
 
 
-def _check_size(figsize: tuple[float, float], dpi: float) -> tuple[tuple[float, float], float]:
-    width_px, height_px = figsize[0] * dpi, figsize[1] * dpi
-    if not (min(width_px, height_px) >= MIN_SIDE_PX and width_px * height_px <= MAX_PIXELS):
-        raise OptionError(
-            f"figsize {figsize[0]:g},{figsize[1]:g} inches at {dpi:g} dpi makes {width_px:.0f}x{height_px:.0f} px: each"
-            f" side must have at least {MIN_SIDE_PX} px, the whole at most {MAX_PIXELS} px"
-        )
-    return figsize, dpi
-
-
 def _time_text(snapshot: Snapshot) -> str:
-    if snapshot.epoch is not None:
-        return f"epoch {snapshot.epoch:g}"
-    if snapshot.iteration is not None:
-        return f"iteration {snapshot.iteration}"
-    return snapshot.path.name
+    return labels.time_text(snapshot.epoch, snapshot.iteration, snapshot.path.name)
 
 
 def _chunks(frames: Iterable[Frame], length: int) -> Iterator[list[Frame]]:

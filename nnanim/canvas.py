@@ -1,18 +1,20 @@
 """One Matplotlib figure for both panels, painted with Agg.
 
-What never changes (axes, the whole curve, captions, legend) is painted once and kept as a background; a frame restores
-it and adds its own lines, nodes, dot and title. Everything is an artist of the figure, in points, so the same picture
-can be saved as vector graphics.
+What never changes (axes, the whole curves, captions, legend) is painted once and kept as a background; a frame
+restores it and adds its own lines, nodes, dots and numbers. Everything is an artist of the figure, in points, so the
+same picture can be saved as vector graphics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import EllipseCollection, LineCollection
@@ -24,117 +26,170 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
 from nnanim import theme as looks
+from nnanim.fonts import text_width_pt
 from nnanim.graphviz_engine import Drawing
-from nnanim.layout import LINE_PT, Layout
-from nnanim.metrics import Curve
+from nnanim.labels import Legend
+from nnanim.layout import LINE_PT, Box, Layout
+from nnanim.metrics import Curve, value_text
 from nnanim.network import Network
-from nnanim.scales import ChangeScale, WidthScale
-from nnanim.theme import Theme
+from nnanim.theme import Color, Theme
 
-# Whatever style the caller has set must not reach the picture.
-STYLE: dict[Any, Any] = {
-    "font.family": [looks.FONT_FAMILY],
-    "font.size": looks.TEXT_PT,
-    "axes.linewidth": 0.8,
-    "path.simplify": False,
-    "text.usetex": False,
-    "axes.unicode_minus": True,
-    "axes.formatter.use_mathtext": False,
-}
+RAMP_STEPS = 41
+RAMP_PT = 66.0  # width of the bar of colours in the legend
+SAMPLE_PT = 20.0  # length of a sample line in the legend
+GAP_PT = 6.0
+SMALL_PRINT = 0.92  # of the text's size
 
 
-@dataclass(frozen=True)
-class Legend:
-    """What the legend says.
+@dataclass(frozen=True, eq=False)
+class Still:
+    """All that stays the same in every frame.
 
     Attributes:
-        widths: the scale of the edges' widths.
-        changes: the scale of their colours, or None where nothing can have changed.
-        since: what the change is measured against, e.g. ``"epoch 10"``.
+        layout: places of the panels.
+        theme: colours.
+        families: font families, the bundled one first.
+        network: nodes and edges, or None without their panel.
+        captions: name and number of neurons for each column.
+        labels: names of the input and of the output neurons that are shown; empty where none were given.
+        remarks: small text beside the title.
+        legend: what the legend says.
+        ramp: (RAMP_STEPS, 3) uint8, the legend's colours for changes evenly spaced over the domain.
+        curves: the metrics' curves, none without their panel.
     """
 
-    widths: WidthScale
-    changes: ChangeScale | None
-    since: str
+    layout: Layout
+    theme: Theme
+    families: tuple[str, ...]
+    network: Network | None
+    captions: Sequence[tuple[str, str]]
+    labels: tuple[Sequence[str], Sequence[str]]
+    remarks: str
+    legend: Legend
+    ramp: np.ndarray
+    curves: Sequence[Curve]
+
+
+def legend_widths(legend: Legend, families: tuple[str, ...]) -> tuple[float, ...]:
+    """Measure the blocks of a legend, in points of a figure of the reference size."""
+
+    def wide(text: str, factor: float = 1.0) -> float:
+        return text_width_pt(text, looks.TEXT_PT * factor, families)
+
+    widths = []
+    if legend.ramp is not None:
+        low, high = legend.ramp
+        widths.append(max(wide(low) + wide(high) + RAMP_PT + 2 * GAP_PT, wide(legend.ramp_print, SMALL_PRINT)))
+    samples = sum(wide(text) + SAMPLE_PT + 3.5 * GAP_PT for text, _ in legend.samples)
+    widths.append(max(samples, wide(legend.samples_print, SMALL_PRINT)))
+    return tuple(widths)
 
 
 class Canvas:
-    """Paint frames of one size with one background."""
+    """Paint frames of one size on one background."""
 
-    def __init__(
-        self,
-        figsize: tuple[float, float],
-        dpi: float,
-        layout: Layout,
-        theme: Theme,
-        network: Network,
-        captions: Sequence[str],
-        legend: Legend,
-        curve: Curve | None,
-    ) -> None:
+    def __init__(self, figsize: tuple[float, float], dpi: float, still: Still) -> None:
         """Paint the background.
 
         Args:
             figsize: width and height in inches.
             dpi: pixels per inch.
-            layout: places of the panels.
-            theme: colours.
-            network: gives the columns their captions' places.
-            captions: one text for each column of nodes.
-            legend: what the legend says.
-            curve: the metric, or None for a network alone.
+            still: all that stays the same.
         """
-        with rc_context(STYLE):
-            self._figure = Figure(figsize=figsize, dpi=dpi, facecolor=_unit(theme.background))
+        self._still = still
+        self._scale = still.layout.scale
+        self._style: dict[Any, Any] = {
+            # Whatever style the caller has set must not reach the picture.
+            "font.family": list(still.families),
+            "font.size": looks.TEXT_PT * self._scale,
+            "axes.linewidth": 0.8 * self._scale,
+            "path.simplify": False,
+            "text.usetex": False,
+            "axes.unicode_minus": True,
+            "axes.formatter.use_mathtext": False,
+            "svg.fonttype": "path",
+            "svg.hashsalt": "nnanim",
+            "pdf.fonttype": 42,
+        }
+        with rc_context(self._style):
+            self._figure = Figure(figsize=figsize, dpi=dpi, facecolor=_unit(still.theme.background))
             self._canvas = FigureCanvasAgg(self._figure)
-            self._theme = theme
-            self._layout = layout
             self._points = Affine2D().scale(dpi / looks.POINTS_PER_INCH)
-            self._curve = curve
-            self._axes = self._add_curve(curve) if curve is not None else None
-            for text, centers in zip(captions, network.centers_pt, strict=True):
-                self._text(centers[0, 0], layout.captions_y, text, ha="center", va="center", color=theme.muted)
-            self._add_legend(legend)
+            self._axes = self._add_curves()
+            self._add_names()
+            self._add_legend()
+            self._values = self._add_curve_header()
             self._canvas.draw()
             self._background = self._canvas.copy_from_bbox(self._figure.bbox)
-            self._title = self._text(
-                layout.title.left, layout.title.top, "", size=looks.TITLE_PT, va="top", color=theme.ink
-            )
-            self._values = self._text(layout.title.right, layout.title.top, "", va="top", ha="right", color=theme.muted)
-            self._passed, self._dot = self._add_marks()
+            title = still.layout.title
+            self._title = self._text(title.left, title.top, "", size=looks.TITLE_PT, va="top", color=still.theme.ink)
+            self._beside = self._text(title.right, title.top - 3 * self._scale, "", va="top", ha="right")
+            self._passed, self._dots = self._add_marks()
 
     @property
     def size_px(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return self._canvas.get_width_height()
 
-    def paint(self, drawing: Drawing, title: str, values: str, mark: tuple[float, float] | None) -> np.ndarray:
+    def paint(self, drawing: Drawing | None, title: str, curve_x: float, metrics: dict[str, float]) -> np.ndarray:
         """Paint one frame.
 
         Args:
-            drawing: the network as Graphviz drew it.
+            drawing: the network as Graphviz drew it, or None without its panel.
             title: text above the network.
-            values: small text beside the title.
-            mark: where the dot is, in the curve's units; None or NaN for no dot.
+            curve_x: where the dots are; NaN for no dots.
+            metrics: values in the log's units.
 
         Returns:
             (H, W, 3) uint8.
         """
-        with rc_context(STYLE):
+        with rc_context(self._style):
             self._canvas.restore_region(self._background)
-            for artist in self._network_artists(drawing):
+            for artist in self._frame_artists(drawing, title, curve_x, metrics):
                 self._figure.draw_artist(artist)
-            for text, content in ((self._title, title), (self._values, values)):
-                text.set_text(content)
-                self._figure.draw_artist(text)
-            if self._axes is not None and self._curve is not None and mark is not None:
-                passed = self._curve.x <= mark[0]
-                self._passed.set_data(self._curve.x[passed], self._curve.y[passed])
-                self._dot.set_data([mark[0]], [mark[1]])
-                self._figure.draw_artist(self._passed)
-                if np.isfinite(mark[1]):
-                    self._figure.draw_artist(self._dot)
             return np.array(np.asarray(self._canvas.buffer_rgba())[:, :, :3])
+
+    def save(
+        self,
+        path: Path,
+        file_format: str,
+        drawing: Drawing | None,
+        title: str,
+        curve_x: float,
+        metrics: dict[str, float],
+        *,
+        transparent: bool,
+    ) -> None:
+        """Save one frame as a still, ``"svg"``, ``"pdf"`` or ``"png"``. The canvas cannot be used again."""
+        with rc_context(self._style):
+            for artist in self._frame_artists(drawing, title, curve_x, metrics):
+                if artist.axes is None and artist not in self._figure.artists:
+                    self._figure.add_artist(artist)
+            metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(file_format, {})
+            self._figure.savefig(path, format=file_format, transparent=transparent, metadata=metadata)
+
+    def _frame_artists(
+        self, drawing: Drawing | None, title: str, curve_x: float, metrics: dict[str, float]
+    ) -> Iterator[Artist]:
+        if drawing is not None:
+            yield from self._network_artists(drawing)
+        self._title.set_text(title)
+        yield self._title
+        if self._still.curves:
+            for text, (metric, value) in zip(self._values, metrics.items(), strict=True):
+                text.set_text(value_text(metric, value))
+                yield text
+        self._beside.set_text(self._still.remarks)
+        self._beside.set_color(_unit(self._still.theme.muted))
+        yield self._beside
+        for curve, passed, dot in zip(self._still.curves, self._passed, self._dots, strict=True):
+            until = curve.x <= curve_x
+            y = curve.value_at(curve_x)
+            passed.set_data(np.append(curve.x[until], curve_x), np.append(curve.y[until], y))
+            yield passed
+            if np.isfinite(y):
+                dot.set_data([curve_x], [y])
+                yield dot
 
     def _network_artists(self, drawing: Drawing) -> tuple[LineCollection, EllipseCollection]:
         # Strong edges on top; equal ones in their own order, so that both engines give the same picture.
@@ -163,80 +218,199 @@ class Canvas:
             artist.set_figure(self._figure)
         return edges, nodes
 
-    def _add_curve(self, curve: Curve) -> Axes:
-        box = self._layout.curve
-        assert box is not None
+    def _add_curves(self) -> list[Axes]:
+        box = self._still.layout.curve
+        curves = self._still.curves
+        if box is None or not curves:
+            return []
+        theme = self._still.theme
         width, height = (inches * looks.POINTS_PER_INCH for inches in self._figure.get_size_inches())
-        axes = self._figure.add_axes((box.left / width, box.bottom / height, box.width / width, box.height / height))
-        theme = self._theme
-        axes.set_facecolor(_unit(theme.background))
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        for side in ("left", "bottom"):
-            axes.spines[side].set_color(_unit(theme.muted))
-        axes.tick_params(colors=_unit(theme.muted), labelcolor=_unit(theme.muted))
-        axes.set_xlabel(curve.x_label, color=_unit(theme.ink))
-        axes.set_title(curve.label, loc="left", fontsize=looks.TEXT_PT, color=_unit(theme.ink), pad=10)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
-        axes.plot(curve.x, curve.y, color=_blend(theme.curve, theme.background, 0.35), linewidth=looks.CURVE_PT)
+        left = self._figure.add_axes((box.left / width, box.bottom / height, box.width / width, box.height / height))
+        left.set_facecolor("none")
+        axes = [left]
+        if any(curve.axis for curve in curves):
+            axes.append(left.twinx())
+        for side, each in enumerate(axes):
+            for name, spine in each.spines.items():
+                spine.set_visible(name in ("left", "bottom") if side == 0 else name == "right")
+                spine.set_color(_unit(theme.muted))
+            color = theme.muted if len(axes) == 1 else theme.curves[side]
+            each.tick_params(axis="y", color=_unit(color), labelcolor=_unit(color), length=3 * self._scale)
+            each.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
+        left.tick_params(axis="x", color=_unit(theme.muted), labelcolor=_unit(theme.muted), length=3 * self._scale)
+        left.set_xlabel(curves[0].x_label, color=_unit(theme.ink))
+        bins = max(2, int(box.width / (42 * self._scale)))
+        left.xaxis.set_major_locator(MaxNLocator(nbins=bins, steps=[1, 2, 2.5, 5, 10], integer=True))
+        for curve in curves:
+            axes[curve.axis].plot(
+                curve.x,
+                curve.y,
+                color=_blend(theme.curves[curve.axis], theme.background, 0.35),
+                linewidth=looks.CURVE_PT * self._scale,
+                linestyle=_line_style(curve),
+            )
+        if len(curves[0].x) == 1:  # a line through one point is invisible, and its limits would be arbitrary
+            left.set_xlim(curves[0].x[0] - 1, curves[0].x[0] + 1)
         return axes
 
-    def _add_marks(self) -> tuple[Line2D, Line2D]:
-        theme = self._theme
-        passed = Line2D([], [], color=_unit(theme.curve), linewidth=looks.CURVE_PT)
-        dot = Line2D(
-            [],
-            [],
-            marker="o",
-            markersize=looks.DOT_PT,
-            color=_unit(theme.dot),
-            markeredgecolor=_unit(theme.background),
-            markeredgewidth=1.0,
-            linestyle="none",
-            clip_on=False,
-        )
-        if self._axes is not None:
-            self._axes.add_line(passed)
-            self._axes.add_line(dot)
-        return passed, dot
-
-    def _add_legend(self, legend: Legend) -> None:
-        """Explain colours on the left and widths on the right, each with a line of small print."""
-        box, theme = self._layout.legend, self._theme
-        upper, lower = box.bottom + 1.5 * LINE_PT, box.bottom + 0.5 * LINE_PT
-        if legend.changes is not None:
-            end = self._text(box.left, upper, "weakened", va="center", color=theme.weakened)
-            left = self._right_of(end) + 6.0
-            domain = legend.changes.domain
-            ramp = theme.edge_colors(legend.changes(np.linspace(-domain, domain, 41)))
-            for index, color in enumerate(ramp):
-                self._figure.add_artist(
-                    Rectangle(
-                        (left + index * 1.6, upper - 3.5), 1.7, 7.0, color=color / 255.0, lw=0, transform=self._points
-                    )
-                )
-            self._text(left + 41 * 1.6 + 6.0, upper, "strengthened", va="center", color=theme.strengthened)
-            print_ = f"|w| since {legend.since}, full at ±{_short(domain)}"
-            self._text(box.left, lower, print_, va="center", color=theme.muted)
-        x = box.left + 0.58 * box.width
-        for share in (0.1, 0.5, 1.0):
-            weight = share * legend.widths.domain
-            width = float(legend.widths(np.array(weight)))
+    def _add_curve_header(self) -> list[Text]:
+        """Name the curves above them, each with a sample of its line; return the texts for their values."""
+        box, theme = self._still.layout.curve_header, self._still.theme
+        values = []
+        for row, curve in enumerate(self._still.curves):
+            assert box is not None
+            y = box.top - (row + 0.5) * LINE_PT * self._scale
+            color = theme.curves[curve.axis]
+            length = SAMPLE_PT * self._scale
             self._figure.add_artist(
                 Line2D(
-                    [x, x + 22.0],
-                    [upper, upper],
-                    color=_unit(theme.ink),
-                    linewidth=width,
-                    solid_capstyle="butt",
+                    [box.left, box.left + length],
+                    [y, y],
+                    color=_unit(color),
+                    linewidth=looks.CURVE_PT * self._scale,
+                    linestyle=_line_style(curve),
                     transform=self._points,
                 )
             )
-            label = self._text(x + 26.0, upper, _short(weight), va="center", color=theme.ink)
-            x = self._right_of(label) + 12.0
-        small = f"|w|, full width at {_short(legend.widths.domain)}"
-        self._text(box.left + 0.58 * box.width, lower, small, va="center", color=theme.muted)
+            x = box.left + length + GAP_PT * self._scale
+            widest = text_width_pt("100.0 % ", looks.TEXT_PT * self._scale, self._still.families)
+            room = box.right - x - widest
+            self._text(x, y, curve.metric, va="center", color=theme.ink, room=room)
+            values.append((box.right, y))
+        texts = []
+        for x, y in values:
+            text = self._text(x, y, "", va="center", ha="right", color=theme.ink)
+            text.remove()  # painted with every frame, not with the background
+            text.set_figure(self._figure)
+            texts.append(text)
+        return texts
+
+    def _add_marks(self) -> tuple[list[Line2D], list[Line2D]]:
+        theme, scale = self._still.theme, self._scale
+        lines, dots = [], []
+        for curve in self._still.curves:
+            axes = self._axes[curve.axis]
+            line = Line2D(
+                [],
+                [],
+                color=_unit(theme.curves[curve.axis]),
+                linewidth=looks.CURVE_PT * scale,
+                linestyle=_line_style(curve),
+            )
+            dot = Line2D(
+                [],
+                [],
+                marker="o",
+                markersize=looks.DOT_PT * scale * (0.8 if curve.held_out else 1.0),
+                markerfacecolor=_unit(theme.background if curve.held_out else theme.dot),
+                markeredgecolor=_unit(theme.dot if curve.held_out else theme.background),
+                markeredgewidth=(1.8 if curve.held_out else 1.0) * scale,
+                linestyle="none",
+                clip_on=False,
+            )
+            axes.add_line(line)
+            axes.add_line(dot)
+            lines.append(line)
+            dots.append(dot)
+        return lines, dots
+
+    def _add_names(self) -> None:
+        """Write captions below the columns, names beside the first and the last, and marks for what is left out."""
+        network, theme, scale = self._still.network, self._still.theme, self._scale
+        if network is None:
+            return
+        columns = [float(centers[0, 0]) for centers in network.centers_pt]
+        room = (columns[1] - columns[0]) * 0.94
+        for x, (name, count) in zip(columns, self._still.captions, strict=True):
+            self._text(
+                x,
+                self._still.layout.captions_y,
+                f"{name} · {count}",
+                va="center",
+                ha="center",
+                color=theme.muted,
+                room=room,
+            )
+        for x, y in network.left_out_pt:
+            for step in (-1, 0, 1):
+                size = min(1.6 * scale, network.node_radius_pt)
+                self._figure.add_artist(
+                    Line2D(
+                        [x],
+                        [y + step * 2.4 * size],
+                        marker="o",
+                        markersize=size,
+                        color=_unit(theme.muted),
+                        markeredgewidth=0,
+                        transform=self._points,
+                    )
+                )
+        offset = network.node_radius_pt + network.ring_range_pt[1] / 2 + 4 * scale
+        for column, names, side in ((0, self._still.labels[0], -1), (-1, self._still.labels[1], 1)):
+            centers = network.centers_pt[column]
+            gap = float(centers[0, 1] - centers[1, 1]) if len(centers) > 1 else 100.0
+            size = min(looks.TEXT_PT, 0.95 * gap / scale)
+            for name, (x, y) in zip(names, centers, strict=False):
+                self._text(
+                    x + side * offset,
+                    y,
+                    name,
+                    va="center",
+                    ha="right" if side < 0 else "left",
+                    color=theme.ink,
+                    size=size,
+                )
+
+    def _add_legend(self) -> None:
+        """Explain colours in one block and widths in another, each with a line of small print."""
+        legend, theme, scale = self._still.legend, self._still.theme, self._scale
+        network = self._still.network
+        if network is None:
+            return
+        boxes = list(self._still.layout.legend)
+        if legend.ramp is not None:
+            box = boxes.pop(0)
+            upper, _ = self._legend_lines(box, legend.ramp_print)
+            low, high = self._still.ramp[0], self._still.ramp[-1]
+            text = self._text(box.left, upper, legend.ramp[0], va="center", color=_color(low))
+            left = self._right_of(text) + GAP_PT * scale
+            step = RAMP_PT * scale / len(self._still.ramp)
+            for index, color in enumerate(self._still.ramp):
+                self._figure.add_artist(
+                    Rectangle(
+                        (left + index * step, upper - 3.5 * scale),
+                        step * 1.05,
+                        7.0 * scale,
+                        color=color / 255.0,
+                        lw=0,
+                        transform=self._points,
+                    )
+                )
+            self._text(left + (RAMP_PT + GAP_PT) * scale, upper, legend.ramp[1], va="center", color=_color(high))
+        box = boxes.pop(0)
+        upper, _ = self._legend_lines(box, legend.samples_print)
+        x = box.left
+        thinnest, thickest = network.edge_range_pt
+        for label, share in legend.samples:
+            self._figure.add_artist(
+                Line2D(
+                    [x, x + SAMPLE_PT * scale],
+                    [upper, upper],
+                    color=_unit(theme.ink),
+                    linewidth=thinnest + share * (thickest - thinnest),
+                    solid_capstyle="butt",
+                    transform=self._points,
+                    snap=False,
+                )
+            )
+            text = self._text(x + (SAMPLE_PT + GAP_PT) * scale, upper, label, va="center", color=theme.ink)
+            x = self._right_of(text) + 2.5 * GAP_PT * scale
+
+    def _legend_lines(self, box: Box, small_print: str) -> tuple[float, float]:
+        upper, lower = box.bottom + 0.75 * box.height, box.bottom + 0.25 * box.height
+        size = looks.TEXT_PT * SMALL_PRINT
+        self._text(box.left, lower, small_print, va="center", size=size, color=self._still.theme.muted)
+        return upper, lower
 
     def _text(
         self,
@@ -244,11 +418,19 @@ class Canvas:
         y: float,
         content: str,
         *,
-        color: tuple[int, int, int],
+        color: Color = (0, 0, 0),
         size: float = looks.TEXT_PT,
         ha: str = "left",
         va: str = "baseline",
+        room: float | None = None,
     ) -> Text:
+        """Add a text; where it is wider than its room it is set smaller, and cut where even that does not help."""
+        size *= self._scale
+        if room is not None:
+            wide = text_width_pt(content, size, self._still.families)
+            size *= min(1.0, max(room / wide, 0.6)) if wide > 0 else 1.0
+            while len(content) > 2 and text_width_pt(content, size, self._still.families) > room:
+                content = content[:-2].rstrip() + "…"
         artist = Text(
             x,
             y,
@@ -269,14 +451,18 @@ class Canvas:
         return right
 
 
-def _unit(color: tuple[int, int, int]) -> tuple[float, float, float]:
+def _line_style(curve: Curve) -> Literal["dashed", "solid"]:
+    return "dashed" if curve.held_out else "solid"
+
+
+def _color(color: np.ndarray) -> Color:
+    return int(color[0]), int(color[1]), int(color[2])
+
+
+def _unit(color: Color) -> tuple[float, float, float]:
     return color[0] / 255.0, color[1] / 255.0, color[2] / 255.0
 
 
-def _blend(color: tuple[int, int, int], background: tuple[int, int, int], share: float) -> tuple[float, float, float]:
+def _blend(color: Color, background: Color, share: float) -> tuple[float, float, float]:
     red, green, blue = (share * c + (1 - share) * b for c, b in zip(_unit(color), _unit(background), strict=True))
     return red, green, blue
-
-
-def _short(value: float) -> str:
-    return f"{value:.2g}"

@@ -27,9 +27,9 @@ def dot_source(
     network: Network,
     width_pt: np.ndarray,
     color: np.ndarray,
+    ring_pt: np.ndarray,
+    ring_color: np.ndarray,
     node_fill: tuple[int, int, int],
-    node_line: tuple[int, int, int],
-    node_line_pt: float,
 ) -> str:
     """Write one frame as DOT.
 
@@ -38,9 +38,9 @@ def dot_source(
         network: nodes and edges with their points.
         width_pt: (E,) line widths in points.
         color: (E, 3) uint8.
+        ring_pt: (N,) widths of the nodes' outlines in points.
+        ring_color: (N, 3) uint8.
         node_fill: colour of all nodes.
-        node_line: colour of their outlines.
-        node_line_pt: width of their outlines in points.
 
     Returns:
         The graph, thin edges first so that strong ones lie on top.
@@ -55,18 +55,19 @@ def dot_source(
         width=f"{2 * network.node_radius_pt / POINTS_PER_INCH:.5f}",
         style="filled",
         fillcolor=hex_color(node_fill),
-        color=hex_color(node_line),
-        penwidth=f"{node_line_pt:g}",
     )
     graph.attr("edge", **EDGE_ATTRIBUTES)
-    for layer, centers in enumerate(network.centers_pt):
-        for index, (x, y) in enumerate(centers):
-            graph.node(node_name(layer, index), pos=f"{x:.2f},{y:.2f}")
+    names = node_names(network)
+    flat = [node for column in names for node in column]
+    points = np.concatenate(network.centers_pt)
+    for node, (x, y), ring, line in zip(flat, points, ring_pt, ring_color, strict=True):
+        graph.node(node, pos=f"{x:.2f},{y:.2f}", penwidth=f"{ring:.3f}", color=hex_color(line))
+    shown = network.selection
     for edge in np.argsort(width_pt, kind="stable"):
-        layer = network.layer[edge]
+        layer = shown.layer[edge]
         graph.edge(
-            node_name(layer, network.tail[edge]),
-            node_name(layer + 1, network.head[edge]),
+            names[layer][shown.tail[edge]],
+            names[layer + 1][shown.head[edge]],
             id=str(edge),
             penwidth=f"{width_pt[edge]:.3f}",
             color=hex_color(color[edge]),
@@ -75,9 +76,9 @@ def dot_source(
     return source
 
 
-def node_name(layer: int, index: int) -> str:
-    """Name a neuron by its place, e.g. ``l0n3``."""
-    return f"l{layer}n{index}"
+def node_names(network: Network) -> list[list[str]]:
+    """Name the neurons by their place in the network, e.g. ``l0n3``."""
+    return [[f"l{layer}n{neuron}" for neuron in nodes] for layer, nodes in enumerate(network.selection.nodes)]
 
 
 def hex_color(color: tuple[int, int, int] | np.ndarray) -> str:

@@ -1,15 +1,19 @@
-"""Metrics of the log as curves: which one is shown, over what, and in which unit."""
+"""Metrics of the log as curves: which are shown, over what, in which unit, and on which axis."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nnanim.errors import MetricError
-from nnanim.run import Log, Run
+from nnanim.errors import MetricError, OptionError
+from nnanim.run import Log
 
 DEFAULT_METRIC = "main/accuracy"
+AXES = 2  # left and right
+_HELD_OUT = ("val", "eval", "test", "dev", "held")
+_STAGES = ("train", "main", *_HELD_OUT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,75 +25,110 @@ class Curve:
         x: (R,) epochs (or iterations) of the rows that have the metric, increasing.
         y: (R,) values in the unit that is shown, NaN where the log says NaN or infinity (a gap in the line).
         x_label: ``"epoch"`` or ``"iteration"``.
+        axis: 0 for the left axis, 1 for the right one.
+        held_out: whether it was measured on data that was held out of the training.
     """
 
     metric: str
     x: np.ndarray
     y: np.ndarray
     x_label: str
+    axis: int
+    held_out: bool
 
-    @property
-    def label(self) -> str:
-        """Name of the metric with its unit."""
-        return f"{self.metric} (%)" if is_share(self.metric) else self.metric
+    def value_at(self, x: float) -> float:
+        """Return the shown value at x, between two rows on the straight line between them; NaN outside or in a gap."""
+        exact = np.flatnonzero(self.x == x)
+        if len(exact):
+            return float(self.y[exact[-1]])
+        return float(np.interp(x, self.x, self.y, left=np.nan, right=np.nan)) if len(self.x) else float("nan")
 
 
 def is_share(metric: str) -> bool:
     """Tell whether a metric is a share of 1 that is shown in per cent, by its name."""
-    return metric.rsplit("/", 1)[-1].endswith(("accuracy", "acc"))
+    return quantity(metric) in ("accuracy", "acc")
 
 
-def shown(metric: str, value: float) -> float:
-    """Turn a value of the log into the unit that is shown."""
-    return 100.0 * value if is_share(metric) else value
+def quantity(metric: str) -> str:
+    """Return what is measured, whatever the data: ``accuracy`` for ``validation/main/accuracy``, ``val_accuracy``."""
+    last = metric.rsplit("/", 1)[-1]
+    words = [word for word in last.split("_") if not word.lower().startswith(_STAGES)]
+    return "_".join(words) or last
+
+
+def is_held_out(metric: str) -> bool:
+    """Tell whether a metric was measured on held-out data, by its name."""
+    words = metric.lower().replace("/", "_").split("_")
+    return any(word.startswith(_HELD_OUT) for word in words)
+
+
+def unit_factor(metric: str) -> float:
+    """Return what a value of the log is multiplied with to be shown."""
+    return 100.0 if is_share(metric) else 1.0
 
 
 def value_text(metric: str, value: float) -> str:
-    """Write a value of the log with its metric's name, e.g. ``main/accuracy 95.3 %``; ``–`` where it is not finite."""
+    """Write a value of the log in the shown unit, ``95.3 %`` or ``0.1234``; ``–`` where it is not finite."""
     if not np.isfinite(value):
-        return f"{metric} –"
-    return f"{metric} {100 * value:.1f} %" if is_share(metric) else f"{metric} {value:.4g}"
+        return "–"
+    return f"{100 * value:.1f} %" if is_share(metric) else f"{value:.4g}"
 
 
-def pick_metric(log: Log | None, wanted: str | None) -> str | None:
-    """Choose the metric to show.
+def pick_metrics(log: Log | None, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Choose the metrics to show.
 
     Args:
         log: the run's log, or None.
-        wanted: a name in the log, or None for ``main/accuracy`` or else another accuracy or else the first metric.
+        wanted: names in the log; none for ``main/accuracy`` or else another accuracy or else the first metric.
 
     Returns:
-        Its name, or None where the log holds no metric and none was wanted.
+        Their names, each once; none where the log holds no metric and none was wanted.
 
     Raises:
         MetricError: the log has no such metric.
+        OptionError: they measure more than two quantities, more than there are axes.
     """
     names = () if log is None else log.metrics
-    if wanted is not None:
-        if wanted not in names:
+    for name in wanted:
+        if name not in names:
             there = ", ".join(map(repr, names)) if names else "none"
             where = "there is no log" if log is None else f"in '{log.path}'"
-            raise MetricError(f"no metric {wanted!r} {where} (metrics there: {there})")
-        return wanted
+            raise MetricError(f"no metric {name!r} {where} (metrics there: {there})")
+    if wanted:
+        quantities = list(dict.fromkeys(map(quantity, wanted)))
+        if len(quantities) > AXES:
+            raise OptionError(f"metrics of {len(quantities)} quantities ({', '.join(quantities)}): at most {AXES} fit")
+        return tuple(dict.fromkeys(wanted))
     if DEFAULT_METRIC in names:
-        return DEFAULT_METRIC
-    return next((name for name in names if is_share(name)), names[0] if names else None)
+        return (DEFAULT_METRIC,)
+    return tuple(name for name in names if is_share(name))[:1] or names[:1]
 
 
-def curve_of(log: Log, metric: str) -> Curve:
-    """Take a metric's curve from the log, over epochs where the log has them and else over iterations."""
-    x_label = "epoch" if "epoch" in log.table else "iteration"
-    has = log.present[metric].to_numpy()
-    x = log.table[x_label].to_numpy(dtype=float)[has]
-    y = log.table[metric].to_numpy(dtype=float)[has]
-    order = np.argsort(x, kind="stable")
-    return Curve(metric, x[order], np.array([shown(metric, value) for value in y[order]]), x_label)
+def curves_of(log: Log | None, metrics: Sequence[str]) -> tuple[Curve, ...]:
+    """Take the curves of metrics from the log, over epochs where it has them and else over iterations."""
+    if log is None:
+        return ()
+    x_label = axis_of(log)
+    quantities = list(dict.fromkeys(map(quantity, metrics)))
+    curves = []
+    for metric in metrics:
+        has = log.present[metric].to_numpy()
+        x = log.table[x_label].to_numpy(dtype=float)[has]
+        y = log.table[metric].to_numpy(dtype=float)[has] * unit_factor(metric)
+        order = np.argsort(x, kind="stable")
+        curves.append(
+            Curve(metric, x[order], y[order], x_label, quantities.index(quantity(metric)), is_held_out(metric))
+        )
+    return tuple(curves)
 
 
-def point_at(run: Run, snapshot: int, metric: str) -> tuple[float, float]:
-    """Return the log's epoch (or iteration) and value for a snapshot; NaN where the log has none."""
-    row = run.rows[snapshot]
-    if run.log is None or row is None:
-        return float("nan"), float("nan")
-    x_label = "epoch" if "epoch" in run.log.table else "iteration"
-    return float(run.log.table[x_label].iloc[row]), float(run.log.table[metric].iloc[row])
+def axis_of(log: Log) -> str:
+    """Return the column that curves are drawn over."""
+    return "epoch" if "epoch" in log.table else "iteration"
+
+
+def row_x(log: Log | None, row: int | None) -> float:
+    """Return where a row of the log lies on the curves' axis; NaN without a row."""
+    if log is None or row is None:
+        return float("nan")
+    return float(log.table[axis_of(log)].iloc[row])

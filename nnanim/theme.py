@@ -1,9 +1,11 @@
-"""Colours, sizes and fonts of the picture, as named constants. Sizes are in points (1/72 inch)."""
+"""Colours, sizes and fonts of the picture, as named constants.
+
+Sizes are in points (1/72 inch) for a figure of the reference size; `nnanim.layout` scales them with the figure.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,48 +17,60 @@ TITLE_PT = 15.0
 HAIRLINE_PT = 0.5  # width of an edge whose weight is zero
 EDGE_PT = 7.0  # width of the strongest edges where there is room
 NODE_RADIUS_PT = 12.0
-NODE_LINE_PT = 1.0
+RING_PT = (0.8, 4.5)  # outline of a node, for no bias and for the strongest
 CURVE_PT = 1.6
 DOT_PT = 9.0  # diameter of the dot on the curve
+
+Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Theme:
     """Colours as (red, green, blue) in 0 … 255."""
 
-    background: tuple[int, int, int]
-    ink: tuple[int, int, int]  # text, and the edges of the last frame
-    muted: tuple[int, int, int]  # axes and small print
-    unchanged: tuple[int, int, int]  # an edge that did not change
-    strengthened: tuple[int, int, int]
-    weakened: tuple[int, int, int]
-    node: tuple[int, int, int]
-    curve: tuple[int, int, int]
-    dot: tuple[int, int, int]
+    background: Color
+    ink: Color  # text, and the edges of the last frame
+    muted: Color  # axes and small print
+    unchanged: Color  # an edge that did not change, or whose weight is zero
+    strengthened: Color
+    weakened: Color
+    positive: Color
+    negative: Color
+    node: Color
+    curves: tuple[Color, Color]  # of the left and of the right axis
+    dot: Color
 
-    def edge_colors(self, intensity: np.ndarray) -> np.ndarray:
-        """Colour edges by how much they changed.
+    def ramp(self, color: str) -> tuple[Color, Color, Color]:
+        """Return the colours of -1, 0 and 1 in the mode ``"change"`` or ``"sign"``."""
+        if color == "sign":
+            return self.negative, self.unchanged, self.positive
+        return self.weakened, self.unchanged, self.strengthened
+
+    def edge_colors(self, intensity: np.ndarray, color: str) -> np.ndarray:
+        """Colour edges.
 
         Args:
-            intensity: (E,) in -1 (weakened most) … 0 (unchanged) … 1 (strengthened most).
+            intensity: (E,) in -1 … 0 … 1.
+            color: ``"change"`` or ``"sign"``.
 
         Returns:
-            (E, 3) uint8, linear between the theme's three colours.
+            (E, 3) uint8, linear between the ramp's three colours.
         """
-        stops = np.array([self.weakened, self.unchanged, self.strengthened], dtype=float)
-        channels = [np.interp(intensity, (-1.0, 0.0, 1.0), stops[:, channel]) for channel in range(3)]
-        colors: np.ndarray = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
-        return colors
+        return _interpolate(intensity, self.ramp(color))
 
-    @cached_property
-    def palette(self) -> np.ndarray:
-        """Compute the colours of an indexed picture, (255, 3) uint8 at most, background first.
+    def ring_colors(self, intensity: np.ndarray, color: str) -> np.ndarray:
+        """Colour outlines of nodes as `edge_colors` does, but so that an unchanged node still stands out."""
+        low, _, high = self.ramp(color)
+        return _interpolate(intensity, (low, self.muted, high))
+
+    def gif_palette(self, color: str) -> np.ndarray:
+        """Compute the colours of an indexed picture, (C, 3) uint8, background first, C <= 255.
 
         An antialiased line shows its colour blended with what lies below, so the palette holds the ramp of edge colours
         and every other colour of the theme, each in steps towards the background.
         """
-        ramp = self.edge_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1))
-        plain = np.array([self.ink, self.muted, self.curve, self.dot, self.node], dtype=np.uint8)
+        ramp = self.edge_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), color)
+        plain = np.array([self.ink, self.muted, *self.curves, self.dot, self.node], dtype=np.uint8)
         background = np.array(self.background, dtype=float)
         colors = [background[None, :]]
         for group, steps in ((ramp, _RAMP_BLENDS), (plain, _PLAIN_BLENDS)):
@@ -64,23 +78,56 @@ class Theme:
             colors.append((background + shares * (group.astype(float) - background)).reshape(-1, 3))
         table = np.rint(np.concatenate(colors)).astype(np.uint8)
         _, first = np.unique(table, axis=0, return_index=True)
-        unique: np.ndarray = table[np.sort(first)]
-        assert len(unique) <= 255, len(unique)
-        return unique
+        palette: np.ndarray = table[np.sort(first)]
+        return palette
+
+
+def _interpolate(intensity: np.ndarray, stops: tuple[Color, Color, Color]) -> np.ndarray:
+    table = np.array(stops, dtype=float)
+    channels = [np.interp(intensity, (-1.0, 0.0, 1.0), table[:, channel]) for channel in range(3)]
+    colors: np.ndarray = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    return colors
 
 
 _RAMP_STEPS = 10  # colours between unchanged and each end of the ramp
 _RAMP_BLENDS = 9
-_PLAIN_BLENDS = 12
+_PLAIN_BLENDS = 10
 
-LIGHT = Theme(
+_LIGHT = Theme(
     background=(255, 255, 255),
     ink=(38, 38, 38),
-    muted=(110, 110, 110),
+    muted=(105, 105, 105),
     unchanged=(190, 190, 190),
     strengthened=(214, 20, 28),
     weakened=(24, 92, 214),
+    positive=(8, 119, 189),  # blue and orange as in TensorFlow Playground
+    negative=(240, 130, 20),
     node=(255, 255, 255),
-    curve=(70, 96, 130),
+    curves=((62, 88, 124), (150, 105, 30)),
     dot=(214, 20, 28),
 )
+_DARK = Theme(
+    background=(22, 24, 29),
+    ink=(236, 236, 236),
+    muted=(165, 168, 175),
+    unchanged=(96, 99, 107),
+    strengthened=(255, 74, 74),
+    weakened=(72, 148, 255),
+    positive=(60, 165, 235),
+    negative=(250, 150, 50),
+    node=(22, 24, 29),
+    curves=((150, 180, 220), (225, 180, 95)),
+    dot=(255, 74, 74),
+)
+# Red leans to orange and blue loses its violet, which keeps them apart for eyes without red or green cones.
+_THEMES = {
+    ("light", "vivid"): _LIGHT,
+    ("dark", "vivid"): _DARK,
+    ("light", "safe"): replace(_LIGHT, strengthened=(213, 74, 0), weakened=(0, 84, 200), dot=(213, 74, 0)),
+    ("dark", "safe"): replace(_DARK, strengthened=(255, 130, 30), weakened=(60, 140, 255), dot=(255, 130, 30)),
+}
+
+
+def pick_theme(theme: str, palette: str) -> Theme:
+    """Return the theme ``"light"`` or ``"dark"`` in the palette ``"vivid"`` or ``"safe"``."""
+    return _THEMES[theme, palette]

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from nnanim import __version__
+from nnanim.cli.draw import draw
 from nnanim.cli.inspect import inspect
 from nnanim.cli.render import render
 from nnanim.errors import NnanimError, OptionError
@@ -48,4 +49,5 @@ def main() -> None:
 
 
 main.add_command(render)
+main.add_command(draw)
 main.add_command(inspect)

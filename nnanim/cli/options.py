@@ -8,19 +8,11 @@ from typing import Any
 
 import click
 
-# Written out, because the modules that hold them must not be imported before a command runs; a test compares them.
-DEFAULT_OUTPUT = "animation.gif"
-DEFAULT_FIGSIZE = "9,6"
-DEFAULT_DPI = 100.0
-DEFAULT_FPS = 10.0
-MAX_FPS = 50.0
-DEFAULT_HOLD_S = 2.0
-MAX_HOLD_S = 600.0
-DEFAULT_METRIC = "main/accuracy"
-SINCE = ("first", "previous")
-SUFFIXES = (".gif",)
+from nnanim import options as library
+from nnanim.options import Options
 
-Callback = Callable[[click.Context, click.Parameter, Any], Any]
+Command = Callable[..., Any]
+DEFAULTS = Options()
 
 
 def parse_shape(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -43,16 +35,36 @@ def parse_figsize(_ctx: click.Context, _param: click.Parameter, value: str) -> t
     except ValueError:
         width = height = 0.0
     if not (0 < width < float("inf") and 0 < height < float("inf")):
-        raise click.BadParameter(f"{value!r} is not a width and a height in inches, as in {DEFAULT_FIGSIZE}")
+        raise click.BadParameter(f"{value!r} is not a width and a height in inches, as in 9,6")
     return width, height
 
 
-def parse_output(_ctx: click.Context, _param: click.Parameter, value: Path) -> Path:
+def parse_labels(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Read ``setosa,versicolor,virginica``, or a file with one name on each line."""
+    if value is None:
+        return ()
+    if "," not in value and Path(value).is_file():
+        try:
+            return tuple(line.strip() for line in Path(value).read_text(encoding="utf-8").splitlines() if line.strip())
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.BadParameter(f"the file {value!r} cannot be read as UTF-8 text") from error
+    return tuple(name.strip() for name in value.split(","))
+
+
+def check_suffix(suffixes: tuple[str, ...]) -> Callable[[click.Context, click.Parameter, Path], Path]:
     """Refuse suffixes that no encoder writes."""
-    if value.suffix.lower() not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
-        raise click.BadParameter(f"unknown suffix {value.suffix!r} of {str(value)!r} (must be one of {known})")
-    return value
+
+    def check(_ctx: click.Context, _param: click.Parameter, value: Path) -> Path:
+        if value.suffix.lower() not in suffixes:
+            known = ", ".join(suffixes)
+            raise click.BadParameter(f"unknown suffix {value.suffix!r} of {str(value)!r} (must be one of {known})")
+        return value
+
+    return check
+
+
+def _choice(name: str, known: tuple[str, ...], text: str) -> Callable[[Command], Command]:
+    return click.option(f"--{name}", type=click.Choice(known), default=known[0], show_default=True, help=text)
 
 
 result = click.argument("result", type=click.Path(path_type=Path))
@@ -66,52 +78,136 @@ output = click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    default=DEFAULT_OUTPUT,
+    default=library.DEFAULT_OUTPUT,
     show_default=True,
-    callback=parse_output,
+    callback=check_suffix(library.SUFFIXES),
     help="The file to write.",
+)
+still_output = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=library.DEFAULT_STILL,
+    show_default=True,
+    callback=check_suffix(library.STILL_SUFFIXES),
+    help=f"The file to write: {', '.join(library.STILL_SUFFIXES)}.",
 )
 metric = click.option(
     "--metric",
     metavar="NAME",
-    help=f"Metric of the log to show.  [default: {DEFAULT_METRIC}, else what the log has]",
+    multiple=True,
+    callback=lambda _ctx, _param, value: value or None,
+    help="Metric of the log to show; can be given more than once.  [default: main/accuracy, else what the log has]",
 )
-since = click.option(
-    "--since",
-    type=click.Choice(SINCE),
-    default=SINCE[0],
-    show_default=True,
-    help="The snapshot that red and blue are measured against.",
-)
+color = _choice("color", library.COLORS, "Colour edges by how they changed, or by the sign of their weight.")
+since = _choice("since", library.SINCE, "The snapshot that red and blue are measured against.")
+scale = _choice("scale", library.SCALES, "One scale for the whole network, or one for each layer.")
+theme = _choice("theme", library.THEMES, "Dark lines on a light ground, or light ones on a dark ground.")
+palette = _choice("palette", library.PALETTES, "Red and blue, or a pair that colour-blind eyes tell apart better.")
 figsize = click.option(
     "--figsize",
     metavar="WIDTH,HEIGHT",
-    default=DEFAULT_FIGSIZE,
+    default="{:g},{:g}".format(*DEFAULTS.figsize),
     show_default=True,
     callback=parse_figsize,
-    help="Size of the picture in inches.",
+    help="Size of the picture in inches; tall ones have the curve below the network.",
 )
 dpi = click.option(
     "--dpi",
     type=click.FloatRange(min=0, min_open=True),
-    default=DEFAULT_DPI,
+    default=DEFAULTS.dpi,
     show_default=True,
     help="Pixels per inch.",
 )
+panels = _choice("panels", library.PANELS, "What the picture holds.")
+no_curve = click.option("--curve/--no-curve", default=None, help="Short for --panels both and --panels network.")
 fps = click.option(
     "--fps",
-    type=click.FloatRange(min=0, max=MAX_FPS, min_open=True),
-    default=DEFAULT_FPS,
-    show_default=True,
-    help="Frames per second.",
+    type=click.FloatRange(min=0, max=library.MAX_FPS, min_open=True),
+    help=f"Frames per second.  [default: {library.DEFAULT_FPS:g}]",
 )
 hold_s = click.option(
     "--hold",
     "hold_s",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, max=MAX_HOLD_S),
-    default=DEFAULT_HOLD_S,
+    type=click.FloatRange(min=0, max=library.MAX_FRAME_S),
+    default=DEFAULTS.hold_s,
     show_default=True,
     help="How long the last frame stays.",
 )
+duration_s = click.option(
+    "--duration", "duration_s", metavar="SECONDS", type=float, help="Length of the whole, instead of --fps."
+)
+loop = click.option("--loop/--no-loop", default=DEFAULTS.loop, show_default=True, help="Play for ever, or once.")
+tween = click.option(
+    "--tween",
+    metavar="N",
+    type=click.IntRange(0, library.MAX_TWEEN),
+    default=DEFAULTS.tween,
+    show_default=True,
+    help="Frames to put between two snapshots.",
+)
+every = click.option(
+    "--every",
+    metavar="N",
+    type=click.IntRange(1),
+    default=DEFAULTS.every,
+    show_default=True,
+    help="Show each N-th snapshot, and the last.",
+)
+max_frames = click.option(
+    "--max-frames", metavar="N", type=click.IntRange(1), help="Show at most N snapshots, first and last among them."
+)
+spacing = _choice("spacing", library.SPACINGS, "How --max-frames chooses: evenly, or close together at the beginning.")
+start = click.option("--from", "start", metavar="EPOCH", type=float, help="First epoch to show.")
+stop = click.option("--to", "stop", metavar="EPOCH", type=float, help="Last epoch to show.")
+max_nodes = click.option(
+    "--max-nodes",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=DEFAULTS.max_nodes,
+    show_default=True,
+    help="Neurons to show of one layer.",
+)
+nodes = _choice("nodes", library.NODE_CHOICES, "Which neurons of a layer: the strongest over the run, or evenly.")
+max_edges = click.option(
+    "--max-edges",
+    metavar="N",
+    type=click.IntRange(1, 1_000_000),
+    default=DEFAULTS.max_edges,
+    show_default=True,
+    help="Edges to show, the strongest over the run.",
+)
+edges = _choice("edges", library.EDGE_CHOICES, "What makes an edge strong: its weight, or its change.")
+bias = click.option("--bias/--no-bias", default=DEFAULTS.bias, show_default=True, help="Show biases as rings.")
+input_labels = click.option(
+    "--input-labels",
+    metavar="A,B,...|FILE",
+    callback=parse_labels,
+    help="Names of the input neurons, or a file with one on each line.",
+)
+output_labels = click.option(
+    "--output-labels", metavar="A,B,...|FILE", callback=parse_labels, help="Names of the output neurons, likewise."
+)
+font = click.option("--font", metavar="FILE", help="Font file for characters that the bundled font lacks.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+
+_LOOKS = (metric, color, since, scale, theme, palette, figsize, dpi)
+_CONTENTS = (max_nodes, nodes, max_edges, edges, bias, input_labels, output_labels, font)
+_TIME = (fps, hold_s, duration_s, loop, tween, every, max_frames, spacing, start, stop)
+
+
+def animation_options(command: Command) -> Command:
+    """Add all options of an animation to a command."""
+    return _add(command, (*_LOOKS, panels, no_curve, *_TIME, *_CONTENTS))
+
+
+def still_options(command: Command) -> Command:
+    """Add all options of a still to a command."""
+    return _add(command, (*_LOOKS, *_CONTENTS))
+
+
+def _add(command: Command, choices: tuple[Callable[[Command], Command], ...]) -> Command:
+    for choice in reversed(choices):
+        command = choice(command)
+    return command

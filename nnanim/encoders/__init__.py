@@ -13,19 +13,24 @@ import numpy as np
 
 from nnanim.encoders.gif import write_gif
 from nnanim.errors import OutputError
+from nnanim.options import STILL_SUFFIXES, SUFFIXES
 
-SUFFIXES = (".gif",)
+__all__ = ["STILL_SUFFIXES", "SUFFIXES", "check_target", "whole_file", "write_animation"]
 
 
-def check_target(path: str | Path) -> Path:
+def check_target(path: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
     """Refuse a target that could never be written, before any work is done.
+
+    Args:
+        path: the file to be.
+        suffixes: those that can be written.
 
     Raises:
         OutputError: unknown suffix, missing folder, a folder or a device in the target's place, or no permission.
     """
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise OutputError(f"unknown suffix {path.suffix!r} of {str(path)!r} (must be one of {', '.join(SUFFIXES)})")
+    if path.suffix.lower() not in suffixes:
+        raise OutputError(f"unknown suffix {path.suffix!r} of {str(path)!r} (must be one of {', '.join(suffixes)})")
     folder = path.parent
     if not os.path.exists(folder):
         raise OutputError(f"the folder {str(folder)!r} of the output {path.name!r} does not exist")
@@ -45,7 +50,7 @@ def check_target(path: str | Path) -> Path:
 
 
 def write_animation(
-    path: Path, images: Iterable[np.ndarray], durations_s: Sequence[float], palette: np.ndarray
+    path: Path, images: Iterable[np.ndarray], durations_s: Sequence[float], palette: np.ndarray, *, loop: bool = True
 ) -> None:
     """Write frames to a file that was checked with `check_target`.
 
@@ -54,12 +59,13 @@ def write_animation(
         images: (H, W, 3) uint8 each, taken one at a time.
         durations_s: how long each is shown.
         palette: (C, 3) uint8, at most 255 colours, background first.
+        loop: whether it plays again from the start, for ever.
 
     Raises:
         OutputError: the file cannot be written.
     """
     with whole_file(path) as temporary:
-        write_gif(temporary, images, durations_s, palette)
+        write_gif(temporary, images, durations_s, palette, loop=loop)
 
 
 @contextmanager

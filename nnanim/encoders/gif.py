@@ -21,16 +21,19 @@ MAX_COLORS = 255  # one of 256 entries is needed for "unchanged"
 BITS = 8
 
 
-def write_gif(path: Path, images: Iterable[np.ndarray], durations_s: Sequence[float], palette: np.ndarray) -> None:
-    """Write frames as a GIF that loops forever.
+def write_gif(
+    path: Path, images: Iterable[np.ndarray], durations_s: Sequence[float], palette: np.ndarray, *, loop: bool = True
+) -> None:
+    """Write frames as a GIF.
 
     Args:
         path: the file, which is overwritten.
         images: (H, W, 3) uint8 each, taken one at a time.
         durations_s: how long each is shown, multiples of 0.01.
         palette: (C, 3) uint8, at most 255 colours.
+        loop: whether it plays again from the start, for ever.
     """
-    with iio.imopen(path, "w", plugin=FixedPaletteGif, palette=palette) as file:
+    with iio.imopen(path, "w", plugin=FixedPaletteGif, palette=palette, loop=loop) as file:
         assert isinstance(file, FixedPaletteGif)
         for image, duration_s in zip(images, durations_s, strict=True):
             file.write(image, duration_ms=1000 * duration_s)
@@ -39,12 +42,13 @@ def write_gif(path: Path, images: Iterable[np.ndarray], durations_s: Sequence[fl
 class FixedPaletteGif(PluginV3):
     """Write RGB frames one after the other to a GIF with a palette that is known beforehand."""
 
-    def __init__(self, request: Request, *, palette: np.ndarray) -> None:
+    def __init__(self, request: Request, *, palette: np.ndarray, loop: bool = True) -> None:
         """Open the file for writing.
 
         Args:
             request: imageio's description of the target; only writing is possible.
             palette: (C, 3) uint8, at most 255 colours.
+            loop: whether it plays again from the start, for ever.
         """
         self._shown: np.ndarray | None = None  # imageio closes even what could not be opened
         super().__init__(request)
@@ -54,6 +58,7 @@ class FixedPaletteGif(PluginV3):
             raise ValueError(f"{len(palette)} colours are too many: a palette has {MAX_COLORS} at most")
         self._indexer = _Indexer(palette)
         self._palette = palette
+        self._loop = loop
         self._transparent = len(palette)
         self._file = request.get_file()
 
@@ -90,7 +95,8 @@ class FixedPaletteGif(PluginV3):
         colors[: len(self._palette)] = self._palette
         # 0xF7: a global table of 256 colours, 8 bits each
         self._file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0) + colors.tobytes())
-        self._file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", 0) + b"\0")  # 0: loop forever
+        if self._loop:
+            self._file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", 0) + b"\0")  # 0: for ever
 
     def _write_frame(self, corner: tuple[int, int], pixels: np.ndarray, centiseconds: int) -> None:
         height, width = pixels.shape

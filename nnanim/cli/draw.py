@@ -1,0 +1,51 @@
+"""``nnanim draw``: one snapshot as a still."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nnanim.cli import options
+from nnanim.options import PANELS
+
+
+@click.command()
+@options.result
+@options.shape
+@options.still_output
+@click.option("--epoch", type=float, metavar="N", help="The snapshot of this epoch.")
+@click.option("--iteration", type=int, metavar="N", help="The snapshot of this iteration.")
+@click.option("--last", is_flag=True, help="The last snapshot; the default.")
+@options.still_options
+@click.option("--panels", type=click.Choice(PANELS), help="What the picture holds.  [default: network]")
+@click.option("--transparent", is_flag=True, help="Leave the background out.")
+@options.quiet
+def draw(
+    result: Path,
+    shape: tuple[int, ...] | None,
+    output: Path,
+    epoch: float | None,
+    iteration: int | None,
+    last: bool,
+    panels: str | None,
+    transparent: bool,
+    quiet: bool,
+    **choices: Any,
+) -> None:
+    """Draw one snapshot of the folder RESULT as a still, on the same scales as the animation."""
+    if (epoch is not None) + (iteration is not None) + last > 1:
+        raise click.UsageError("--epoch, --iteration and --last cannot be used together")
+    import nnanim
+
+    panels = panels or ("both" if choices["metric"] else "network")
+    animation = nnanim.Animation(nnanim.open_run(result), shape, panels=panels, **choices)
+    place = -1 if epoch is None and iteration is None else animation.place_of(epoch=epoch, iteration=iteration)
+    animation.write_still(output, place, transparent=transparent)
+    if not quiet:
+        for note in animation.notes:
+            click.echo(f"nnanim: note: {note}", err=True)
+        told = animation[place]
+        at = f"epoch {told.epoch:g}" if told.epoch is not None else f"iteration {told.iteration}"
+        click.echo(f"{output}: {at}, {output.stat().st_size / 1000:.0f} KB", err=True)

@@ -1,0 +1,67 @@
+"""The fonts of the picture: Matplotlib's bundled one, and one more where the user names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from matplotlib import font_manager
+from matplotlib.ft2font import FT2Font
+
+from nnanim import theme
+from nnanim.errors import OptionError
+
+
+def load_font(path: str | None) -> tuple[str, ...]:
+    """Return the font families to use, the bundled one first.
+
+    Args:
+        path: a TrueType or OpenType file for characters that the bundled font lacks, or None.
+
+    Raises:
+        OptionError: there is no such file, or it is no font.
+    """
+    if path is None:
+        return (theme.FONT_FAMILY,)
+    if not Path(path).is_file():
+        raise OptionError(f"there is no font file {path!r}")
+    try:
+        font_manager.fontManager.addfont(path)
+        family: str = font_manager.FontProperties(fname=path).get_name()
+    except (RuntimeError, OSError) as error:
+        raise OptionError(f"{path!r} is not a font file that can be read (TrueType or OpenType)") from error
+    return (theme.FONT_FAMILY, family)
+
+
+def text_width_pt(text: str, size_pt: float, families: tuple[str, ...] = (theme.FONT_FAMILY,)) -> float:
+    """Measure one line of text."""
+    font = _font(families)
+    font.set_size(size_pt, theme.POINTS_PER_INCH)
+    font.set_text(text, 0.0)
+    width: float = font.get_width_height()[0] / 64.0  # FreeType counts in 64ths
+    return width
+
+
+def missing_glyphs(texts: Iterable[str], families: tuple[str, ...]) -> str:
+    """Return the characters that none of the fonts can draw, each once."""
+    known = set().union(*(_characters(path) for path in _paths(families)))
+    characters = dict.fromkeys(character for text in texts for character in text if not character.isspace())
+    return "".join(character for character in characters if ord(character) not in known)
+
+
+def _paths(families: tuple[str, ...]) -> list[str]:
+    return [
+        font_manager.findfont(font_manager.FontProperties(family=[family]), fallback_to_default=False)
+        for family in families
+    ]
+
+
+@lru_cache(maxsize=8)
+def _font(families: tuple[str, ...]) -> FT2Font:
+    return font_manager.get_font(_paths(families))
+
+
+@lru_cache(maxsize=8)
+def _characters(path: str) -> frozenset[int]:
+    return frozenset(font_manager.get_font(path).get_charmap())

@@ -1,0 +1,90 @@
+"""What one frame means: numbers and looks, no pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Edges:
+    """What is drawn of the edges in one frame.
+
+    Attributes:
+        layer: (E,) index of the layer an edge leads out of, 0 is the input.
+        tail: (E,) index of the neuron where it begins.
+        head: (E,) index of the neuron where it ends.
+        weight: (E,) float32; for a convolution the norm of a kernel.
+        change: (E,) float32, growth of |weight|; negative where it shrank.
+        width_px: (E,) line widths in pixels.
+        color: (E, 3) uint8.
+    """
+
+    layer: np.ndarray
+    tail: np.ndarray
+    head: np.ndarray
+    weight: np.ndarray
+    change: np.ndarray
+    width_px: np.ndarray
+    color: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """What is drawn of the nodes in one frame.
+
+    Attributes:
+        layer: (N,) index of the layer, 0 is the input.
+        neuron: (N,) index of the neuron in its layer.
+        bias: (N,) float32, NaN for a neuron that has none.
+        change: (N,) float32, growth of |bias|; 0 where there is none.
+        ring_px: (N,) widths of the outlines in pixels.
+        color: (N, 3) uint8, of the outlines.
+    """
+
+    layer: np.ndarray
+    neuron: np.ndarray
+    bias: np.ndarray
+    change: np.ndarray
+    ring_px: np.ndarray
+    color: np.ndarray
+
+
+class Painter(Protocol):
+    """Whoever can paint a frame."""
+
+    def paint_one(self, frame: Frame) -> np.ndarray:
+        """Return (H, W, 3) uint8."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What one frame means. Its pixels are made when they are asked for.
+
+    Attributes:
+        index: place in the animation, from 0.
+        epoch: epoch of the snapshot as the file itself says, or between two of them; None where none is known.
+        iteration: the same for the iteration.
+        duration_s: how long it is shown.
+        curve_x: epoch (or iteration) on the curve's axis where the dots are; NaN where the log has none.
+        metrics: values of the shown metrics there by name, in the log's own units; NaN where it has none.
+        edges: what is drawn of the edges.
+        nodes: what is drawn of the nodes.
+    """
+
+    index: int
+    epoch: float | None
+    iteration: float | None
+    duration_s: float
+    curve_x: float
+    metrics: dict[str, float]
+    edges: Edges
+    nodes: Nodes
+    _painter: Painter = field(repr=False)
+
+    @property
+    def image(self) -> np.ndarray:
+        """The frame painted, (H, W, 3) uint8."""
+        return self._painter.paint_one(self)

@@ -1,0 +1,172 @@
+"""Every choice a user has, with default and range. Light to import: the command line takes its defaults here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nnanim.errors import OptionError
+
+SINCE = ("first", "previous")
+COLORS = ("change", "sign")
+SCALES = ("network", "layer")
+THEMES = ("light", "dark")
+PALETTES = ("vivid", "safe")
+PANELS = ("both", "network", "curve")
+SPACINGS = ("even", "log")
+NODE_CHOICES = ("strongest", "even")
+EDGE_CHOICES = ("weight", "change")
+
+SUFFIXES = (".gif",)
+STILL_SUFFIXES = (".svg", ".pdf", ".png")
+
+DEFAULT_OUTPUT = "animation.gif"
+DEFAULT_STILL = "network.svg"
+DEFAULT_FIGSIZE = (9.0, 6.0)
+DEFAULT_DPI = 100.0
+DEFAULT_FPS = 10.0
+DEFAULT_HOLD_S = 2.0
+DEFAULT_MAX_NODES = 24
+DEFAULT_MAX_EDGES = 1000
+
+MAX_FPS = 50.0  # viewers take delays under 20 ms for 100 ms
+MAX_FRAME_S = 600.0  # a GIF counts a delay in 16 bits of 10 ms
+MAX_TWEEN = 1000
+MIN_SIDE_PX = 100
+MAX_PIXELS = 32_000_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is drawn.
+
+    Attributes:
+        metric: a column of the log, or several; by default accuracy, else whatever the log has first.
+        color: ``"change"`` (strengthened red, weakened blue) or ``"sign"`` (of the weight).
+        since: ``"first"`` or ``"previous"``, the snapshot that changes are measured against.
+        scale: ``"network"`` (one domain for all layers) or ``"layer"`` (one for each).
+        theme: ``"light"`` or ``"dark"``.
+        palette: ``"vivid"`` or ``"safe"`` for colour-blind eyes.
+        panels: ``"both"``, ``"network"`` or ``"curve"``.
+        figsize: width and height in inches.
+        dpi: pixels per inch.
+        fps: frames per second, 0 < fps <= 50; by default 10, or what ``duration_s`` asks for.
+        hold_s: seconds for which the last frame stays.
+        duration_s: seconds for the whole, the last frame's included.
+        loop: whether the file plays again from the start.
+        tween: frames to put between two snapshots.
+        every: show each N-th snapshot, and the last.
+        max_frames: show at most so many snapshots, the first and the last among them.
+        spacing: how ``max_frames`` chooses: ``"even"``, or ``"log"`` (close at the beginning, where most is learned).
+        start: first epoch to show.
+        stop: last epoch to show.
+        max_nodes: neurons to show of one layer.
+        nodes: which: ``"strongest"`` over the run, or ``"even"``.
+        max_edges: edges to show.
+        edges: which: the strongest by ``"weight"`` or by ``"change"`` over the run.
+        bias: whether the rings of the nodes show biases.
+        input_labels: names of the input neurons.
+        output_labels: names of the output neurons.
+        font: a font file for characters that the bundled font lacks.
+        engine: ``"system"`` or ``"wheel"`` Graphviz; by default whichever is there.
+    """
+
+    metric: str | Sequence[str] | None = None
+    color: str = COLORS[0]
+    since: str = SINCE[0]
+    scale: str = SCALES[0]
+    theme: str = THEMES[0]
+    palette: str = PALETTES[0]
+    panels: str = PANELS[0]
+    figsize: tuple[float, float] = DEFAULT_FIGSIZE
+    dpi: float = DEFAULT_DPI
+    fps: float | None = None
+    hold_s: float = DEFAULT_HOLD_S
+    duration_s: float | None = None
+    loop: bool = True
+    tween: int = 0
+    every: int = 1
+    max_frames: int | None = None
+    spacing: str = SPACINGS[0]
+    start: float | None = None
+    stop: float | None = None
+    max_nodes: int = DEFAULT_MAX_NODES
+    nodes: str = NODE_CHOICES[0]
+    max_edges: int = DEFAULT_MAX_EDGES
+    edges: str = EDGE_CHOICES[0]
+    bias: bool = True
+    input_labels: Sequence[str] = ()
+    output_labels: Sequence[str] = ()
+    font: str | None = None
+    engine: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range and choices that contradict each other.
+
+        Raises:
+            OptionError: names the option, its value and what would be right.
+        """
+        for name, known in _CLOSED_SETS.items():
+            if getattr(self, name) not in known:
+                raise OptionError(f"{name} is {getattr(self, name)!r}: it must be one of {', '.join(known)}")
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise OptionError(f"{name} is {value!r}: it must be from {least:g} to {most:g}")
+        if self.fps is not None and not 0 < self.fps <= MAX_FPS:
+            raise OptionError(f"fps is {self.fps!r}: it must be greater than 0 and at most {MAX_FPS:g}")
+        for (first, is_first), (second, is_second) in self._conflicts():
+            if is_first and is_second:
+                raise OptionError(f"{first} and {second} cannot be used together")
+        if self.spacing != SPACINGS[0] and self.max_frames is None:
+            raise OptionError(f"spacing {self.spacing!r} says how max_frames chooses: give max_frames too")
+        if self.start is not None and self.stop is not None and self.start > self.stop:
+            raise OptionError(f"the first epoch {self.start:g} comes after the last epoch {self.stop:g}")
+        self._check_size()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The wanted metrics, none where the default is to be taken."""
+        if self.metric is None:
+            return ()
+        return (self.metric,) if isinstance(self.metric, str) else tuple(self.metric)
+
+    def _conflicts(self) -> list[tuple[tuple[str, bool], tuple[str, bool]]]:
+        return [
+            (("fps", self.fps is not None), ("duration", self.duration_s is not None)),
+            (("every", self.every != 1), ("max_frames", self.max_frames is not None)),
+            (("color 'sign'", self.color == "sign"), ("since 'previous'", self.since == "previous")),
+            (("metric", self.metric is not None), ("panels 'network'", self.panels == "network")),
+        ]
+
+    def _check_size(self) -> None:
+        width, height = self.figsize
+        width_px, height_px = width * self.dpi, height * self.dpi
+        # Written so that NaN is refused too.
+        if not (min(width_px, height_px) >= MIN_SIDE_PX and width_px * height_px <= MAX_PIXELS):
+            raise OptionError(
+                f"figsize {width:g},{height:g} inches at {self.dpi:g} dpi makes {width_px:.0f}x{height_px:.0f} px:"
+                f" each side must have at least {MIN_SIDE_PX} px, the whole at most {MAX_PIXELS} px"
+            )
+
+
+_CLOSED_SETS = {
+    "color": COLORS,
+    "since": SINCE,
+    "scale": SCALES,
+    "theme": THEMES,
+    "palette": PALETTES,
+    "panels": PANELS,
+    "spacing": SPACINGS,
+    "nodes": NODE_CHOICES,
+    "edges": EDGE_CHOICES,
+}
+_RANGES = {
+    "hold_s": (0, MAX_FRAME_S),
+    "duration_s": (0.02, 100_000),
+    "tween": (0, MAX_TWEEN),
+    "every": (1, 10**9),
+    "max_frames": (1, 10**9),
+    "max_nodes": (1, 1000),
+    "max_edges": (1, 1_000_000),
+}

@@ -1,0 +1,81 @@
+"""Which neurons and which edges of a large network are shown. Chosen once, for the whole animation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnanim.options import Options
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What is shown of a fully connected network.
+
+    Attributes:
+        sizes: neurons of each layer, input first.
+        nodes: for each layer the shown neurons, increasing.
+        layer: (E,) index of the weight matrix that an edge belongs to.
+        tail: (E,) place of the edge's first neuron in ``nodes[layer]``.
+        head: (E,) place of its last neuron in ``nodes[layer + 1]``.
+    """
+
+    sizes: tuple[int, ...]
+    nodes: tuple[np.ndarray, ...]
+    layer: np.ndarray
+    tail: np.ndarray
+    head: np.ndarray
+
+    @property
+    def edges_there(self) -> int:
+        """How many edges the whole network has."""
+        return sum(a * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
+
+    def pick_edges(self, matrices: Sequence[np.ndarray]) -> np.ndarray:
+        """Take the shown edges, (E,), out of one (out, in) matrix for each layer."""
+        parts = []
+        for index, matrix in enumerate(matrices):
+            own = self.layer == index
+            parts.append(matrix[self.nodes[index + 1][self.head[own]], self.nodes[index][self.tail[own]]])
+        return np.concatenate(parts)
+
+
+def select(strengths: Sequence[np.ndarray], changes: Sequence[np.ndarray], options: Options) -> Selection:
+    """Choose neurons and edges.
+
+    Args:
+        strengths: for each layer (out, in) the largest |weight| over the run.
+        changes: for each layer (out, in) the largest |change| over the run.
+        options: `max_nodes`, `nodes`, `max_edges`, `edges`.
+
+    Returns:
+        Edges are in the order of the weights: layer by layer, each matrix row by row.
+    """
+    sizes = (strengths[0].shape[1], *(matrix.shape[0] for matrix in strengths))
+    nodes = [_choose_nodes(index, strengths, options) for index in range(len(sizes))]
+    ranks = strengths if options.edges == "weight" else changes
+    shown = [matrix[np.ix_(nodes[i + 1], nodes[i])] for i, matrix in enumerate(ranks)]
+    grids = [np.indices(matrix.shape).reshape(2, -1) for matrix in shown]
+    layer = np.concatenate([np.full(grid.shape[1], index) for index, grid in enumerate(grids)])
+    head, tail = np.concatenate(grids, axis=1)
+    strongest = np.argsort(-np.concatenate([matrix.ravel() for matrix in shown]), kind="stable")
+    kept = np.sort(strongest[: options.max_edges])
+    return Selection(sizes, tuple(nodes), layer[kept], tail[kept], head[kept])
+
+
+def _choose_nodes(index: int, strengths: Sequence[np.ndarray], options: Options) -> np.ndarray:
+    # Means, not sums: a side with more neurons would outweigh the other.
+    sides = []
+    if index > 0:
+        sides.append(strengths[index - 1].mean(axis=1, dtype=np.float64))
+    if index < len(strengths):
+        sides.append(strengths[index].mean(axis=0, dtype=np.float64))
+    strength = np.sum(sides, axis=0)
+    size = len(strength)
+    if size <= options.max_nodes:
+        return np.arange(size)
+    if options.nodes == "even":
+        return np.rint(np.linspace(0, size - 1, options.max_nodes)).astype(int)
+    return np.sort(np.argsort(-strength, kind="stable")[: options.max_nodes])
