@@ -45,7 +45,7 @@ class Curve:
 
 
 def display_names(metrics: Sequence[str]) -> list[str]:
-    """Return names as they are shown: ``validation accuracy`` for ``validation/main/accuracy``; in full where two agree."""
+    """Return names as they are shown: ``validation accuracy`` for ``validation/main/accuracy``, unless two agree."""
     short = [" ".join(part for part in metric.split("/") if part not in ("", "main")) or metric for metric in metrics]
     return short if len(set(short)) == len(short) else list(metrics)
 
