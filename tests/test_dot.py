@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from folders import result_folder, save, trainer_arrays, weights
-from nnanim import Animation, open_run
 from pictures import edge_index, run_with
+
+from nnanim import Animation, open_run
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 
@@ -30,9 +31,7 @@ def edges_in(source: str) -> list[tuple[str, str, dict[str, str]]]:
 
 
 @pytest.mark.parametrize(("name", "index"), [("first", 0), ("changed", 1), ("last", 2)])
-def test_text_is_the_golden_one(
-    animation: Animation, request: pytest.FixtureRequest, name: str, index: int
-) -> None:
+def test_text_is_the_golden_one(animation: Animation, request: pytest.FixtureRequest, name: str, index: int) -> None:
     text = animation.dot(animation[index])
     file = GOLDEN / f"{name}.gv"
     if request.config.getoption("--regenerate"):
@@ -43,7 +42,9 @@ def test_text_is_the_golden_one(
 
 def test_every_edge_says_what_the_frame_says(animation: Animation) -> None:
     frame = animation[1]
-    found = {int(attributes["id"]): (tail, head, attributes) for tail, head, attributes in edges_in(animation.dot(frame))}
+    found = {
+        int(attributes["id"]): (tail, head, attributes) for tail, head, attributes in edges_in(animation.dot(frame))
+    }
     edges = frame.edges
     assert sorted(found) == list(range(9)) == list(range(len(edges.weight)))
     for index, (tail, head, attributes) in found.items():
@@ -76,7 +77,7 @@ def test_names_and_places_are_those_of_every_frame(animation: Animation) -> None
 
 def test_names_do_not_depend_on_the_run(tmp_path: Path) -> None:
     sources = []
-    for folder, names, start in [("one", ["l1", "l2"], 1), ("other; --\"}", ["graph", "0"], 70)]:
+    for folder, names, start in [("one", ["l1", "l2"], 1), ('other; --"}', ["graph", "0"], 70)]:
         (tmp_path / folder).mkdir()
         for step in (0, 1):
             arrays = weights((2, 3, 1), seed=step, names=names)

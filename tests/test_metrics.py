@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from folders import log_rows, result_folder
+
 from nnanim import Animation, MetricError, Run, open_run
 
 
@@ -39,7 +40,10 @@ def test_metric_that_is_shown_without_a_choice(result: Path, case: str) -> None:
 def test_values_are_those_of_the_snapshots_own_rows(result: Path) -> None:
     animation = Animation(open_run(result_folder(result, epochs=[1, 3])))
     rows = log_rows(3)
-    assert [frame.metrics["main/accuracy"] for frame in animation] == [rows[0]["main/accuracy"], rows[2]["main/accuracy"]]
+    assert [frame.metrics["main/accuracy"] for frame in animation] == [
+        rows[0]["main/accuracy"],
+        rows[2]["main/accuracy"],
+    ]
     assert [frame.curve_x for frame in animation] == [1, 3]
 
 

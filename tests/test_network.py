@@ -8,6 +8,7 @@ import pytest
 from folders import result_folder
 from hypothesis import given
 from hypothesis import strategies as st
+
 from nnanim import Animation, open_run
 from nnanim.graphviz_engine import draw
 from nnanim.layout import Box

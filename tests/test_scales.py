@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
 from nnanim.scales import ChangeScale, WidthScale
 
 RANGE_PT = (0.5, 7.0)
@@ -17,7 +18,9 @@ def floats32(**limits: float) -> st.SearchStrategy[float]:
 
 # Snapshots x edges, over all of float32: a diverging run must still be drawn.
 runs = arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 20)), elements=floats32())
-ordinary = arrays(np.float32, st.tuples(st.integers(2, 4), st.integers(1, 20)), elements=floats32(min_value=-8, max_value=8))
+ordinary = arrays(
+    np.float32, st.tuples(st.integers(2, 4), st.integers(1, 20)), elements=floats32(min_value=-8, max_value=8)
+)
 
 
 def widths_of(run: np.ndarray) -> WidthScale:

@@ -6,6 +6,7 @@ import pytest
 from folders import result_folder
 from hypothesis import given
 from hypothesis import strategies as st
+
 from nnanim import Animation, OptionError, open_run
 from nnanim.timeline import timeline
 
