@@ -1,4 +1,4 @@
-"""The limit: the same lines straight into a bitmap by Agg, the same palette and packing. No Graphviz, no changing text."""
+"""The limit: the same lines straight into a bitmap by Agg, same palette and packing. No Graphviz, no changing text."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,7 @@ def read(result: Path) -> Plain:
     segments = np.concatenate(
         [
             np.stack([np.tile(tails, (len(heads), 1)), np.repeat(heads, len(tails), axis=0)], axis=1)
-            for tails, heads in zip(columns[:-1], columns[1:], strict=True)
+            for tails, heads in pairwise(columns)
         ]
     )
     flat = np.stack([np.concatenate([matrix.ravel() for matrix in each]) for each in weights])

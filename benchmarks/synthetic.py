@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ def make_run(path: Path, snapshots: int, shape: Sequence[int] = PLAIN, seed: int
     """Write a run whose weights move from one random network to another: fast at first, then slowly, with noise."""
     path.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
-    begin = [random.normal(size=(b, a)) / np.sqrt(a) for a, b in zip(shape[:-1], shape[1:], strict=True)]
+    begin = [random.normal(size=(b, a)) / np.sqrt(a) for a, b in pairwise(shape)]
     end = [matrix + 1.2 * random.normal(size=matrix.shape) * matrix.std() for matrix in begin]
     noise = [np.zeros_like(matrix) for matrix in begin]
     rows = []
