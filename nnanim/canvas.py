@@ -26,7 +26,7 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
 from nnanim import theme as looks
-from nnanim.fonts import text_width_pt
+from nnanim.fonts import drawable, text_width_pt
 from nnanim.graphviz_engine import Drawing
 from nnanim.labels import Legend
 from nnanim.layout import LINE_PT, Box, Layout
@@ -39,6 +39,7 @@ RAMP_PT = 66.0  # width of the bar of colours in the legend
 SAMPLE_PT = 20.0  # length of a sample line in the legend
 GAP_PT = 6.0
 SMALL_PRINT = 0.92  # of the text's size
+SLACK = 1.03  # small letters are hinted to whole pixels and may come out wider than measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,7 @@ class Still:
         layout: places of the panels.
         theme: colours.
         families: font families, the bundled one first.
+        missing: characters that none of them can draw; a box stands in their place.
         network: nodes and edges, or None without their panel.
         captions: name and number of neurons for each column.
         labels: names of the input and of the output neurons that are shown; empty where none were given.
@@ -61,6 +63,7 @@ class Still:
     layout: Layout
     theme: Theme
     families: tuple[str, ...]
+    missing: str
     network: Network | None
     captions: Sequence[tuple[str, str]]
     labels: tuple[Sequence[str], Sequence[str]]
@@ -82,7 +85,7 @@ def legend_widths(legend: Legend, families: tuple[str, ...]) -> tuple[float, ...
         widths.append(max(wide(low) + wide(high) + RAMP_PT + 2 * GAP_PT, wide(legend.ramp_print, SMALL_PRINT)))
     samples = sum(wide(text) + SAMPLE_PT + 3.5 * GAP_PT for text, _ in legend.samples)
     widths.append(max(samples, wide(legend.samples_print, SMALL_PRINT)))
-    return tuple(widths)
+    return tuple(SLACK * width for width in widths)
 
 
 class Canvas:
@@ -173,7 +176,7 @@ class Canvas:
     ) -> Iterator[Artist]:
         if drawing is not None:
             yield from self._network_artists(drawing)
-        self._title.set_text(title)
+        self._title.set_text(drawable(title, self._still.missing))
         yield self._title
         if self._still.curves:
             for text, (metric, value) in zip(self._values, metrics.items(), strict=True):
@@ -201,6 +204,7 @@ class Canvas:
             transform=self._points,
             capstyle="butt",
             snap=False,  # snapping to pixels would change the width of level edges
+            zorder=2,
         )
         diameters = 2 * drawing.circles_pt[:, 2]
         nodes = EllipseCollection(
@@ -213,6 +217,7 @@ class Canvas:
             facecolors=drawing.circle_fill / 255.0,
             edgecolors=drawing.circle_line / 255.0,
             linewidths=drawing.circle_line_pt,
+            zorder=3,
         )
         for artist in (edges, nodes):
             artist.set_figure(self._figure)
@@ -426,6 +431,7 @@ class Canvas:
     ) -> Text:
         """Add a text; where it is wider than its room it is set smaller, and cut where even that does not help."""
         size *= self._scale
+        content = drawable(content, self._still.missing)
         if room is not None:
             wide = text_width_pt(content, size, self._still.families)
             size *= min(1.0, max(room / wide, 0.6)) if wide > 0 else 1.0

@@ -1,198 +1,395 @@
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import stat
 import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from folders import result_folder
 from gif_reader import read_gif
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image, ImageSequence
-from pictures import IRIS
+from pictures import run_with
 
-from nnanim import Animation, open_run
-from nnanim.encoders.gif import EXACT_EVERY, FixedPaletteGif, is_exact, write_gif
-from nnanim.encoders.gif_frames import TOLERANCE, FramePacker
+from nnanim import Animation, OutputError, open_run
+from nnanim.encoders import SUFFIXES, check_target, write_animation
+from nnanim.encoders.gif import FixedPaletteGif
 from nnanim.options import COLORS, PALETTES, THEMES
 from nnanim.theme import pick_theme
 
-GREYS = np.stack([np.arange(0, 256, 16)] * 3, axis=1).astype(np.uint8)
-IDENTICAL_FRAME_BYTES = 30
+LIGHT = pick_theme("light", "vivid")
+PALETTE = LIGHT.gif_palette("change")
+SIZE = (41, 30)  # width, height: odd, and not square
+DURATIONS_S = [0.1, 0.03, 0.02, 1.5, 0.1, 600.0]
 
 
-def frames_of(values: list[int], height: int = 6, width: int = 9) -> list[np.ndarray]:
-    return [np.full((height, width, 3), value, dtype=np.uint8) for value in values]
+def drawings(count: int = len(DURATIONS_S), seed: int = 0) -> list[np.ndarray]:
+    """Return pictures in colours of the palette: a noisy box moves over a ground that changes rarely."""
+    random = np.random.default_rng(seed)
+    width, height = SIZE
+    images = []
+    ground = np.zeros((height, width), dtype=int)
+    for number in range(count):
+        if number % 3 == 2:
+            ground[number::4, ::3] = number
+        picture = ground.copy()
+        picture[number : number + 9, 3 * number : 3 * number + 14] = random.integers(0, len(PALETTE), (9, 14))
+        images.append(PALETTE[picture])
+    return images
 
 
-def nearest(image: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    distances = ((image[..., None, :].astype(int) - palette.astype(int)) ** 2).sum(axis=-1)
-    return palette[distances.argmin(axis=-1)]
+def written(path: Path, images: list[np.ndarray], durations_s: list[float] | None = None) -> Path:
+    write_animation(path, iter(images), durations_s or [0.1] * len(images), PALETTE)
+    return path
 
 
-def with_pillow(path: Path) -> list[np.ndarray]:
-    with Image.open(path) as file:
-        return [np.array(frame.convert("RGB")) for frame in ImageSequence.Iterator(file)]
+def run_program(*command: str) -> bytes:
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stderr == b""
+    return done.stdout
 
 
-def with_ffmpeg(path: Path, height: int, width: int) -> list[np.ndarray]:
-    command = ["ffmpeg", "-v", "error", "-i", path, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24"]
-    raw = subprocess.run([*command, "-"], capture_output=True, check=True).stdout
-    return list(np.frombuffer(raw, dtype=np.uint8).reshape(-1, height, width, 3))
+def as_frames(pixels: bytes) -> list[np.ndarray]:
+    width, height = SIZE
+    return list(np.frombuffer(pixels, dtype=np.uint8).reshape(-1, height, width, 3))
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[np.ndarray]]:
-    """The first frames of the sample run, across an exact one, in a file and as they were drawn."""
-    animation = Animation(open_run(IRIS), max_frames=EXACT_EVERY + 3, figsize=(4.5, 3))
-    path = tmp_path_factory.mktemp("gif") / "sample.gif"
-    animation.write(path)
-    return path, list(animation.paint(animation))
+# Programs that did not write the file; each returns its frames and delays in ms
 
 
-def errors(seen: list[np.ndarray], drawn: list[np.ndarray]) -> np.ndarray:
-    assert len(seen) == len(drawn)
-    return np.abs(np.stack(seen).astype(int) - np.stack(drawn))
-
-
-def test_the_file_shows_what_was_drawn(sample):
-    path, drawn = sample
-    wrong = errors(read_gif(path).images, drawn)
-    # The largest is where two lines cross at an angle that the palette has no blend for.
-    assert wrong.max() <= 30
-    assert wrong.mean() < 0.8
-
-
-def test_pillow_sees_the_same(sample):
-    path, _ = sample
-    assert np.array_equal(with_pillow(path), read_gif(path).images)
-
-
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
-def test_ffmpeg_sees_the_same(sample):
-    path, drawn = sample
-    assert np.array_equal(with_ffmpeg(path, *drawn[0].shape[:2]), read_gif(path).images)
-
-
-@pytest.mark.skipif(shutil.which("gifsicle") is None, reason="needs gifsicle")
-def test_gifsicle_finds_nothing_wrong(sample):
-    path, drawn = sample
-    told = subprocess.run(["gifsicle", "--info", path], capture_output=True, text=True, check=True)
-    assert told.stderr == ""
-    assert told.stdout.count("+ image #") == len(drawn)
-
-
-@pytest.mark.skipif(shutil.which("identify") is None, reason="needs ImageMagick")
-def test_imagemagick_finds_nothing_wrong(sample):
-    path, drawn = sample
-    told = subprocess.run(["identify", "-format", "%W %H\n", path], capture_output=True, text=True, check=True)
-    assert told.stderr == ""
-    assert told.stdout.splitlines() == ["450 300"] * len(drawn)
-
-
-def test_exact_frames_have_the_nearest_colours(sample):
-    path, drawn = sample
-    palette = pick_theme("light", "vivid").gif_palette("change")
-    seen = read_gif(path).images
-    exact = [index for index in range(len(drawn)) if index == 0 or is_exact(index, len(drawn))]
-    assert exact == [0, EXACT_EVERY - 1, EXACT_EVERY + 2]
-    for index in exact:
-        distance = ((seen[index].astype(int) - drawn[index]) ** 2).sum(axis=-1)
-        best = ((nearest(drawn[index], palette).astype(int) - drawn[index]) ** 2).sum(axis=-1)
-        assert np.array_equal(distance, best)
-
-
-def test_slow_change_is_followed(tmp_path):
-    values = list(range(0, 240, 2))
-    write_gif(tmp_path / "slow.gif", frames_of(values), [0.1] * len(values), GREYS)
-    seen = np.array([image[0, 0, 0] for image in read_gif(tmp_path / "slow.gif").images])
-    assert np.abs(seen - values).max() <= TOLERANCE
-    assert len(set(seen.tolist())) == 16
-
-
-def test_a_change_within_the_tolerance_is_not_stored():
-    packer = FramePacker(GREYS)
-    packer.pack(frames_of([64])[0], 10, exact=False)
-    unchanged = packer.pack(frames_of([64 + TOLERANCE])[0], 10, exact=False)
-    assert len(unchanged) < IDENTICAL_FRAME_BYTES
-    assert len(packer.pack(frames_of([64 + TOLERANCE + 1])[0], 10, exact=False)) > len(unchanged)
-
-
-def test_identical_frames_cost_a_few_bytes(tmp_path):
-    random = np.random.default_rng(0)
-    image = random.choice(GREYS, size=(200, 300))
-    for count in (1, 11):
-        write_gif(tmp_path / f"{count}.gif", [image] * count, [0.1] * count, GREYS)
-    growth = (tmp_path / "11.gif").stat().st_size - (tmp_path / "1.gif").stat().st_size
-    assert growth == 10 * (growth // 10)
-    assert growth // 10 < IDENTICAL_FRAME_BYTES
-    assert len(read_gif(tmp_path / "11.gif").images) == 11
-
-
-def test_a_frame_stores_only_the_box_that_changed(tmp_path):
-    images = frames_of([240, 240], 100, 200)
-    images[1][30:40, 50:70] = 0
-    write_gif(tmp_path / "box.gif", images, [0.1, 0.2], GREYS)
-    with Image.open(tmp_path / "box.gif") as file:
-        file.seek(1)
-        assert file.tile[0].extents == (50, 30, 70, 40)
-        assert file.info["duration"] == 200
-
-
-def test_a_packer_that_begins_behind_an_exact_frame_goes_on_alike():
-    random = np.random.default_rng(1)
-    images = [random.integers(0, 256, (8, 9, 3), dtype=np.uint8) for _ in range(4)]
-    through, later = FramePacker(GREYS), FramePacker(GREYS)
-    for image in images[:2]:
-        through.pack(image, 10, exact=True)
-    later.begin_behind(images[1])
-    for image in images[2:]:
-        assert later.pack(image, 10, exact=False) == through.pack(image, 10, exact=False)
-
-
-def test_views_and_plain_arrays_give_the_same_bytes():
-    random = np.random.default_rng(2)
-    rgba = random.integers(0, 256, (8, 9, 4), dtype=np.uint8)
-    rgba[..., 3] = 255
-    views = (rgba[..., :3], rgba[..., :3].copy(), np.asfortranarray(rgba[..., :3]), rgba[..., 2::-1].copy()[..., ::-1])
-    assert len({FramePacker(GREYS).pack(view, 10, exact=True) for view in views}) == 1
-
-
-@given(st.lists(st.lists(st.integers(0, 255), min_size=6, max_size=6), min_size=1, max_size=5), st.booleans())
-@settings(max_examples=40)
-def test_any_frames_come_back(tmp_path_factory, pixels, loop):
-    path = tmp_path_factory.getbasetemp() / "any.gif"
-    images = [np.repeat(np.array(frame, dtype=np.uint8).reshape(2, 3, 1), 3, axis=2) for frame in pixels]
-    write_gif(path, images, [0.03] * len(images), GREYS, loop=loop)
+def by_own_reader(path: Path) -> tuple[list[np.ndarray], list[int]]:
     gif = read_gif(path)
-    assert gif.loop == (0 if loop else None)
-    assert gif.delays_ms == [30] * len(images)
-    assert errors(gif.images, images).max() <= 15  # 240 is the nearest grey to 255
-    assert np.array_equal(gif.images[-1], nearest(images[-1], GREYS))
+    assert gif.size == SIZE
+    return gif.images, gif.delays_ms
 
 
-def test_a_palette_of_256_colours_leaves_no_room(tmp_path):
-    with pytest.raises(OSError, match="initializing plugin") as caught:
-        write_gif(tmp_path / "x.gif", [], [], np.zeros((256, 3), dtype=np.uint8))
-    assert str(caught.value.__cause__) == "256 colours are too many: a palette has 255 at most"
+def by_ffmpeg(path: Path) -> tuple[list[np.ndarray], list[int]]:
+    pixels = run_program(
+        *("ffmpeg", "-v", "warning", "-nostdin", "-i", str(path), "-fps_mode", "passthrough"),
+        *("-f", "rawvideo", "-pix_fmt", "rgb24", "-"),
+    )
+    entries = "stream=width,height:packet=duration_time"
+    said = json.loads(run_program("ffprobe", "-v", "warning", "-show_entries", entries, "-of", "json", str(path)))
+    assert (said["streams"][0]["width"], said["streams"][0]["height"]) == SIZE
+    return as_frames(pixels), [round(1000 * float(packet["duration_time"])) for packet in said["packets"]]
 
 
-def test_the_plugin_only_writes(tmp_path):
-    write_gif(tmp_path / "x.gif", frames_of([0]), [0.1], GREYS)
-    with pytest.raises(OSError, match="can not handle the given uri"):
-        iio.imopen(tmp_path / "x.gif", "r", plugin=FixedPaletteGif, palette=GREYS)
+def by_imagemagick(path: Path) -> tuple[list[np.ndarray], list[int]]:
+    convert, identify = (["magick"], ["magick", "identify"]) if shutil.which("magick") else (["convert"], ["identify"])
+    pixels = run_program(*convert, f"gif:{path}", "-coalesce", "-depth", "8", "rgb:-")
+    lines = run_program(*identify, "-format", "%W %H %T\n", f"gif:{path}").decode().split("\n")[:-1]
+    sizes = {tuple(map(int, line.split()[:2])) for line in lines}
+    assert sizes == {SIZE}
+    return as_frames(pixels), [10 * int(line.split()[2]) for line in lines]
+
+
+DECODERS = {
+    # program on PATH or None, decoder
+    "own reader": (None, by_own_reader),
+    "ffmpeg": ("ffprobe", by_ffmpeg),
+    "ImageMagick": ("identify", by_imagemagick),
+}
+Decoder = Callable[[Path], tuple[list[np.ndarray], list[int]]]
+
+
+@pytest.fixture(params=DECODERS)
+def decode(request: pytest.FixtureRequest) -> Decoder:
+    program, decoder = DECODERS[request.param]
+    if program is not None and shutil.which(program) is None:
+        pytest.skip(f"{program} is not on PATH")
+    return decoder
+
+
+def test_pixels_and_delays_come_back(tmp_path: Path, decode: Decoder) -> None:
+    images = drawings()
+    found, delays_ms = decode(written(tmp_path / "out.gif", images, DURATIONS_S))
+    assert delays_ms == [100, 30, 20, 1500, 100, 600_000]
+    assert len(found) == len(images)
+    for one, other in zip(found, images, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_single_frame(tmp_path: Path, decode: Decoder) -> None:
+    images = drawings(1)
+    found, delays_ms = decode(written(tmp_path / "out.gif", images, [2.0]))
+    assert delays_ms == [2000]
+    np.testing.assert_array_equal(found, images)
+
+
+def test_identical_frames_come_back_and_cost_few_bytes(tmp_path: Path, decode: Decoder) -> None:
+    image = drawings(1)[0]
+    one = written(tmp_path / "one.gif", [image]).stat().st_size
+    path = written(tmp_path / "ten.gif", [image] * 10)
+    assert path.stat().st_size - one < 10 * 30
+    found, delays_ms = decode(path)
+    assert delays_ms[0] == 100
+    # Some viewers merge what is the same; the time and the picture stay.
+    assert sum(delays_ms) == 1000
+    for picture in found:
+        np.testing.assert_array_equal(picture, image)
+
+
+def test_small_change_costs_few_bytes(tmp_path: Path) -> None:
+    ground = PALETTE[np.random.default_rng(0).integers(0, len(PALETTE), (300, 300))]
+    moved = ground.copy()
+    moved[100:110, 50:60] = PALETTE[1]
+    one = written(tmp_path / "one.gif", [ground]).stat().st_size
+    assert written(tmp_path / "two.gif", [ground, moved]).stat().st_size - one < 300
+
+
+@pytest.mark.skipif(shutil.which("gifsicle") is None, reason="gifsicle is not on PATH")
+def test_gifsicle_finds_nothing_wrong(tmp_path: Path) -> None:
+    path = written(tmp_path / "out.gif", drawings(), DURATIONS_S)
+    text = run_program("gifsicle", "--info", str(path)).decode()
+    assert "* " + str(path) + " 6 images" in text
+    assert "logical screen 41x30" in text
+    assert "loop forever" in text
+    assert [line.split("delay ")[1] for line in text.splitlines() if "delay" in line] == [
+        "0.10s",
+        "0.03s",
+        "0.02s",
+        "1.50s",
+        "0.10s",
+        "600.00s",
+    ]
+
+
+def test_it_loops_for_ever(tmp_path: Path) -> None:
+    assert read_gif(written(tmp_path / "out.gif", drawings())).loop == 0
+
+
+def test_it_plays_once_where_that_was_asked_for(tmp_path: Path) -> None:
+    write_animation(tmp_path / "out.gif", drawings(2), [0.1] * 2, PALETTE, loop=False)
+    assert read_gif(tmp_path / "out.gif").loop is None
 
 
 @pytest.mark.parametrize("color", COLORS)
 @pytest.mark.parametrize("palette", PALETTES)
 @pytest.mark.parametrize("theme", THEMES)
-def test_every_edge_colour_is_close_to_one_of_the_palette(theme, palette, color):
-    colors = pick_theme(theme, palette)
-    table = colors.gif_palette(color)
-    intensity = np.linspace(-1, 1, 201)
-    for ramp in (colors.edge_colors(intensity, color), colors.ring_colors(intensity, color)):
-        for share in (0.25, 0.5, 0.75, 1.0):
-            blend = np.rint(share * ramp + (1 - share) * np.array(colors.background))
-            assert np.abs(blend - nearest(blend, table)).max() <= 16
+def test_colours_of_every_theme_fit_into_a_file(tmp_path: Path, theme: str, palette: str, color: str) -> None:
+    colors = pick_theme(theme, palette).gif_palette(color)
+    assert len(np.unique(colors, axis=0)) == len(colors) <= 255
+    assert tuple(colors[0]) == pick_theme(theme, palette).background
+    write_animation(tmp_path / "out.gif", [colors[None]], [0.1], colors)
+    np.testing.assert_array_equal(read_gif(tmp_path / "out.gif").images, [colors[None]])
+
+
+def test_other_colours_become_the_nearest_of_the_palette(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    images = [random.integers(0, 256, (30, 41, 3), dtype=np.uint8) for _ in range(2)]
+    for found, image in zip(read_gif(written(tmp_path / "out.gif", images)).images, images, strict=True):
+        assert_nearest(found, image, PALETTE)
+
+
+def assert_nearest(found: np.ndarray, image: np.ndarray, palette: np.ndarray) -> None:
+    colors, where = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)
+    distances = ((colors[:, None].astype(int) - palette.astype(int)) ** 2).sum(axis=-1).min(axis=1)
+    errors = ((found.astype(int) - image.astype(int)) ** 2).sum(axis=-1).ravel()
+    np.testing.assert_array_equal(errors, distances[where.ravel()])
+
+
+def test_animation_comes_back_as_it_was_drawn(tmp_path: Path) -> None:
+    animation = Animation(open_run(result_folder(tmp_path / "result")), figsize=(4.5, 3))
+    animation.write(tmp_path / "out.gif")
+    gif = read_gif(tmp_path / "out.gif")
+    assert gif.size == (450, 300)
+    assert gif.delays_ms == [100, 100, 2000]
+    for found, frame in zip(gif.images, animation, strict=True):
+        error = np.abs(found.astype(int) - frame.image.astype(int))
+        assert error.max() <= 64  # blends of two colours over one another are not in the palette
+        assert error.mean() < 0.5
+        exact = (frame.image == LIGHT.background).all(axis=-1)
+        np.testing.assert_array_equal(found[exact], frame.image[exact])
+
+
+def test_same_pictures_give_the_same_bytes(tmp_path: Path) -> None:
+    one, other = (written(tmp_path / name, drawings(), DURATIONS_S).read_bytes() for name in ("a.gif", "b.gif"))
+    assert one == other
+
+
+def test_palette_may_have_255_colours_and_no_more(tmp_path: Path) -> None:
+    palette = np.stack([np.arange(256)] * 3, axis=-1).astype(np.uint8)
+    image = np.repeat(palette[:255].reshape(15, 17, 3), 2, axis=0)
+    write_animation(tmp_path / "out.gif", [image], [0.1], palette[:255])
+    np.testing.assert_array_equal(read_gif(tmp_path / "out.gif").images, [image])
+    with pytest.raises(OSError) as caught:  # noqa: PT011 (imageio's own words; ours are the cause)
+        iio.imopen(tmp_path / "none.gif", "w", plugin=FixedPaletteGif, palette=palette)
+    assert str(caught.value.__cause__) == "256 colours are too many: a palette has 255 at most"
+
+
+def test_it_is_a_plugin_of_imageio(tmp_path: Path) -> None:
+    images = drawings(3)
+    with iio.imopen(tmp_path / "out.gif", "w", plugin=FixedPaletteGif, palette=PALETTE) as file:
+        for image in images:
+            file.write(image)
+    np.testing.assert_array_equal(read_gif(tmp_path / "out.gif").images, images)
+
+
+def test_frames_are_taken_one_at_a_time(tmp_path: Path) -> None:
+    alive = []
+
+    def pictures() -> Iterator[np.ndarray]:
+        for image in drawings(5):
+            alive.append((tmp_path / "out.gif").exists())
+            yield image
+
+    write_animation(tmp_path / "out.gif", pictures(), [0.1] * 5, PALETTE)
+    assert alive == [False] * 5
+    assert (tmp_path / "out.gif").exists()
+
+
+# The file appears whole or not at all
+
+
+def failing(error: BaseException) -> Iterator[np.ndarray]:
+    yield from drawings(2)
+    raise error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143), RuntimeError("bug"), MemoryError()], ids=repr)
+def test_interrupted_write_leaves_the_older_file_and_no_litter(tmp_path: Path, error: BaseException) -> None:
+    (tmp_path / "out.gif").write_bytes(b"older")
+    with pytest.raises(type(error)):
+        write_animation(tmp_path / "out.gif", failing(error), [0.1] * 3, PALETTE)
+    assert (tmp_path / "out.gif").read_bytes() == b"older"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.gif"]
+
+
+def test_full_disk_is_told_with_the_name_of_the_file(result: Path) -> None:
+    Path("out.gif").write_bytes(b"older")
+    with pytest.raises(OutputError) as caught:
+        write_animation(Path("out.gif"), failing(OSError(28, "No space left on device")), [0.1] * 3, PALETTE)
+    assert str(caught.value) == "'out.gif' cannot be written: No space left on device"
+    assert [path.name for path in Path().iterdir()] == ["out.gif"]
+    assert Path("out.gif").read_bytes() == b"older"
+
+
+def test_missing_frame_is_not_hidden(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="argument 2"):
+        write_animation(tmp_path / "out.gif", drawings(2), [0.1] * 3, PALETTE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_older_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "out.gif").write_bytes(b"older")
+    written(tmp_path / "out.gif", drawings(2))
+    assert len(read_gif(tmp_path / "out.gif").images) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["out.gif"]
+
+
+def test_link_keeps_pointing_to_the_file_that_is_written(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "real.gif").write_bytes(b"older")
+    (tmp_path / "out.gif").symlink_to(Path("far", "real.gif"))
+    written(tmp_path / "out.gif", drawings(2))
+    assert (tmp_path / "out.gif").is_symlink()
+    assert len(read_gif(tmp_path / "far" / "real.gif").images) == 2
+    assert [path.name for path in (tmp_path / "far").iterdir()] == ["real.gif"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no umask")
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_permissions_follow_the_umask(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        written(tmp_path / "out.gif", drawings(1))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out.gif").stat().st_mode) == mode
+
+
+def test_longest_name_that_the_file_system_takes(tmp_path: Path) -> None:
+    written(tmp_path / ("x" * 251 + ".gif"), drawings(1))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+# Targets that are refused before anything is drawn
+
+
+def make_folder() -> None:
+    Path("out.gif").mkdir()
+
+
+def make_pipe() -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    os.mkfifo("out.gif")
+
+
+def make_link_to_itself() -> None:
+    Path("out.gif").symlink_to("out.gif")
+
+
+def make_file_for_folder() -> None:
+    Path("folder").write_text("")
+
+
+def nothing() -> None:
+    pass
+
+
+REFUSED = {
+    "suffix": (nothing, "out.mp5", "unknown suffix '.mp5' of 'out.mp5' (must be one of .gif)"),
+    "no suffix": (nothing, "out", "unknown suffix '' of 'out' (must be one of .gif)"),
+    "a device": (nothing, "/dev/null", "unknown suffix '' of '/dev/null' (must be one of .gif)"),
+    "no folder": (nothing, "no/where/out.gif", "the folder 'no/where' of the output 'out.gif' does not exist"),
+    "no folder but a file": (
+        make_file_for_folder,
+        "folder/out.gif",
+        "'folder' is not a folder, so 'out.gif' cannot be written into it",
+    ),
+    "a folder": (make_folder, "out.gif", "the output 'out.gif' exists and is not a file"),
+    "a pipe": (make_pipe, "out.gif", "the output 'out.gif' exists and is not a file"),
+    "a link to itself": (
+        make_link_to_itself,
+        "out.gif",
+        "'out.gif' cannot be written: Too many levels of symbolic links",
+    ),
+    "a name too long": (
+        nothing,
+        "x" * 300 + ".gif",
+        "'" + "x" * 300 + ".gif' cannot be written: File name too long",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_target(result: Path, case: str) -> None:
+    make, target, message = REFUSED[case]
+    make()
+    before = sorted(Path().iterdir())
+    run = run_with(result, [[[[1.0]]]])
+    with pytest.raises(OutputError) as caught:
+        Animation(run).write(target)
+    assert str(caught.value) == message
+    assert sorted(Path().iterdir()) == sorted([*before, result])
+
+
+def test_folder_without_permission(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result.mkdir()
+    result.chmod(0o500)
+    if os.access(result, os.W_OK):  # root may write everywhere
+        monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(OutputError) as caught:
+        check_target(result / "out.gif")
+    assert str(caught.value) == "the folder 'result' of the output 'out.gif' is not writable"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder here refuses even root")
+def test_folder_that_refuses_at_the_end(tmp_path: Path) -> None:
+    with pytest.raises(OutputError) as caught:
+        Animation(run_with(tmp_path / "result", [[[[1.0]]]]), dpi=50).write("/proc/out.gif")
+    assert str(caught.value) in {
+        "'/proc/out.gif' cannot be written: No such file or directory",  # said to root
+        "the folder '/proc' of the output 'out.gif' is not writable",
+    }
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_suffix_may_be_in_capitals(tmp_path: Path, suffix: str) -> None:
+    assert check_target(tmp_path / f"out{suffix.upper()}") == tmp_path / f"out{suffix.upper()}"
