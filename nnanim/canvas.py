@@ -159,7 +159,7 @@ class Canvas:
             self._canvas.restore_region(self._background)
             for artist in self._frame_artists(drawing, title, curve_x, metrics):
                 self._figure.draw_artist(artist)
-            return np.array(np.asarray(self._canvas.buffer_rgba())[:, :, :3])
+            return np.array(self._canvas.buffer_rgba())[:, :, :3]
 
     def save(
         self,
