@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from nnanim.layers import LayerHeader, natural_key, number_in
 
-IN_GROUPS = "its channels are connected in groups only"
+SEEMS_IN_GROUPS = "by its shape a convolution in groups, or on another branch"
 NOT_FOLLOWING = "only layers that follow each other are drawn"
 _SEARCH_STEPS = 2000
 _MAX_NESTING = 8  # of lists in lists that are looked into
@@ -88,11 +88,11 @@ def _candidates(layers: Sequence[LayerHeader]) -> tuple[_Names, list[LayerHeader
     turned = in_order if _chains(in_order) else _turn([by_key[layer.key] for layer in in_order]) or in_order
     names = _Names(turned)
     candidates = names.sorted(turned)
-    if _chains(candidates):
+    if _chains(candidates) or len(_Search(candidates).longest()) == len(candidates):
         return names, candidates, []
     in_groups = _find_groups(candidates)
     rest = [layer for layer in candidates if layer not in in_groups]
-    return names, rest, [replace(layer, skipped=IN_GROUPS) for layer in in_groups]
+    return names, rest, [replace(layer, skipped=SEEMS_IN_GROUPS) for layer in in_groups]
 
 
 def _as(transposed: bool, layer: LayerHeader) -> LayerHeader:
