@@ -18,6 +18,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -26,7 +27,8 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
 from nnanim import theme as looks
-from nnanim.fonts import drawable, text_width_pt
+from nnanim.brush import Brush, Lettering
+from nnanim.fonts import drawable, font_of, text_width_pt
 from nnanim.graphviz_engine import Drawing
 from nnanim.labels import Legend
 from nnanim.layout import LINE_PT, Box, Layout
@@ -131,12 +133,15 @@ class Canvas:
             self._add_names()
             self._add_legend()
             self._values = self._add_curve_header()
+            title = still.layout.title
+            beside = title.top - 3 * self._scale
+            self._text(title.right, beside, still.remarks, va="top", ha="right", color=still.theme.muted)
             self._canvas.draw()
             self._background = self._canvas.copy_from_bbox(self._figure.bbox)
-            title = still.layout.title
             self._title = self._text(title.left, title.top, "", size=looks.TITLE_PT, va="top", color=still.theme.ink)
-            self._beside = self._text(title.right, title.top - 3 * self._scale, "", va="top", ha="right")
             self._passed, self._dots = self._add_marks()
+            self._letterings = {text: self._lettering(text) for text in (self._title, *self._values)}
+        self._brush = Brush(self._canvas.get_renderer(), dpi)
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -155,11 +160,39 @@ class Canvas:
         Returns:
             (H, W, 3) uint8.
         """
-        with rc_context(self._style):
-            self._canvas.restore_region(self._background)
-            for artist in self._frame_artists(drawing, title, curve_x, metrics):
-                self._figure.draw_artist(artist)
-            return np.array(self._canvas.buffer_rgba())[:, :, :3]
+        self._canvas.restore_region(self._background)
+        if drawing is not None:
+            order = _painting_order(drawing)
+            self._brush.lines(drawing.segments_pt[order], drawing.width_pt[order], drawing.color[order])
+            self._brush.circles(drawing.circles_pt, drawing.circle_fill, drawing.circle_line, drawing.circle_line_pt)
+        for line in zip(self._still.curves, self._passed, self._dots, strict=True):
+            self._paint_marks(*line, curve_x)
+        image = np.array(self._canvas.buffer_rgba())
+        self._write(image, self._title, drawable(title, self._still.missing))
+        for text, (metric, value) in zip(self._values, metrics.items(), strict=True):
+            self._write(image, text, value_text(metric, value))
+        return image[:, :, :3]
+
+    def _paint_marks(self, curve: Curve, line: Line2D, dot: Line2D, curve_x: float) -> None:
+        x, y = curve.until(curve_x)
+        axes = self._axes[curve.axis]
+        points = axes.transData.transform(np.stack([x, y], axis=1))
+        color, width = to_rgba(line.get_color()), line.get_linewidth()
+        self._brush.curve(points, width, color, axes.bbox, dashed=curve.held_out)
+        if np.isfinite(y[-1]):
+            center = points[-1] * looks.POINTS_PER_INCH / self._figure.dpi
+            circle = np.array([[*center, dot.get_markersize() / 2]])
+            fill, rim = to_rgb(dot.get_markerfacecolor()), to_rgb(dot.get_markeredgecolor())
+            self._brush.circles(circle, _bytes(fill), _bytes(rim), np.array([dot.get_markeredgewidth()]))
+
+    def _lettering(self, text: Text) -> Lettering:
+        font = font_of(self._still.families)
+        return Lettering(font, float(text.get_fontsize()), self._figure.dpi, _bytes(to_rgb(text.get_color()))[0])
+
+    def _write(self, image: np.ndarray, text: Text, content: str) -> None:
+        x, y = text.get_transform().transform(text.get_position())
+        right, va = text.get_horizontalalignment() == "right", text.get_verticalalignment()
+        self._letterings[text].paint(image, content, x, image.shape[0] - y, right=right, va=va)
 
     def save(
         self,
@@ -192,21 +225,16 @@ class Canvas:
                 text.set_text(value_text(metric, value))
                 text.set_visible(True)
                 yield text
-        self._beside.set_text(self._still.remarks)
-        self._beside.set_color(_unit(self._still.theme.muted))
-        yield self._beside
         for curve, passed, dot in zip(self._still.curves, self._passed, self._dots, strict=True):
-            until = curve.x <= curve_x
-            y = curve.value_at(curve_x)
-            passed.set_data(np.append(curve.x[until], curve_x), np.append(curve.y[until], y))
+            x, y = curve.until(curve_x)
+            passed.set_data(x, y)
             yield passed
-            if np.isfinite(y):
-                dot.set_data([curve_x], [y])
+            if np.isfinite(y[-1]):
+                dot.set_data(x[-1:], y[-1:])
                 yield dot
 
     def _network_artists(self, drawing: Drawing) -> tuple[LineCollection, EllipseCollection]:
-        # Strong edges on top; equal ones in their own order, so that both engines give the same picture.
-        order = np.argsort(drawing.width_pt, kind="stable")
+        order = _painting_order(drawing)
         edges = LineCollection(
             list(drawing.segments_pt[order]),
             linewidths=drawing.width_pt[order],
@@ -466,6 +494,17 @@ class Canvas:
         extent = text.get_window_extent(self._canvas.get_renderer())
         right: float = self._points.inverted().transform((extent.x1, 0.0))[0]
         return right
+
+
+def _painting_order(drawing: Drawing) -> np.ndarray:
+    # Strong edges on top; equal ones in their own order, so that both engines give the same picture.
+    order: np.ndarray = np.argsort(drawing.width_pt, kind="stable")
+    return order
+
+
+def _bytes(color: tuple[float, float, float]) -> np.ndarray:
+    table: np.ndarray = np.rint(255 * np.array([color])).astype(np.uint8)
+    return table
 
 
 def _line_style(curve: Curve) -> Literal["dashed", "solid"]:

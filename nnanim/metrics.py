@@ -43,6 +43,11 @@ class Curve:
             return float(self.y[exact[-1]])
         return float(np.interp(x, self.x, self.y, left=np.nan, right=np.nan)) if len(self.x) else float("nan")
 
+    def until(self, x: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the part of the curve that ends at x, (n,) and (n,), with the value there as its last point."""
+        before = self.x <= x
+        return np.append(self.x[before], x), np.append(self.y[before], self.value_at(x))
+
 
 def display_names(metrics: Sequence[str]) -> list[str]:
     """Return names as they are shown: ``validation accuracy`` for ``validation/main/accuracy``, unless two agree."""
