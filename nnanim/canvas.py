@@ -40,7 +40,7 @@ RAMP_STEPS = 41
 RAMP_PT = 54.0  # width of the bar of colours in the legend
 SAMPLE_PT = 17.0  # length of a sample line in the legend
 GAP_PT = 5.0
-SMALL_PRINT = 0.92  # of the text's size
+SMALL_PRINT = 0.88  # of the text's size
 _BACKEND = ("backend", "interactive", "toolbar", "date.", "keymap.", "webagg.", "tk.", "animation.", "_internal")
 SLACK = 1.03  # small letters are hinted to whole pixels and may come out wider than measured
 

@@ -50,8 +50,11 @@ class Curve:
 
 
 def display_names(metrics: Sequence[str]) -> list[str]:
-    """Return names as they are shown: ``validation accuracy`` for ``validation/main/accuracy``, unless two agree."""
-    short = [" ".join(part for part in metric.split("/") if part not in ("", "main")) or metric for metric in metrics]
+    """Return names as they are shown: ``val accuracy`` for ``validation/main/accuracy``, unless two would agree."""
+    words = {"": "", "main": "", "validation": "val"}
+    short = [
+        " ".join(filter(None, (words.get(part, part) for part in metric.split("/")))) or metric for metric in metrics
+    ]
     return short if len(set(short)) == len(short) else list(metrics)
 
 
