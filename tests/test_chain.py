@@ -138,6 +138,23 @@ MIXED = {
         (3, 16, 32, 32, 10),
         False,
     ),
+    "shortcut that a trail could wind through": (
+        {
+            "conv": (8, 3, 7, 7),
+            "a/conv1": (8, 8, 1, 1),
+            "a/conv2": (32, 8, 1, 1),
+            "a/conv3": (32, 8, 1, 1),  # the shortcut from what "conv" puts out
+            "b/conv1": (8, 32, 1, 1),
+            "b/conv2": (32, 8, 1, 1),
+            "c/conv1": (8, 32, 1, 1),
+            "c/conv2": (32, 8, 1, 1),
+            "fc": (5, 32),
+        },
+        "conv a/conv1 a/conv2 b/conv1 b/conv2 c/conv1 c/conv2 fc",
+        "a/conv3",
+        (3, 8, 8, 32, 8, 32, 8, 32, 5),
+        True,
+    ),
     "groups": (
         {"c1": (16, 3, 3, 3), "c2": (16, 1, 3, 3), "c3": (32, 16, 1, 1), "c4": (32, 8, 3, 3), "fc": (10, 32)},
         "c1 c3 fc",
