@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParamsDefault
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -26,7 +27,8 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
 from nnanim import theme as looks
-from nnanim.fonts import text_width_pt
+from nnanim.brush import Brush, Lettering
+from nnanim.fonts import drawable, font_of, text_width_pt
 from nnanim.graphviz_engine import Drawing
 from nnanim.labels import Legend
 from nnanim.layout import LINE_PT, Box, Layout
@@ -35,10 +37,21 @@ from nnanim.network import Network
 from nnanim.theme import Color, Theme
 
 RAMP_STEPS = 41
-RAMP_PT = 66.0  # width of the bar of colours in the legend
-SAMPLE_PT = 20.0  # length of a sample line in the legend
-GAP_PT = 6.0
-SMALL_PRINT = 0.92  # of the text's size
+RAMP_PT = 54.0  # width of the bar of colours in the legend
+SAMPLE_PT = 17.0  # length of a sample line in the legend
+GAP_PT = 5.0
+SMALL_PRINT = 0.88  # of the text's size
+_BACKEND = ("backend", "interactive", "toolbar", "date.", "keymap.", "webagg.", "tk.", "animation.", "_internal")
+SLACK = 1.03  # small letters are hinted to whole pixels and may come out wider than measured
+
+
+# Whatever style the caller has set must not reach the picture: these count while figures are made, …
+DEFAULTS: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() if not name.startswith(_BACKEND)}
+# … and these while they are painted, too.
+PAINTING: dict[Any, Any] = {
+    name: rcParamsDefault[name]
+    for name in ("agg.path.chunksize", "path.effects", "path.sketch", "path.snap", "text.antialiased", "text.hinting")
+} | {"path.simplify": False}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +62,7 @@ class Still:
         layout: places of the panels.
         theme: colours.
         families: font families, the bundled one first.
+        missing: characters that none of them can draw; a box stands in their place.
         network: nodes and edges, or None without their panel.
         captions: name and number of neurons for each column.
         labels: names of the input and of the output neurons that are shown; empty where none were given.
@@ -61,6 +75,7 @@ class Still:
     layout: Layout
     theme: Theme
     families: tuple[str, ...]
+    missing: str
     network: Network | None
     captions: Sequence[tuple[str, str]]
     labels: tuple[Sequence[str], Sequence[str]]
@@ -82,7 +97,7 @@ def legend_widths(legend: Legend, families: tuple[str, ...]) -> tuple[float, ...
         widths.append(max(wide(low) + wide(high) + RAMP_PT + 2 * GAP_PT, wide(legend.ramp_print, SMALL_PRINT)))
     samples = sum(wide(text) + SAMPLE_PT + 3.5 * GAP_PT for text, _ in legend.samples)
     widths.append(max(samples, wide(legend.samples_print, SMALL_PRINT)))
-    return tuple(widths)
+    return tuple(SLACK * width for width in widths)
 
 
 class Canvas:
@@ -99,11 +114,10 @@ class Canvas:
         self._still = still
         self._scale = still.layout.scale
         self._style: dict[Any, Any] = {
-            # Whatever style the caller has set must not reach the picture.
+            **PAINTING,
             "font.family": list(still.families),
             "font.size": looks.TEXT_PT * self._scale,
             "axes.linewidth": 0.8 * self._scale,
-            "path.simplify": False,
             "text.usetex": False,
             "axes.unicode_minus": True,
             "axes.formatter.use_mathtext": False,
@@ -111,7 +125,7 @@ class Canvas:
             "svg.hashsalt": "nnanim",
             "pdf.fonttype": 42,
         }
-        with rc_context(self._style):
+        with rc_context(DEFAULTS | self._style):
             self._figure = Figure(figsize=figsize, dpi=dpi, facecolor=_unit(still.theme.background))
             self._canvas = FigureCanvasAgg(self._figure)
             self._points = Affine2D().scale(dpi / looks.POINTS_PER_INCH)
@@ -119,12 +133,15 @@ class Canvas:
             self._add_names()
             self._add_legend()
             self._values = self._add_curve_header()
+            title = still.layout.title
+            beside = title.top - 3 * self._scale
+            self._text(title.right, beside, still.remarks, va="top", ha="right", color=still.theme.muted)
             self._canvas.draw()
             self._background = self._canvas.copy_from_bbox(self._figure.bbox)
-            title = still.layout.title
             self._title = self._text(title.left, title.top, "", size=looks.TITLE_PT, va="top", color=still.theme.ink)
-            self._beside = self._text(title.right, title.top - 3 * self._scale, "", va="top", ha="right")
             self._passed, self._dots = self._add_marks()
+            self._letterings = {text: self._lettering(text) for text in (self._title, *self._values)}
+        self._brush = Brush(self._canvas.get_renderer(), dpi)
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -143,11 +160,39 @@ class Canvas:
         Returns:
             (H, W, 3) uint8.
         """
-        with rc_context(self._style):
-            self._canvas.restore_region(self._background)
-            for artist in self._frame_artists(drawing, title, curve_x, metrics):
-                self._figure.draw_artist(artist)
-            return np.array(np.asarray(self._canvas.buffer_rgba())[:, :, :3])
+        self._canvas.restore_region(self._background)
+        if drawing is not None:
+            order = _painting_order(drawing)
+            self._brush.lines(drawing.segments_pt[order], drawing.width_pt[order], drawing.color[order])
+            self._brush.circles(drawing.circles_pt, drawing.circle_fill, drawing.circle_line, drawing.circle_line_pt)
+        for line in zip(self._still.curves, self._passed, self._dots, strict=True):
+            self._paint_marks(*line, curve_x)
+        image = np.array(self._canvas.buffer_rgba())
+        self._write(image, self._title, drawable(title, self._still.missing))
+        for text, (metric, value) in zip(self._values, metrics.items(), strict=True):
+            self._write(image, text, value_text(metric, value))
+        return image[:, :, :3]
+
+    def _paint_marks(self, curve: Curve, line: Line2D, dot: Line2D, curve_x: float) -> None:
+        x, y = curve.until(curve_x)
+        axes = self._axes[curve.axis]
+        points = axes.transData.transform(np.stack([x, y], axis=1))
+        color, width = to_rgba(line.get_color()), line.get_linewidth()
+        self._brush.curve(points, width, color, axes.bbox, dashed=curve.held_out)
+        if np.isfinite(y[-1]):
+            center = points[-1] * looks.POINTS_PER_INCH / self._figure.dpi
+            circle = np.array([[*center, dot.get_markersize() / 2]])
+            fill, rim = to_rgb(dot.get_markerfacecolor()), to_rgb(dot.get_markeredgecolor())
+            self._brush.circles(circle, _bytes(fill), _bytes(rim), np.array([dot.get_markeredgewidth()]))
+
+    def _lettering(self, text: Text) -> Lettering:
+        font = font_of(self._still.families)
+        return Lettering(font, float(text.get_fontsize()), self._figure.dpi, _bytes(to_rgb(text.get_color()))[0])
+
+    def _write(self, image: np.ndarray, text: Text, content: str) -> None:
+        x, y = text.get_transform().transform(text.get_position())
+        right, va = text.get_horizontalalignment() == "right", text.get_verticalalignment()
+        self._letterings[text].paint(image, content, x, image.shape[0] - y, right=right, va=va)
 
     def save(
         self,
@@ -173,27 +218,23 @@ class Canvas:
     ) -> Iterator[Artist]:
         if drawing is not None:
             yield from self._network_artists(drawing)
-        self._title.set_text(title)
+        self._title.set_text(drawable(title, self._still.missing))
         yield self._title
         if self._still.curves:
             for text, (metric, value) in zip(self._values, metrics.items(), strict=True):
                 text.set_text(value_text(metric, value))
+                text.set_visible(True)
                 yield text
-        self._beside.set_text(self._still.remarks)
-        self._beside.set_color(_unit(self._still.theme.muted))
-        yield self._beside
         for curve, passed, dot in zip(self._still.curves, self._passed, self._dots, strict=True):
-            until = curve.x <= curve_x
-            y = curve.value_at(curve_x)
-            passed.set_data(np.append(curve.x[until], curve_x), np.append(curve.y[until], y))
+            x, y = curve.until(curve_x)
+            passed.set_data(x, y)
             yield passed
-            if np.isfinite(y):
-                dot.set_data([curve_x], [y])
+            if np.isfinite(y[-1]):
+                dot.set_data(x[-1:], y[-1:])
                 yield dot
 
     def _network_artists(self, drawing: Drawing) -> tuple[LineCollection, EllipseCollection]:
-        # Strong edges on top; equal ones in their own order, so that both engines give the same picture.
-        order = np.argsort(drawing.width_pt, kind="stable")
+        order = _painting_order(drawing)
         edges = LineCollection(
             list(drawing.segments_pt[order]),
             linewidths=drawing.width_pt[order],
@@ -201,6 +242,8 @@ class Canvas:
             transform=self._points,
             capstyle="butt",
             snap=False,  # snapping to pixels would change the width of level edges
+            antialiaseds=True,
+            zorder=2,
         )
         diameters = 2 * drawing.circles_pt[:, 2]
         nodes = EllipseCollection(
@@ -213,6 +256,8 @@ class Canvas:
             facecolors=drawing.circle_fill / 255.0,
             edgecolors=drawing.circle_line / 255.0,
             linewidths=drawing.circle_line_pt,
+            antialiaseds=True,
+            zorder=3,
         )
         for artist in (edges, nodes):
             artist.set_figure(self._figure)
@@ -281,8 +326,7 @@ class Canvas:
         texts = []
         for x, y in values:
             text = self._text(x, y, "", va="center", ha="right", color=theme.ink)
-            text.remove()  # painted with every frame, not with the background
-            text.set_figure(self._figure)
+            text.set_visible(False)  # painted with every frame, not with the background
             texts.append(text)
         return texts
 
@@ -426,6 +470,7 @@ class Canvas:
     ) -> Text:
         """Add a text; where it is wider than its room it is set smaller, and cut where even that does not help."""
         size *= self._scale
+        content = drawable(content, self._still.missing)
         if room is not None:
             wide = text_width_pt(content, size, self._still.families)
             size *= min(1.0, max(room / wide, 0.6)) if wide > 0 else 1.0
@@ -449,6 +494,17 @@ class Canvas:
         extent = text.get_window_extent(self._canvas.get_renderer())
         right: float = self._points.inverted().transform((extent.x1, 0.0))[0]
         return right
+
+
+def _painting_order(drawing: Drawing) -> np.ndarray:
+    # Strong edges on top; equal ones in their own order, so that both engines give the same picture.
+    order: np.ndarray = np.argsort(drawing.width_pt, kind="stable")
+    return order
+
+
+def _bytes(color: tuple[float, float, float]) -> np.ndarray:
+    table: np.ndarray = np.rint(255 * np.array([color])).astype(np.uint8)
+    return table
 
 
 def _line_style(curve: Curve) -> Literal["dashed", "solid"]:

@@ -36,7 +36,7 @@ def load_font(path: str | None) -> tuple[str, ...]:
 
 def text_width_pt(text: str, size_pt: float, families: tuple[str, ...] = (theme.FONT_FAMILY,)) -> float:
     """Measure one line of text."""
-    font = _font(families)
+    font = font_of(families)
     font.set_size(size_pt, theme.POINTS_PER_INCH)
     font.set_text(text, 0.0)
     width: float = font.get_width_height()[0] / 64.0  # FreeType counts in 64ths
@@ -50,6 +50,11 @@ def missing_glyphs(texts: Iterable[str], families: tuple[str, ...]) -> str:
     return "".join(character for character in characters if ord(character) not in known)
 
 
+def drawable(text: str, missing: str) -> str:
+    """Put a box in the place of every missing character."""
+    return text.translate(dict.fromkeys(map(ord, missing), "\N{WHITE SQUARE}"))
+
+
 def _paths(families: tuple[str, ...]) -> list[str]:
     return [
         font_manager.findfont(font_manager.FontProperties(family=[family]), fallback_to_default=False)
@@ -58,7 +63,8 @@ def _paths(families: tuple[str, ...]) -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def _font(families: tuple[str, ...]) -> FT2Font:
+def font_of(families: tuple[str, ...]) -> FT2Font:
+    """Return the font of the families; its size is whatever it was last set to."""
     return font_manager.get_font(_paths(families))
 
 

@@ -141,17 +141,17 @@ MIXED = {
     "shortcut that a trail could wind through": (
         {
             "conv": (8, 3, 7, 7),
-            "a/conv1": (8, 8, 1, 1),
-            "a/conv2": (32, 8, 1, 1),
-            "a/conv3": (32, 8, 1, 1),  # the shortcut from what "conv" puts out
-            "b/conv1": (8, 32, 1, 1),
-            "b/conv2": (32, 8, 1, 1),
-            "c/conv1": (8, 32, 1, 1),
-            "c/conv2": (32, 8, 1, 1),
+            "r1/conv1": (8, 8, 1, 1),
+            "r1/conv2": (32, 8, 1, 1),
+            "r1/conv3": (32, 8, 1, 1),  # the shortcut from what "conv" puts out
+            "r2/conv1": (8, 32, 1, 1),
+            "r2/conv2": (32, 8, 1, 1),
+            "r3/conv1": (8, 32, 1, 1),
+            "r3/conv2": (32, 8, 1, 1),
             "fc": (5, 32),
         },
-        "conv a/conv1 a/conv2 b/conv1 b/conv2 c/conv1 c/conv2 fc",
-        "a/conv3",
+        "conv r1/conv1 r1/conv2 r2/conv1 r2/conv2 r3/conv1 r3/conv2 fc",
+        "r1/conv3",
         (3, 8, 8, 32, 8, 32, 8, 32, 5),
         True,
     ),
