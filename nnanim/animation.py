@@ -16,7 +16,7 @@ from nnanim.dot import dot_source
 from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file, write_animation
 from nnanim.errors import RunError
 from nnanim.frame import Edges, Frame, Nodes
-from nnanim.graphviz_engine import Drawing, draw
+from nnanim.graphviz_engine import draw
 from nnanim.metrics import curves_of, pick_metrics, row_x, unit_factor
 from nnanim.options import Options
 from nnanim.run import Run, Snapshot, open_run
@@ -24,6 +24,7 @@ from nnanim.scene import Scene, make_scene
 from nnanim.theme import POINTS_PER_INCH
 from nnanim.timeline import choose_snapshots, timeline
 from nnanim.weights import read_weights
+from nnanim.xdot import Drawing
 
 if TYPE_CHECKING:
     from nnanim.canvas import Canvas

@@ -29,12 +29,12 @@ from matplotlib.transforms import Affine2D
 from nnanim import theme as looks
 from nnanim.brush import Brush, Lettering
 from nnanim.fonts import drawable, font_of, text_width_pt
-from nnanim.graphviz_engine import Drawing
 from nnanim.labels import Legend
 from nnanim.layout import LINE_PT, Box, Layout
 from nnanim.metrics import Curve, display_names, value_text
 from nnanim.network import Network
 from nnanim.theme import Color, Theme
+from nnanim.xdot import Drawing
 
 RAMP_STEPS = 41
 RAMP_PT = 66.0  # width of the bar of colours in the legend
