@@ -15,16 +15,14 @@ import numpy as np
 
 DEFAULT_LINE_PT = 1.0  # Graphviz names no width where it is the default
 
-_GRAPH = re.compile(r"^(?:strict )?(?:di)?graph (\S+) \{\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
-_PART = re.compile(r"^\t(\S+(?: -[->] \S+)?)\t\[(.*?)\];$", re.MULTILINE | re.DOTALL)
-_OPERATIONS = re.compile(r'\b_draw_="([^"]*)"')
-_ID = re.compile(r'\bid="?(\d+)')
+_BEGIN = re.compile(r"^(?:strict )?(?:di)?graph (\S+) \{\n", re.MULTILINE)
+_END = "\n}\n"
 _BROKEN_LINE = "\\\n"
-_WIDTH = re.compile(r"S \d+ -setlinewidth\(([^)]+)\)")
-_LINE_COLOR = re.compile(r"\bc 7 -#([0-9a-f]{6})")
-_FILL_COLOR = re.compile(r"\bC 7 -#([0-9a-f]{6})")
-_CIRCLE = re.compile(r"\b[Ee] (\S+) (\S+) (\S+) \S+")
-_CURVE = re.compile(r"\b[BbL] \d+ (\S+) (\S+) .*?(\S+) (\S+) $")
+_PART = re.compile(r"^\t(?:\S+|\S+ -[->] \S+)\t\[", re.MULTILINE)
+_PEN = r'_draw_="(?:S \d+ -(?:setlinewidth\(([^)]+)\)|\S+) )*c 7 -#([0-9a-f]{6}) '
+_ID = r'",[^;]*?\bid="?(\d+)'
+_EDGE = re.compile(rf"^\t\S+ -[->] \S+\t\[{_PEN}[BbL] \d+ (\S+) (\S+) (?:\S+ )*?(\S+) (\S+) {_ID}", re.MULTILINE)
+_NODE = re.compile(rf"^\t\S+\t\[{_PEN}C 7 -#([0-9a-f]{{6}}) [Ee] (\S+) (\S+) (\S+) \S+ {_ID}", re.MULTILINE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +50,16 @@ class Drawing:
 
 def split_answer(text: str) -> Iterator[tuple[str, str]]:
     """Yield name and body of every graph that was answered whole."""
-    for match in _GRAPH.finditer(text.replace(_BROKEN_LINE, "")):
-        yield match[1], match[2]
+    text = text.replace(_BROKEN_LINE, "")
+    position = 0
+    while (begin := _BEGIN.search(text, position)) and (end := text.find(_END, begin.end() - 1)) >= 0:
+        yield begin[1], text[begin.end() : end + 1]
+        position = end + len(_END)
 
 
 def is_drawn(body: str) -> bool:
     """Tell whether every node and edge of a graph carries its operations."""
-    return all(_OPERATIONS.search(attributes) for _, attributes in _PART.findall(body))
+    return len(_PART.findall(body)) == len(_EDGE.findall(body)) + len(_NODE.findall(body))
 
 
 def read_drawing(body: str) -> Drawing:
@@ -67,45 +68,33 @@ def read_drawing(body: str) -> Drawing:
     Raises:
         ValueError: it is not what Graphviz makes of circles and straight edges with the ids 0, 1, 2, …
     """
-    ends: dict[int, tuple[str, ...]] = {}
-    edge_looks: dict[int, tuple[float, str]] = {}
-    circles: dict[int, tuple[str, ...]] = {}
-    node_looks: dict[int, tuple[float, str, str]] = {}
-    count = 0
-    for name, attributes in _PART.findall(body):
-        operations = _match(_OPERATIONS, attributes)[1]
-        width = _WIDTH.search(operations)
-        line_pt = float(width[1]) if width else DEFAULT_LINE_PT
-        color = _match(_LINE_COLOR, operations)[1]
-        index = int(_match(_ID, attributes)[1])
-        count += 1
-        if " " in name:
-            ends[index] = _match(_CURVE, operations).groups()  # a straight Bézier curve: its ends are the edge
-            edge_looks[index] = line_pt, color
-        else:
-            circles[index] = _match(_CIRCLE, operations).groups()
-            node_looks[index] = line_pt, _match(_FILL_COLOR, operations)[1], color
-    edges, nodes = range(len(ends)), range(len(circles))
-    if len(edges) + len(nodes) != count or not ends.keys() == set(edges) or not circles.keys() == set(nodes):
-        raise ValueError(f"{count} nodes and edges with other ids than were asked")
-    if not circles:
+    # A straight Bézier curve: its ends are the edge.
+    edges = sorted(_EDGE.findall(body), key=_id)
+    nodes = sorted(_NODE.findall(body), key=_id)
+    parts = len(_PART.findall(body))
+    if parts != len(edges) + len(nodes):
+        raise ValueError(f"of {parts} nodes and edges, {len(nodes)} circles and {len(edges)} lines are drawn")
+    if not nodes:
         raise ValueError("no nodes")
+    if any(_id(part) != index for parts_ in (edges, nodes) for index, part in enumerate(parts_)):
+        raise ValueError(f"{parts} nodes and edges with other ids than were asked")
     return Drawing(
-        np.array([ends[index] for index in edges], dtype=float).reshape(-1, 2, 2),
-        np.array([edge_looks[index][0] for index in edges]),
-        _colors([edge_looks[index][1] for index in edges]),
-        np.array([circles[index] for index in nodes], dtype=float),
-        _colors([node_looks[index][1] for index in nodes]),
-        _colors([node_looks[index][2] for index in nodes]),
-        np.array([node_looks[index][0] for index in nodes]),
+        np.array([list(map(float, edge[2:6])) for edge in edges]).reshape(-1, 2, 2),
+        _widths(edges),
+        _colors([edge[1] for edge in edges]),
+        np.array([list(map(float, node[3:6])) for node in nodes]),
+        _colors([node[2] for node in nodes]),
+        _colors([node[1] for node in nodes]),
+        _widths(nodes),
     )
 
 
-def _match(pattern: re.Pattern[str], text: str) -> re.Match[str]:
-    match = pattern.search(text)
-    if match is None:
-        raise ValueError(f"{text[:80]!r} lacks {pattern.pattern!r}")
-    return match
+def _id(part: tuple[str, ...]) -> int:
+    return int(part[-1])
+
+
+def _widths(parts: list[tuple[str, ...]]) -> np.ndarray:
+    return np.array([float(part[0]) if part[0] else DEFAULT_LINE_PT for part in parts])
 
 
 def _colors(texts: list[str]) -> np.ndarray:
