@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParamsDefault
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -37,11 +37,21 @@ from nnanim.theme import Color, Theme
 from nnanim.xdot import Drawing
 
 RAMP_STEPS = 41
-RAMP_PT = 66.0  # width of the bar of colours in the legend
-SAMPLE_PT = 20.0  # length of a sample line in the legend
-GAP_PT = 6.0
-SMALL_PRINT = 0.92  # of the text's size
+RAMP_PT = 54.0  # width of the bar of colours in the legend
+SAMPLE_PT = 17.0  # length of a sample line in the legend
+GAP_PT = 5.0
+SMALL_PRINT = 0.88  # of the text's size
+_BACKEND = ("backend", "interactive", "toolbar", "date.", "keymap.", "webagg.", "tk.", "animation.", "_internal")
 SLACK = 1.03  # small letters are hinted to whole pixels and may come out wider than measured
+
+
+# Whatever style the caller has set must not reach the picture: these count while figures are made, …
+DEFAULTS: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() if not name.startswith(_BACKEND)}
+# … and these while they are painted, too.
+PAINTING: dict[Any, Any] = {
+    name: rcParamsDefault[name]
+    for name in ("agg.path.chunksize", "path.effects", "path.sketch", "path.snap", "text.antialiased", "text.hinting")
+} | {"path.simplify": False}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +114,10 @@ class Canvas:
         self._still = still
         self._scale = still.layout.scale
         self._style: dict[Any, Any] = {
-            # Whatever style the caller has set must not reach the picture.
+            **PAINTING,
             "font.family": list(still.families),
             "font.size": looks.TEXT_PT * self._scale,
             "axes.linewidth": 0.8 * self._scale,
-            "path.simplify": False,
             "text.usetex": False,
             "axes.unicode_minus": True,
             "axes.formatter.use_mathtext": False,
@@ -116,7 +125,7 @@ class Canvas:
             "svg.hashsalt": "nnanim",
             "pdf.fonttype": 42,
         }
-        with rc_context(self._style):
+        with rc_context(DEFAULTS | self._style):
             self._figure = Figure(figsize=figsize, dpi=dpi, facecolor=_unit(still.theme.background))
             self._canvas = FigureCanvasAgg(self._figure)
             self._points = Affine2D().scale(dpi / looks.POINTS_PER_INCH)
@@ -214,6 +223,7 @@ class Canvas:
         if self._still.curves:
             for text, (metric, value) in zip(self._values, metrics.items(), strict=True):
                 text.set_text(value_text(metric, value))
+                text.set_visible(True)
                 yield text
         for curve, passed, dot in zip(self._still.curves, self._passed, self._dots, strict=True):
             x, y = curve.until(curve_x)
@@ -232,6 +242,7 @@ class Canvas:
             transform=self._points,
             capstyle="butt",
             snap=False,  # snapping to pixels would change the width of level edges
+            antialiaseds=True,
             zorder=2,
         )
         diameters = 2 * drawing.circles_pt[:, 2]
@@ -245,6 +256,7 @@ class Canvas:
             facecolors=drawing.circle_fill / 255.0,
             edgecolors=drawing.circle_line / 255.0,
             linewidths=drawing.circle_line_pt,
+            antialiaseds=True,
             zorder=3,
         )
         for artist in (edges, nodes):
@@ -314,8 +326,7 @@ class Canvas:
         texts = []
         for x, y in values:
             text = self._text(x, y, "", va="center", ha="right", color=theme.ink)
-            text.remove()  # painted with every frame, not with the background
-            text.set_figure(self._figure)
+            text.set_visible(False)  # painted with every frame, not with the background
             texts.append(text)
         return texts
 

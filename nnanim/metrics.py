@@ -50,8 +50,11 @@ class Curve:
 
 
 def display_names(metrics: Sequence[str]) -> list[str]:
-    """Return names as they are shown: ``validation accuracy`` for ``validation/main/accuracy``, unless two agree."""
-    short = [" ".join(part for part in metric.split("/") if part not in ("", "main")) or metric for metric in metrics]
+    """Return names as they are shown: ``val accuracy`` for ``validation/main/accuracy``, unless two would agree."""
+    words = {"": "", "main": "", "validation": "val"}
+    short = [
+        " ".join(filter(None, (words.get(part, part) for part in metric.split("/")))) or metric for metric in metrics
+    ]
     return short if len(set(short)) == len(short) else list(metrics)
 
 
@@ -103,8 +106,9 @@ def pick_metrics(log: Log | None, wanted: Sequence[str]) -> tuple[str, ...]:
     for name in wanted:
         if name not in names:
             there = ", ".join(map(repr, names)) if names else "none"
-            where = "there is no log" if log is None else f"in '{log.path}'"
-            raise MetricError(f"no metric {name!r} {where} (metrics there: {there})")
+            if log is None:
+                raise MetricError(f"no metric {name!r}: there is no log")
+            raise MetricError(f"no metric {name!r} in {str(log.path)!r} (metrics there: {there})")
     if wanted:
         quantities = list(dict.fromkeys(map(quantity, wanted)))
         if len(quantities) > AXES:

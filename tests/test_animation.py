@@ -417,15 +417,6 @@ SETTINGS = {
     "figure.constrained_layout.use": True,
     "savefig.bbox": "tight",
 }
-LEAK = pytest.mark.xfail(
-    strict=True, reason="canvas.py overrides few of the caller's rcParams: start from the defaults"
-)
-LEAKING = {
-    "ggplot",
-    *("font.weight", "axes.grid", "axes.xmargin", "lines.linestyle", "lines.marker", "lines.antialiased"),
-    *("text.antialiased", "text.hinting", "xtick.labelsize", "path.snap"),
-}
-WARNING = pytest.mark.xfail(strict=False, reason="Matplotlib warns; an error only where warnings are errors")
 
 
 @pytest.fixture(scope="module")
@@ -434,15 +425,7 @@ def plain_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, np.ndarray
     return run, Animation(run, dpi=50)[1].image
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=LEAK if name in LEAKING else WARNING if name == "figure.constrained_layout.use" else ()
-        )
-        for name in [*STYLES, *SETTINGS]
-    ],
-)
+@pytest.mark.parametrize("name", [*STYLES, *SETTINGS])
 def test_style_of_the_caller_has_no_influence(plain_run: tuple[Run, np.ndarray], name: str) -> None:
     run, plain = plain_run
     style = name if name in STYLES else {name: SETTINGS[name]}

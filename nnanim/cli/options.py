@@ -124,7 +124,7 @@ panels = _choice("panels", library.PANELS, "What the picture holds.")
 no_curve = click.option("--curve/--no-curve", default=None, help="Short for --panels both and --panels network.")
 fps = click.option(
     "--fps",
-    type=click.FloatRange(min=0, max=library.MAX_FPS, min_open=True),
+    type=click.FloatRange(library.MIN_FPS, library.MAX_FPS),
     help=f"Frames per second.  [default: {library.DEFAULT_FPS:g}]",
 )
 hold_s = click.option(
