@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
-from itertools import islice
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 
 from nnanim import labels
-from nnanim.dot import dot_source
-from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file, write_animation
+from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file, write_animation, write_segments
 from nnanim.errors import OptionError, RunError
 from nnanim.frame import Edges, Frame, Nodes
-from nnanim.graphviz_engine import Drawing, draw
 from nnanim.metrics import curves_of, pick_metrics, row_x, unit_factor
 from nnanim.options import Options
+from nnanim.parallel import pays_off, process_pool
+from nnanim.press import Press, Sheet
 from nnanim.run import Run, Snapshot, open_run
 from nnanim.scene import Scene, make_scene
 from nnanim.theme import POINTS_PER_INCH
 from nnanim.timeline import choose_snapshots, timeline
 from nnanim.weights import read_weights
-
-if TYPE_CHECKING:
-    from nnanim.canvas import Canvas
-
-CHUNK = 32  # frames that one Graphviz process draws
 
 
 class Animation(Sequence[Frame]):
@@ -65,6 +60,8 @@ class Animation(Sequence[Frame]):
         self._scene: Scene = make_scene(
             self._weights, self._edge_changes, self._bias_changes, self._curves, since, titles, self.options
         )
+        options_ = self.options
+        self._press = Press(options_.figsize, options_.dpi, self._scene.still, options_.engine, options_.font)
 
     def __len__(self) -> int:
         return len(self._moments)
@@ -112,7 +109,7 @@ class Animation(Sequence[Frame]):
     @property
     def size_px(self) -> tuple[int, int]:
         """Width and height of a frame in pixels."""
-        return self._canvas.size_px
+        return self._press.canvas.size_px
 
     @property
     def node_centers_px(self) -> list[np.ndarray]:
@@ -129,9 +126,7 @@ class Animation(Sequence[Frame]):
         Raises:
             GraphvizError: Graphviz is missing or fails; the message names the frame.
         """
-        for chunk in _chunks(frames, CHUNK):
-            for frame, drawing in zip(chunk, self._drawings(chunk), strict=True):
-                yield self._canvas.paint(drawing, self._title(frame), frame.curve_x, frame.metrics)
+        return self._press.paint(map(self._sheet, frames))
 
     def paint_one(self, frame: Frame) -> np.ndarray:
         """Paint one frame, (H, W, 3) uint8."""
@@ -143,39 +138,51 @@ class Animation(Sequence[Frame]):
         Raises:
             ValueError: the network is not among the panels.
         """
-        if self._scene.network is None:
-            raise ValueError("the network is not among the panels")
-        points = POINTS_PER_INCH / self.options.dpi
-        edges, nodes = frame.edges, frame.nodes
-        return dot_source(
-            f"frame_{frame.index:05}",
-            self._scene.network,
-            edges.width_px * points,
-            edges.color,
-            nodes.ring_px * points,
-            nodes.color,
-            self._scene.theme.node,
-        )
+        return self._press.dot(self._sheet(frame))
 
-    def write(self, path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> None:
+    def write(
+        self,
+        path: str | Path,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        jobs: int = 1,
+        executor: Executor | None = None,
+    ) -> None:
         """Write all frames to a file whose suffix says the format: ``.gif``.
 
-        The file appears whole or not at all; an older one stays untouched until then.
+        The file appears whole or not at all; an older one stays untouched until then. Its bytes are the same for any
+        number of processes.
 
         Args:
             path: the file.
-            progress: called after each frame with how many are done and how many there are.
+            progress: called with how many frames are done and how many there are.
+            jobs: processes to use at most. A short animation is drawn by this one alone, which takes less time.
+            executor: who draws the frames instead, e.g. that of a cluster; `jobs` then says how many workers it has.
 
         Raises:
             OutputError: the file cannot be written.
             GraphvizError: Graphviz is missing or fails.
+            WorkerError: one of the processes died.
         """
         target = check_target(path)
-        images = self.paint(self)
-        if progress is not None:
-            images = _reporting(images, len(self), progress)
         palette = self._scene.theme.gif_palette(self.options.color)
-        write_animation(target, images, self.durations_s, palette, loop=self.options.loop)
+        if executor is None and not pays_off(len(self), len(self._weights.selection.layer), jobs):
+            images = self.paint(self)
+            if progress is not None:
+                images = _reporting(images, len(self), progress)
+            write_animation(target, images, self.durations_s, palette, loop=self.options.loop)
+            return
+        from nnanim.segments import segments
+
+        with process_pool(jobs) if executor is None else nullcontext(executor) as workers:
+            pieces = segments(workers, self._press, palette, map(self._sheet, self), self.durations_s, jobs)
+            write_segments(
+                target,
+                _reporting_segments(pieces, len(self), progress),
+                self.size_px,
+                palette,
+                loop=self.options.loop,
+            )
 
     def write_still(self, path: str | Path, place: int, *, transparent: bool = False) -> None:
         """Write one frame as a picture whose suffix says the format: ``.svg``, ``.pdf`` or ``.png``.
@@ -193,11 +200,11 @@ class Animation(Sequence[Frame]):
         """
         target = check_target(path, STILL_SUFFIXES)
         frame = self._frame(range(len(self))[place], still=True)
-        (drawing,) = self._drawings([frame])
-        content = (drawing, self._title(frame), frame.curve_x, frame.metrics)
+        sheet = self._sheet(frame)
+        (drawing,) = self._press.drawings([sheet])
+        content = (drawing, sheet.title, sheet.curve_x, sheet.metrics)
         with whole_file(target) as temporary:
-            canvas = self._new_canvas()
-            canvas.save(temporary, target.suffix.lower()[1:], *content, transparent=transparent)
+            self._press.new_canvas().save(temporary, target.suffix.lower()[1:], *content, transparent=transparent)
 
     def place_of(self, *, epoch: float | None = None, iteration: int | None = None) -> int:
         """Return the index of the frame that shows the snapshot of an epoch or iteration.
@@ -286,23 +293,19 @@ class Animation(Sequence[Frame]):
         px: np.ndarray = lengths_pt * self.options.dpi / POINTS_PER_INCH
         return px
 
-    def _drawings(self, frames: Sequence[Frame]) -> Sequence[Drawing | None]:
-        if self._scene.network is None:
-            return [None] * len(frames)
-        return draw([self.dot(frame) for frame in frames], self.options.engine)
-
-    def _title(self, frame: Frame) -> str:
+    def _sheet(self, frame: Frame) -> Sheet:
         file_name = self._snapshots[self._moments[frame.index].before].path.name
-        return labels.time_text(frame.epoch, frame.iteration, file_name)
-
-    @cached_property
-    def _canvas(self) -> Canvas:
-        return self._new_canvas()
-
-    def _new_canvas(self) -> Canvas:
-        from nnanim.canvas import Canvas
-
-        return Canvas(self.options.figsize, self.options.dpi, self._scene.still)
+        points = POINTS_PER_INCH / self.options.dpi
+        return Sheet(
+            frame.index,
+            labels.time_text(frame.epoch, frame.iteration, file_name),
+            frame.curve_x,
+            frame.metrics,
+            frame.edges.width_px * points,
+            frame.edges.color,
+            frame.nodes.ring_px * points,
+            frame.nodes.color,
+        )
 
 
 def render(
@@ -311,6 +314,8 @@ def render(
     shape: Sequence[int] | None = None,
     *,
     progress: Callable[[int, int], None] | None = None,
+    jobs: int = 1,
+    executor: Executor | None = None,
     **options: Any,
 ) -> Animation:
     """Draw the run in a result folder into a file.
@@ -319,7 +324,9 @@ def render(
         result: the folder that training left behind.
         output: the file, whose suffix says the format.
         shape: sizes of the layers, input first; by default as found.
-        progress: as in `Animation.write`.
+        progress: as in `Animation.write`, and so are the next two.
+        jobs: processes to use at most.
+        executor: who draws the frames instead.
         options: the fields of `nnanim.options.Options`.
 
     Returns:
@@ -330,7 +337,7 @@ def render(
     """
     check_target(output)
     animation = Animation(open_run(result), shape, **options)
-    animation.write(output, progress=progress)
+    animation.write(output, progress=progress, jobs=jobs, executor=executor)
     return animation
 
 
@@ -346,13 +353,18 @@ def _time_text(snapshot: Snapshot) -> str:
     return labels.time_text(snapshot.epoch, snapshot.iteration, snapshot.path.name)
 
 
-def _chunks(frames: Iterable[Frame], length: int) -> Iterator[list[Frame]]:
-    iterator = iter(frames)
-    while chunk := list(islice(iterator, length)):
-        yield chunk
-
-
 def _reporting(images: Iterator[np.ndarray], total: int, progress: Callable[[int, int], None]) -> Iterator[np.ndarray]:
     for done, image in enumerate(images, start=1):
         yield image
         progress(done, total)
+
+
+def _reporting_segments(
+    pieces: Iterator[tuple[int, bytes]], total: int, progress: Callable[[int, int], None] | None
+) -> Iterator[bytes]:
+    done = 0
+    for count, piece in pieces:
+        yield piece
+        done += count
+        if progress is not None:
+            progress(done, total)

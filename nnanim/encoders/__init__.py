@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nnanim.encoders.gif import write_gif
+from nnanim.encoders.gif import write_gif, write_gif_segments
 from nnanim.errors import OutputError
 from nnanim.options import STILL_SUFFIXES, SUFFIXES
 
-__all__ = ["STILL_SUFFIXES", "SUFFIXES", "check_target", "whole_file", "write_animation"]
+__all__ = ["STILL_SUFFIXES", "SUFFIXES", "check_target", "whole_file", "write_animation", "write_segments"]
 
 
 def check_target(path: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
@@ -66,6 +66,25 @@ def write_animation(
     """
     with whole_file(path) as temporary:
         write_gif(temporary, images, durations_s, palette, loop=loop)
+
+
+def write_segments(
+    path: Path, segments: Iterable[bytes], size_px: tuple[int, int], palette: np.ndarray, *, loop: bool = True
+) -> None:
+    """Write frames that were packed elsewhere to a file that was checked with `check_target`.
+
+    Args:
+        path: where the file appears.
+        segments: of a GIF, taken one at a time.
+        size_px: width and height of a frame.
+        palette: as in `write_animation`.
+        loop: whether it plays again from the start, for ever.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with whole_file(path) as temporary:
+        write_gif_segments(temporary, segments, size_px, palette, loop=loop)
 
 
 @contextmanager

@@ -40,6 +40,24 @@ def write_gif(
             file.write(image, duration_ms=1000 * duration_s, exact=is_last)
 
 
+def write_gif_segments(
+    path: Path, segments: Iterable[bytes], size_px: tuple[int, int], palette: np.ndarray, *, loop: bool = True
+) -> None:
+    """Write frames that `FramePacker` has packed as a GIF.
+
+    Args:
+        path: the file, which is overwritten.
+        segments: packed frames, taken one piece at a time.
+        size_px: width and height of a frame.
+        palette: the one that they were packed with.
+        loop: whether it plays again from the start, for ever.
+    """
+    with iio.imopen(path, "w", plugin=FixedPaletteGif, palette=palette, loop=loop) as file:
+        assert isinstance(file, FixedPaletteGif)
+        for blocks in segments:
+            file.append(blocks, size_px[::-1])
+
+
 def is_exact(index: int, count: int) -> bool:
     """Tell whether a frame shows the nearest colours: the last of every `EXACT_EVERY`, and the last of all."""
     return index % EXACT_EVERY == EXACT_EVERY - 1 or index == count - 1
