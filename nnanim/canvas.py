@@ -30,7 +30,7 @@ from nnanim.fonts import text_width_pt
 from nnanim.graphviz_engine import Drawing
 from nnanim.labels import Legend
 from nnanim.layout import LINE_PT, Box, Layout
-from nnanim.metrics import Curve, value_text
+from nnanim.metrics import Curve, display_names, value_text
 from nnanim.network import Network
 from nnanim.theme import Color, Theme
 
@@ -257,7 +257,8 @@ class Canvas:
         """Name the curves above them, each with a sample of its line; return the texts for their values."""
         box, theme = self._still.layout.curve_header, self._still.theme
         values = []
-        for row, curve in enumerate(self._still.curves):
+        names = display_names([curve.metric for curve in self._still.curves])
+        for row, (curve, name) in enumerate(zip(self._still.curves, names, strict=True)):
             assert box is not None
             y = box.top - (row + 0.5) * LINE_PT * self._scale
             color = theme.curves[curve.axis]
@@ -275,7 +276,7 @@ class Canvas:
             x = box.left + length + GAP_PT * self._scale
             widest = text_width_pt("100.0 % ", looks.TEXT_PT * self._scale, self._still.families)
             room = box.right - x - widest
-            self._text(x, y, curve.metric, va="center", color=theme.ink, room=room)
+            self._text(x, y, name, va="center", color=theme.ink, room=room)
             values.append((box.right, y))
         texts = []
         for x, y in values:
@@ -320,17 +321,16 @@ class Canvas:
         if network is None:
             return
         columns = [float(centers[0, 0]) for centers in network.centers_pt]
+        layout = self._still.layout
         room = (columns[1] - columns[0]) * 0.94
+        left, right = layout.title.left, layout.title.right
         for x, (name, count) in zip(columns, self._still.captions, strict=True):
-            self._text(
-                x,
-                self._still.layout.captions_y,
-                f"{name} · {count}",
-                va="center",
-                ha="center",
-                color=theme.muted,
-                room=room,
-            )
+            # The lower line is no wider than the upper one in most networks: both keep inside the panel on their own.
+            for line, text, color in ((0, name, theme.ink), (1, count, theme.muted)):
+                y = layout.captions_y - 0.9 * line * layout.line_pt
+                artist = self._text(x, y, text, va="center", ha="center", color=color, room=room)
+                half = text_width_pt(artist.get_text(), float(artist.get_fontsize()), self._still.families) / 2
+                artist.set_x(min(max(x, left + half), right - half))
         for x, y in network.left_out_pt:
             for step in (-1, 0, 1):
                 size = min(1.6 * scale, network.node_radius_pt)

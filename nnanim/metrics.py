@@ -44,6 +44,12 @@ class Curve:
         return float(np.interp(x, self.x, self.y, left=np.nan, right=np.nan)) if len(self.x) else float("nan")
 
 
+def display_names(metrics: Sequence[str]) -> list[str]:
+    """Return names as they are shown: ``validation accuracy`` for ``validation/main/accuracy``, unless two agree."""
+    short = [" ".join(part for part in metric.split("/") if part not in ("", "main")) or metric for metric in metrics]
+    return short if len(set(short)) == len(short) else list(metrics)
+
+
 def is_share(metric: str) -> bool:
     """Tell whether a metric is a share of 1 that is shown in per cent, by its name."""
     return quantity(metric) in ("accuracy", "acc")

@@ -27,7 +27,7 @@ DEFAULT_DPI = 100.0
 DEFAULT_FPS = 10.0
 DEFAULT_HOLD_S = 2.0
 DEFAULT_MAX_NODES = 24
-DEFAULT_MAX_EDGES = 1000
+DEFAULT_MAX_EDGES = 600
 
 MAX_FPS = 50.0  # viewers take delays under 20 ms for 100 ms
 MAX_FRAME_S = 600.0  # a GIF counts a delay in 16 bits of 10 ms

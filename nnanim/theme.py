@@ -11,15 +11,16 @@ import numpy as np
 
 POINTS_PER_INCH = 72.0
 FONT_FAMILY = "DejaVu Sans"  # bundled with Matplotlib, so the same on every machine
-TEXT_PT = 10.5
-TITLE_PT = 15.0
+TEXT_PT = 12.5
+TITLE_PT = 18.0
 
 HAIRLINE_PT = 0.5  # width of an edge whose weight is zero
+HAIRLINE_EDGES = 200  # beyond so many edges hairlines get thinner, or they would make a grey sheet
 EDGE_PT = 7.0  # width of the strongest edges where there is room
 NODE_RADIUS_PT = 12.0
 RING_PT = (0.8, 4.5)  # outline of a node, for no bias and for the strongest
-CURVE_PT = 1.6
-DOT_PT = 9.0  # diameter of the dot on the curve
+CURVE_PT = 1.8
+DOT_PT = 10.0  # diameter of the dot on the curve
 
 Color = tuple[int, int, int]
 
@@ -66,14 +67,15 @@ class Theme:
     def gif_palette(self, color: str) -> np.ndarray:
         """Compute the colours of an indexed picture, (C, 3) uint8, background first, C <= 255.
 
-        An antialiased line shows its colour blended with what lies below, so the palette holds the ramp of edge colours
-        and every other colour of the theme, each in steps towards the background.
+        An antialiased line shows its colour blended with what lies below, so the palette holds the ramps of edges and
+        rings and every other colour of the theme, each in steps towards the background.
         """
         ramp = self.edge_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), color)
-        plain = np.array([self.ink, self.muted, *self.curves, self.dot, self.node], dtype=np.uint8)
+        rings = self.ring_colors(np.linspace(-1, 1, 2 * _RING_STEPS + 1), color)
+        plain = np.array([self.ink, *self.curves, self.dot, self.node], dtype=np.uint8)
         background = np.array(self.background, dtype=float)
         colors = [background[None, :]]
-        for group, steps in ((ramp, _RAMP_BLENDS), (plain, _PLAIN_BLENDS)):
+        for group, steps in ((ramp, _RAMP_BLENDS), (rings, _RING_BLENDS), (plain, _PLAIN_BLENDS)):
             shares = np.arange(1, steps + 1)[:, None, None] / steps
             colors.append((background + shares * (group.astype(float) - background)).reshape(-1, 3))
         table = np.rint(np.concatenate(colors)).astype(np.uint8)
@@ -90,8 +92,10 @@ def _interpolate(intensity: np.ndarray, stops: tuple[Color, Color, Color]) -> np
 
 
 _RAMP_STEPS = 10  # colours between unchanged and each end of the ramp
-_RAMP_BLENDS = 9
-_PLAIN_BLENDS = 10
+_RAMP_BLENDS = 8  # steps from the background to a colour
+_RING_STEPS = 4
+_RING_BLENDS = 4
+_PLAIN_BLENDS = 8
 
 _LIGHT = Theme(
     background=(255, 255, 255),
