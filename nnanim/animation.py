@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import islice, tee
 from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -13,7 +13,9 @@ import numpy as np
 
 from nnanim import labels
 from nnanim.dot import dot_source
-from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file, write_animation
+from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file
+from nnanim.encoders.movie import Movie
+from nnanim.encoders.targets import PAGE, find_target, open_targets
 from nnanim.errors import RunError
 from nnanim.frame import Edges, Frame, Nodes
 from nnanim.graphviz_engine import Drawing, draw
@@ -155,25 +157,45 @@ class Animation(Sequence[Frame]):
             self._scene.theme.node,
         )
 
-    def write(self, path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> None:
-        """Write all frames to a file whose suffix says the format: ``.gif``.
+    def write(
+        self,
+        *paths: str | Path,
+        file_format: str | None = None,
+        comment: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Write all frames to files whose suffixes say the format; each frame is painted once for all of them.
 
-        The file appears whole or not at all; an older one stays untouched until then.
+        A path that ends in a slash, or is a folder, gets numbered pictures and ``frames.json``. Each output appears
+        whole or not at all; an older one stays untouched until then.
 
         Args:
-            path: the file.
+            paths: one or more files or folders.
+            file_format: one of `nnanim.options.FORMATS`, whatever the suffixes say.
+            comment: a short ASCII text to keep in the files.
             progress: called after each frame with how many are done and how many there are.
 
         Raises:
-            OutputError: the file cannot be written.
+            OutputError: an output cannot be written.
             GraphvizError: Graphviz is missing or fails.
         """
-        target = check_target(path)
-        images = self.paint(self)
-        if progress is not None:
-            images = _reporting(images, len(self), progress)
+        targets = [find_target(path, file_format) for path in paths]
+        for target in targets:
+            if target.format == PAGE:
+                with whole_file(target.path) as temporary:
+                    temporary.write_text(self.html(comment=comment), encoding="utf-8", newline="\n")
+        targets = [target for target in targets if target.format != PAGE]
+        if not targets:
+            return
         palette = self._scene.theme.gif_palette(self.options.color)
-        write_animation(target, images, self.durations_s, palette, loop=self.options.loop)
+        movie = Movie(self.size_px, tuple(self.durations_s), palette, self.options.loop, comment)
+        with open_targets(targets, movie) as adds:
+            frames, same = tee(self)
+            for done, (frame, image) in enumerate(zip(frames, self.paint(same), strict=True), start=1):
+                for add in adds:
+                    add(frame, image)
+                if progress is not None:
+                    progress(done, len(self))
 
     def write_still(self, path: str | Path, place: int, *, transparent: bool = False) -> None:
         """Write one frame as a picture whose suffix says the format: ``.svg``, ``.pdf`` or ``.png``.
@@ -296,19 +318,21 @@ class Animation(Sequence[Frame]):
 
 def render(
     result: str | Path,
-    output: str | Path,
+    output: str | Path | Sequence[str | Path],
     shape: Sequence[int] | None = None,
     *,
+    file_format: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> Animation:
-    """Draw the run in a result folder into a file.
+    """Draw the run in a result folder into a file, or into several.
 
     Args:
         result: the folder that training left behind.
-        output: the file, whose suffix says the format.
+        output: as in `Animation.write`, one or a list of them.
         shape: sizes of the layers, input first; by default as found.
-        progress: as in `Animation.write`.
+        file_format: as in `Animation.write`.
+        progress: likewise.
         options: the fields of `nnanim.options.Options`.
 
     Returns:
@@ -317,9 +341,11 @@ def render(
     Raises:
         NnanimError: the folder, an option or the output is not as it must be.
     """
-    check_target(output)
+    outputs = [output] if isinstance(output, str | Path) else output
+    for path in outputs:
+        find_target(path, file_format)
     animation = Animation(open_run(result), shape, **options)
-    animation.write(output, progress=progress)
+    animation.write(*outputs, file_format=file_format, progress=progress)
     return animation
 
 
@@ -339,9 +365,3 @@ def _chunks(frames: Iterable[Frame], length: int) -> Iterator[list[Frame]]:
     iterator = iter(frames)
     while chunk := list(islice(iterator, length)):
         yield chunk
-
-
-def _reporting(images: Iterator[np.ndarray], total: int, progress: Callable[[int, int], None]) -> Iterator[np.ndarray]:
-    for done, image in enumerate(images, start=1):
-        yield image
-        progress(done, total)

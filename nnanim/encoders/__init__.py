@@ -76,6 +76,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, target)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ import numpy as np
 from imageio.core.request import InitializationError, Request
 from imageio.core.v3_plugin_api import PluginV3
 from PIL import Image
+
+from nnanim.encoders.movie import Add, Movie
+from nnanim.frame import Frame
 
 MAX_COLORS = 255  # one of 256 entries is needed for "unchanged"
 BITS = 8
@@ -39,16 +43,30 @@ def write_gif(
             file.write(image, duration_ms=1000 * duration_s)
 
 
+@contextmanager
+def open_gif(path: Path, movie: Movie) -> Iterator[Add]:
+    """Write frames as a GIF; see `nnanim.encoders.movie`."""
+    choices = {"palette": movie.palette, "loop": movie.loop, "comment": movie.comment}
+    with iio.imopen(path, "w", plugin=FixedPaletteGif, **choices) as file:
+        assert isinstance(file, FixedPaletteGif)
+
+        def add(frame: Frame, image: np.ndarray) -> None:
+            file.write(image, duration_ms=1000 * frame.duration_s)
+
+        yield add
+
+
 class FixedPaletteGif(PluginV3):
     """Write RGB frames one after the other to a GIF with a palette that is known beforehand."""
 
-    def __init__(self, request: Request, *, palette: np.ndarray, loop: bool = True) -> None:
+    def __init__(self, request: Request, *, palette: np.ndarray, loop: bool = True, comment: str | None = None) -> None:
         """Open the file for writing.
 
         Args:
             request: imageio's description of the target; only writing is possible.
             palette: (C, 3) uint8, at most 255 colours.
             loop: whether it plays again from the start, for ever.
+            comment: a short ASCII text to keep in the file, or None.
         """
         self._shown: np.ndarray | None = None  # imageio closes even what could not be opened
         super().__init__(request)
@@ -59,6 +77,7 @@ class FixedPaletteGif(PluginV3):
         self._indexer = _Indexer(palette)
         self._palette = palette
         self._loop = loop
+        self._comment = comment
         self._transparent = len(palette)
         self._file = request.get_file()
 
@@ -97,6 +116,9 @@ class FixedPaletteGif(PluginV3):
         self._file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0) + colors.tobytes())
         if self._loop:
             self._file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", 0) + b"\0")  # 0: for ever
+        if self._comment is not None:
+            text = self._comment.encode("ascii")
+            self._file.write(b"!\xfe" + bytes([len(text)]) + text + b"\0")
 
     def _write_frame(self, corner: tuple[int, int], pixels: np.ndarray, centiseconds: int) -> None:
         height, width = pixels.shape
