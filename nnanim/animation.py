@@ -61,9 +61,9 @@ class Animation(Sequence[Frame]):
         self._weights = read_weights(self._snapshots, shape, self.options)
         self._edge_changes = _changes(self._weights.edges, self.options.since)
         self._bias_changes = _changes(self._weights.biases, self.options.since)
-        since = "the one before" if self.options.since == "previous" else _time_text(self._snapshots[0])
+        self._since = "the one before" if self.options.since == "previous" else _time_text(self._snapshots[0])
         self._scene: Scene = make_scene(
-            self._weights, self._edge_changes, self._bias_changes, self._curves, since, self.options
+            self._weights, self._edge_changes, self._bias_changes, self._curves, self._since, self.options
         )
 
     def __len__(self) -> int:
@@ -196,6 +196,35 @@ class Animation(Sequence[Frame]):
                     add(frame, image)
                 if progress is not None:
                     progress(done, len(self))
+
+    def html(self, *, comment: str | None = None) -> str:
+        """Return the player: one page with all snapshots, which loads nothing from anywhere.
+
+        Args:
+            comment: a short text to keep in the page.
+        """
+        from nnanim.player import History, page
+
+        steps = self.options.tween + 1
+        durations_s = self.durations_s
+        history = History(
+            self.run.path.resolve().name,
+            self._weights,
+            self._edge_changes,
+            self._bias_changes,
+            self._curves,
+            [_time_text(snapshot) for snapshot in self._snapshots],
+            np.array([row_x(self.run.log, row) for row in self._rows], dtype=float),
+            [sum(durations_s[start : start + steps]) for start in range(0, len(self), steps)],
+            self._since,
+        )
+        return page(history, self.options, comment)
+
+    def _repr_html_(self) -> str:
+        """Show the player in a notebook."""
+        from nnanim.player import in_frame
+
+        return in_frame(self.html())
 
     def write_still(self, path: str | Path, place: int, *, transparent: bool = False) -> None:
         """Write one frame as a picture whose suffix says the format: ``.svg``, ``.pdf`` or ``.png``.
