@@ -1,6 +1,6 @@
 """The player: a run as one HTML page that needs nothing else, no network and no server.
 
-`data` says what the page is told, ``player.js`` shows it, and here both become one file.
+`data` says what the page is told, the scripts show it, and here both become one file.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from nnanim.theme import Color, pick_theme
 
 __all__ = ["History", "page"]
 
+SCRIPTS = ("run.js", "network.js", "details.js", "curve.js", "main.js")  # parts of one module, in this order
 # Nothing may be loaded from anywhere, and of scripts and styles only those run that are in the page now.
 POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
@@ -36,7 +37,7 @@ def page(history: History, options: Options, comment: str | None = None) -> str:
     packed = pack(history.weights.edges, history.weights.biases)
     data = as_plain(history, options) | {"planes": packed.planes}
     style = _colors(options) + _own("player.css")
-    script = _own("player.js")
+    script = "".join(map(_own, SCRIPTS))
     policy = POLICY.format(script=_hash(script), style=_hash(style))
     return _fill(
         _own("template.html"),
