@@ -61,9 +61,16 @@ class Animation(Sequence[Frame]):
         self._weights = read_weights(self._snapshots, shape, self.options)
         self._edge_changes = _changes(self._weights.edges, self.options.since)
         self._bias_changes = _changes(self._weights.biases, self.options.since)
-        self._since = "the one before" if self.options.since == "previous" else _time_text(self._snapshots[0])
+        self._titles = [_time_text(snapshot) for snapshot in self._snapshots]
+        self._since = "the snapshot before" if self.options.since == "previous" else self._titles[0]
         self._scene: Scene = make_scene(
-            self._weights, self._edge_changes, self._bias_changes, self._curves, self._since, self.options
+            self._weights,
+            self._edge_changes,
+            self._bias_changes,
+            self._curves,
+            self._since,
+            self._titles,
+            self.options,
         )
 
     def __len__(self) -> int:
@@ -213,7 +220,7 @@ class Animation(Sequence[Frame]):
             self._edge_changes,
             self._bias_changes,
             self._curves,
-            [_time_text(snapshot) for snapshot in self._snapshots],
+            self._titles,
             np.array([row_x(self.run.log, row) for row in self._rows], dtype=float),
             [sum(durations_s[start : start + steps]) for start in range(0, len(self), steps)],
             self._since,

@@ -98,8 +98,9 @@ def pick_metrics(log: Log | None, wanted: Sequence[str]) -> tuple[str, ...]:
     for name in wanted:
         if name not in names:
             there = ", ".join(map(repr, names)) if names else "none"
-            where = "there is no log" if log is None else f"in '{log.path}'"
-            raise MetricError(f"no metric {name!r} {where} (metrics there: {there})")
+            if log is None:
+                raise MetricError(f"no metric {name!r}: there is no log")
+            raise MetricError(f"no metric {name!r} in {str(log.path)!r} (metrics there: {there})")
     if wanted:
         quantities = list(dict.fromkeys(map(quantity, wanted)))
         if len(quantities) > AXES:

@@ -30,7 +30,8 @@ def fingerprint(run: Run, shape: Sequence[int] | None, options: Options) -> str:
     """
     digest = hashlib.sha256()
     chosen = {name: value for name, value in asdict(options).items() if name not in _LOOKLESS}
-    digest.update(json.dumps([__version__, run.path.resolve().name, shape, chosen], sort_keys=True, default=str).encode())
+    told = [__version__, run.path.resolve().name, shape, chosen]
+    digest.update(json.dumps(told, sort_keys=True, default=str).encode())
     files = [snapshot.path for snapshot in run.snapshots]
     if run.log is not None and run.log.path not in files:
         files.append(run.log.path)

@@ -25,8 +25,8 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 def write_summary(animation: Animation, path: str | Path) -> None:
     """Write the metrics of a run, a chart and a small picture of its last snapshot.
 
-    The picture is inside the file. GitHub leaves such pictures out of job summaries and shows their description instead,
-    so the chart is text, which GitHub and GitLab draw (Mermaid).
+    The picture is inside the file. GitHub leaves such pictures out of job summaries and shows their description
+    instead, so the chart is text, which GitHub and GitLab draw (Mermaid).
 
     Raises:
         OutputError: the file cannot be written.
@@ -90,7 +90,7 @@ def _picture(animation: Animation) -> str:
         animation.write_still(path, -1)
         with Image.open(path) as still:
             small = still.convert("RGB")
-    small.thumbnail(PICTURE_PX, Image.LANCZOS)
+    small.thumbnail(PICTURE_PX)
     buffer = io.BytesIO()
     small.quantize(PICTURE_COLORS).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

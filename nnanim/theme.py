@@ -65,23 +65,43 @@ class Theme:
         return _interpolate(intensity, (low, self.muted, high))
 
     def gif_palette(self, color: str) -> np.ndarray:
-        """Compute the colours of an indexed picture, (C, 3) uint8, background first, C <= 255.
+        """Choose the colours of an indexed picture, (C, 3) uint8, background first, C <= 255.
 
-        An antialiased line shows its colour blended with what lies below, so the palette holds the ramps of edges and
-        rings and every other colour of the theme, each in steps towards the background.
+        An antialiased line shows its colour blended with what lies below: the background, or another line. The palette
+        begins with the theme's own colours and takes in, one after the other, the blend that is farthest from all that
+        it has.
         """
-        ramp = self.edge_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), color)
-        rings = self.ring_colors(np.linspace(-1, 1, 2 * _RING_STEPS + 1), color)
-        plain = np.array([self.ink, *self.curves, self.dot, self.node], dtype=np.uint8)
-        background = np.array(self.background, dtype=float)
-        colors = [background[None, :]]
-        for group, steps in ((ramp, _RAMP_BLENDS), (rings, _RING_BLENDS), (plain, _PLAIN_BLENDS)):
-            shares = np.arange(1, steps + 1)[:, None, None] / steps
-            colors.append((background + shares * (group.astype(float) - background)).reshape(-1, 3))
-        table = np.rint(np.concatenate(colors)).astype(np.uint8)
-        _, first = np.unique(table, axis=0, return_index=True)
-        palette: np.ndarray = table[np.sort(first)]
-        return palette
+        edges = self.edge_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), color).astype(float)
+        rings = self.ring_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), color).astype(float)
+        background = np.array([self.background], dtype=float)
+        plain = np.array([self.ink, self.muted, *self.curves, self.dot, self.node], dtype=float)
+        crossing = np.concatenate([edges[::_CROSSING_EACH], plain[:2]])
+        blends = np.concatenate(
+            [
+                _blends(np.concatenate([edges, rings, plain]), background, _BACKGROUND_STEPS),
+                _blends(crossing, crossing, _CROSSING_STEPS),
+            ]
+        )
+        palette = _distinct(np.concatenate([background, plain, edges]))
+        distances = np.min([((blends - chosen) ** 2).sum(axis=1) for chosen in palette], axis=0)
+        while len(palette) < GIF_COLORS and distances.max() > 0:
+            palette = np.append(palette, blends[[distances.argmax()]], axis=0)
+            distances = np.minimum(distances, ((blends - palette[-1]) ** 2).sum(axis=1))
+        return palette.astype(np.uint8)
+
+
+def _blends(some: np.ndarray, others: np.ndarray, steps: int) -> np.ndarray:
+    """Mix every colour (N, 3) with every other (M, 3) in the given number of steps, rounded to whole numbers."""
+    shares = np.arange(1, steps)[:, None, None, None] / steps
+    blends: np.ndarray = np.rint(some[:, None] + shares * (others - some[:, None])).reshape(-1, 3)
+    return blends
+
+
+def _distinct(colors: np.ndarray) -> np.ndarray:
+    """Return each colour once, in the order in which they come first."""
+    _, first = np.unique(colors, axis=0, return_index=True)
+    distinct: np.ndarray = colors[np.sort(first)]
+    return distinct
 
 
 def _interpolate(intensity: np.ndarray, stops: tuple[Color, Color, Color]) -> np.ndarray:
@@ -91,11 +111,11 @@ def _interpolate(intensity: np.ndarray, stops: tuple[Color, Color, Color]) -> np
     return colors
 
 
-_RAMP_STEPS = 10  # colours between unchanged and each end of the ramp
-_RAMP_BLENDS = 8  # steps from the background to a colour
-_RING_STEPS = 4
-_RING_BLENDS = 4
-_PLAIN_BLENDS = 8
+GIF_COLORS = 255
+_RAMP_STEPS = 16  # colours between unchanged and each end of the ramp
+_BACKGROUND_STEPS = 16  # from a colour to the background
+_CROSSING_EACH = 4  # of the ramp's colours, each fourth also blends with each fourth
+_CROSSING_STEPS = 6
 
 _LIGHT = Theme(
     background=(255, 255, 255),

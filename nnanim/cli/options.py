@@ -16,6 +16,7 @@ from nnanim.options import Options
 Command = Callable[..., Any]
 DEFAULTS = Options()
 STDOUT = "-"
+_ANY_PATH = click.Path(readable=False, path_type=Path)  # whether it can be read is bad data (exit 1), no bad usage
 
 
 def parse_shape(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -78,14 +79,13 @@ def check_outputs(outputs: tuple[str, ...], file_format: str | None, *, if_chang
                 raise click.UsageError("standard output cannot be left alone: --if-changed needs a file")
             if sys.stdout.isatty():
                 raise click.UsageError("standard output is a terminal: pipe it into a file or a program")
-        elif file_format is None and not output.endswith(("/", os.sep)) and not Path(output).is_dir():
+        elif file_format is None and not output.endswith(("/", os.sep)) and not os.path.isdir(output):
             suffix = Path(output).suffix
             if suffix.lower() not in library.SUFFIXES:
                 known = ", ".join(library.SUFFIXES)
-                hint = "" if suffix else "; a folder for frames ends in /"
-                raise click.BadParameter(
-                    f"unknown suffix {suffix!r} of {output!r} (must be one of {known}{hint})", param_hint="'-o' / '--output'"
-                )
+                hint = "" if suffix else ", or a folder with / at its end"
+                message = f"unknown suffix {suffix!r} of {output!r} (must be one of {known}{hint})"
+                raise click.BadParameter(message, param_hint="'-o' / '--output'")
     places = [os.path.abspath(output) for output in outputs if output != STDOUT]
     if len(set(places)) < len(places) or outputs.count(STDOUT) > 1:
         raise click.UsageError("the same output was given twice")
@@ -95,7 +95,7 @@ def _choice(name: str, known: tuple[str, ...], text: str) -> Callable[[Command],
     return click.option(f"--{name}", type=click.Choice(known), default=known[0], show_default=True, help=text)
 
 
-result = click.argument("result", type=click.Path(path_type=Path))
+result = click.argument("result", type=_ANY_PATH)
 shape = click.option(
     "--shape",
     metavar="N,N,...",
@@ -128,7 +128,7 @@ summary = click.option(
 still_output = click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=_ANY_PATH,
     default=library.DEFAULT_STILL,
     show_default=True,
     callback=check_suffix(library.STILL_SUFFIXES),
@@ -165,7 +165,7 @@ panels = _choice("panels", library.PANELS, "What the picture holds.")
 no_curve = click.option("--curve/--no-curve", default=None, help="Short for --panels both and --panels network.")
 fps = click.option(
     "--fps",
-    type=click.FloatRange(min=0, max=library.MAX_FPS, min_open=True),
+    type=click.FloatRange(library.MIN_FPS, library.MAX_FPS),
     help=f"Frames per second.  [default: {library.DEFAULT_FPS:g}]",
 )
 hold_s = click.option(

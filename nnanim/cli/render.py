@@ -66,8 +66,12 @@ def render(
         # What goes to another program goes there when it is whole.
         piped = Path(folder) / "piped"
         paths = [str(piped) if output == options.STDOUT else output for output in outputs]
-        choices |= {"file_format": file_format, "progress": progress}
-        animation = (render_if_changed if if_changed else draw_all)(result, paths, shape, **choices)
+        how: dict[str, Any] = {"file_format": file_format, "progress": progress, **choices}
+        animation: Animation | None
+        if if_changed:
+            animation = render_if_changed(result, paths, shape, **how)
+        else:
+            animation = draw_all(result, paths, shape, **how)
         if summary is not None:
             _summarise(result, shape, animation, summary, choices)
         if piped.exists():
@@ -96,8 +100,7 @@ def _summarise(
     from nnanim.summary import write_summary
 
     if animation is None:
-        looks = {name: value for name, value in choices.items() if name not in ("file_format", "progress")}
-        animation = nnanim.Animation(nnanim.open_run(result), shape, **looks)
+        animation = nnanim.Animation(nnanim.open_run(result), shape, **choices)
     write_summary(animation, path)
 
 

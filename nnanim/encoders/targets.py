@@ -15,7 +15,7 @@ from pathlib import Path
 from nnanim.encoders import check_target, whole_file
 from nnanim.encoders.movie import Add, Movie, Open
 from nnanim.errors import OutputError
-from nnanim.options import FORMATS, SUFFIX_FORMATS
+from nnanim.options import FORMATS, SUFFIX_FORMATS, SUFFIXES
 
 FRAMES = "frames"
 PAGE = "html"
@@ -57,17 +57,18 @@ def find_target(path: str | Path, file_format: str | None = None) -> Target:
     """
     if file_format is not None and file_format not in FORMATS:
         raise OutputError(f"unknown format {file_format!r} of {str(path)!r} (must be one of {', '.join(FORMATS)})")
-    is_folder = str(path).endswith(("/", os.sep)) or Path(path).is_dir()
+    is_folder = str(path).endswith(("/", os.sep)) or (os.path.isdir(path) and Path(path).suffix.lower() not in SUFFIXES)
     found = file_format or (FRAMES if is_folder else SUFFIX_FORMATS.get(Path(path).suffix.lower()))
     path = Path(path)
     if found == FRAMES:
         return Target(_check_folder(path), FRAMES)
-    target = Target(check_target(path) if file_format is None else check_target(path, (path.suffix.lower(),)), found or "")
-    if target.format in ("mp4", "webm"):
+    check_target(path, SUFFIXES if file_format is None else (path.suffix.lower(),))
+    assert found is not None  # the suffix is one of those known
+    if found in ("mp4", "webm"):
         from nnanim.encoders.video import check_video
 
         check_video()
-    return target
+    return Target(path, found)
 
 
 @contextmanager
@@ -125,8 +126,8 @@ def _check_folder(path: Path) -> Path:
     foreign = sorted(entry.name for entry in path.iterdir() if not _is_ours(entry)) if path.is_dir() else []
     if foreign:
         raise OutputError(
-            f"the folder {str(path)!r} holds {foreign[0]!r}, which is no frame: frames are written into a new folder, an"
-            " empty one, or one that holds frames only"
+            f"the folder {str(path)!r} holds {foreign[0]!r}, which is no frame: frames are written into a new folder,"
+            " an empty one, or one that holds frames only"
         )
     return path
 

@@ -1,8 +1,8 @@
 """MP4 (H.264) and WebM (VP9) through PyAV, as a plugin of imageio.
 
-Frames keep their own lengths (the time base is that of a GIF, 10 ms), so nothing is repeated and a video is as long as the
-GIF to the hundredth. Colours are stored with halved resolution (``yuv420p``), because hardly any player, slide program
-or phone opens H.264 otherwise; a low quantiser keeps thin lines crisp. Whoever needs more doubles the dpi.
+Frames keep their own lengths (the time base is that of a GIF, 10 ms), so nothing is repeated and a video is as long as
+the GIF to the hundredth. Colours are stored with halved resolution (``yuv420p``), because hardly any player, slide
+program or phone opens H.264 otherwise; a low quantiser keeps thin lines crisp. Whoever needs more doubles the dpi.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -22,9 +22,6 @@ from imageio.core.v3_plugin_api import PluginV3
 from nnanim.encoders.movie import Add, Movie
 from nnanim.errors import OutputError
 from nnanim.frame import Frame
-
-if TYPE_CHECKING:
-    import av
 
 TICKS = 100  # per second
 PIXELS = "yuv420p"
@@ -126,7 +123,7 @@ class TimedVideo(PluginV3):
             self._container = None
         super().close()
 
-    def _mux(self, packets: list[av.Packet]) -> None:
+    def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
             # The encoder knows the rate only; without this the last frame would not be held.
             packet.duration = self._ticks.pop(packet.pts)

@@ -1,4 +1,4 @@
-"""What the player's page is told: plain numbers and texts, all of them from the same scales and themes as the pictures."""
+"""What the player's page is told: plain numbers and texts, from the same scales and themes as the pictures."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from matplotlib.ticker import MaxNLocator
 
 from nnanim import labels, theme
 from nnanim.dot import dot_source
-from nnanim.fonts import text_width_pt
+from nnanim.fonts import load_font, missing_glyphs, text_width_pt
 from nnanim.graphviz_engine import draw
 from nnanim.layout import Box
-from nnanim.metrics import Curve, value_text, unit_factor
+from nnanim.metrics import Curve, display_names, unit_factor, value_text
 from nnanim.network import Network
 from nnanim.options import COLORS, THEMES, Options
 from nnanim.scales import IntensityScale, WidthScale
@@ -65,10 +65,13 @@ def as_plain(history: History, options: Options) -> dict[str, Any]:
     rings = None
     if options.bias and np.isfinite(weights.biases).any():
         rings = WidthScale.of_run(weights.biases, (0.0, 1.0))
+    names = display_names([curve.metric for curve in history.curves])
     modes = {}
     for color in COLORS:
         signed = color == "sign"
-        colors = IntensityScale.of_weights(widths) if signed else IntensityScale.of_changes(history.edge_changes, groups)
+        colors = (
+            IntensityScale.of_weights(widths) if signed else IntensityScale.of_changes(history.edge_changes, groups)
+        )
         ring_colors = IntensityScale.of_changes(history.bias_changes)
         if signed and rings is not None:
             ring_colors = IntensityScale.of_weights(rings)
@@ -111,7 +114,7 @@ def as_plain(history: History, options: Options) -> dict[str, Any]:
         "ring_domain": None if rings is None else _plain(rings.domain),
         "modes": modes,
         "views": {} if options.panels == "curve" else _views(history, options, widths, rings),
-        "curves": [_curve(curve, history) for curve in history.curves],
+        "curves": [_curve(curve, name, history) for curve, name in zip(history.curves, names, strict=True)],
         "curve_x": _list(history.curve_x),
         "axes": _axes(history.curves),
     }
@@ -156,7 +159,7 @@ def _views(
     for view, (width, height, scale) in VIEWS.items():
         text = theme.TEXT_PT * scale
         shown = [[_cut(name, text, LABEL_SHARE * width) for name in side] for side in sides]
-        left, right = (max((text_width_pt(name, text) for name in side), default=0.0) + 12 * scale for side in shown)
+        left, right = (max((_width_pt(name, text) for name in side), default=0.0) + 12 * scale for side in shown)
         box = Box(left, 3.4 * text, width - left - right, height - 4 * text)
         network = Network.fill(selection, box, scale)
         edges, nodes = len(selection.layer), sum(map(len, selection.nodes))
@@ -177,9 +180,9 @@ def _views(
             "size": [width, height],
             "text": round(text, 2),
             "segments": _flip(drawing.segments_pt, height).reshape(-1, 4).round(2).tolist(),
-            "circles": np.column_stack(
-                [_flip(drawing.circles_pt[:, :2], height), drawing.circles_pt[:, 2]]
-            ).round(2).tolist(),
+            "circles": np.column_stack([_flip(drawing.circles_pt[:, :2], height), drawing.circles_pt[:, 2]])
+            .round(2)
+            .tolist(),
             "widths": replace(widths, domain=np.array(1.0), range_pt=network.edge_range_pt)(share).round(3).tolist(),
             "rings": None
             if rings is None
@@ -199,17 +202,23 @@ def _captions(history: History) -> list[tuple[str, str]]:
 
 
 def _caption(x: float, texts: tuple[str, str], size: float, room: float) -> dict[str, Any]:
-    widest = max(text_width_pt(text, size) for text in texts)
+    widest = max(_width_pt(text, size) for text in texts)
     shrunk = size * min(1.0, max(SMALLEST_TEXT, room / max(widest, 1.0)))
     return {"x": round(x, 2), "size": round(shrunk, 2), "lines": [_cut(text, shrunk, room) for text in texts]}
 
 
 def _cut(text: str, size: float, room: float) -> str:
-    if text_width_pt(text, size) <= room:
+    if _width_pt(text, size) <= room:
         return text
-    while text and text_width_pt(text + "…", size) > room:
+    while text and _width_pt(text + "…", size) > room:
         text = text[:-1]
     return text + "…"
+
+
+def _width_pt(text: str, size: float) -> float:
+    # The page has the reader's fonts; what the bundled one lacks (Chinese, Japanese) is about as wide as a W.
+    missing = missing_glyphs([text], load_font(None))
+    return text_width_pt(text.translate(dict.fromkeys(map(ord, missing), "W")), size)
 
 
 def _flip(points: np.ndarray, height: float) -> np.ndarray:
@@ -218,11 +227,11 @@ def _flip(points: np.ndarray, height: float) -> np.ndarray:
     return flipped
 
 
-def _curve(curve: Curve, history: History) -> dict[str, Any]:
+def _curve(curve: Curve, name: str, history: History) -> dict[str, Any]:
     x, y = thinned(curve.x, curve.y, CURVE_POINTS)
     at = np.array([curve.value_at(place) for place in history.curve_x])
     return {
-        "metric": curve.metric,
+        "metric": name,
         "axis": curve.axis,
         "held_out": curve.held_out,
         "x": _list(x),
