@@ -51,7 +51,7 @@ def render(
             raise click.UsageError("--panels and --curve/--no-curve cannot be used together")
         choices["panels"] = wanted
     options.check_outputs(outputs, file_format, if_changed=if_changed)
-    from nnanim.animation import render as draw_all
+    import nnanim
     from nnanim.provenance import render_if_changed
 
     with (
@@ -71,12 +71,12 @@ def render(
         if if_changed:
             animation = render_if_changed(result, paths, shape, **how)
         else:
-            animation = draw_all(result, paths, shape, **how)
+            animation = nnanim.render(result, paths, shape, **how)
         if summary is not None:
             _summarise(result, shape, animation, summary, choices)
         if piped.exists():
             with piped.open("rb") as file:
-                shutil.copyfileobj(file, click.get_binary_stream("stdout"))
+                shutil.copyfileobj(file, sys.stdout.buffer)
     if quiet:
         return
     if animation is None:
