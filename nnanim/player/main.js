@@ -149,7 +149,13 @@ function fit() {
   drawLegend();
 }
 
-const isEdited = (element) => element.matches("input, select, textarea");
+// Keys that a control needs itself.
+function isOwn(element, key) {
+  if (element.matches("select")) return true;
+  if (element.matches("button, summary")) return key === " ";
+  if (element.matches("#slider")) return key.startsWith("Arrow") || key === "Home" || key === "End";
+  return element.matches("input") && (key.startsWith("Arrow") || key === " ");
+}
 
 function walk(element, step) {
   const things = element.dataset.kind === "edge" ? lines : circles;
@@ -187,8 +193,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     return;
   }
-  const own = isEdited(target) && !(target.id === "slider" && [" ", "c", "t", "+", "-", "Escape"].includes(event.key));
-  if (own || (event.key === " " && target.matches("button, summary")) || !keys[event.key]) return;
+  if (!keys[event.key] || isOwn(target, event.key)) return;
   keys[event.key](event);
   event.preventDefault();
 });
