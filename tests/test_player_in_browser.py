@@ -66,7 +66,7 @@ def file(animation: Animation, tmp_path_factory: pytest.TempPathFactory) -> Path
 class Player:
     """A page and what it did wrong."""
 
-    def __init__(self, browser: Any, file: Path, **context: Any) -> None:
+    def __init__(self, browser: Any, file: Path, *, clock: bool = False, **context: Any) -> None:
         self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})
         self.page = self.context.new_page()
         self.wrong: list[str] = []
@@ -74,7 +74,11 @@ class Player:
         self.page.on("console", lambda message: self.wrong.append(message.text))
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
+        if clock:
+            self.page.clock.install()
         self.page.goto(file.as_uri())
+        if clock:
+            self.page.clock.pause_at(self.page.evaluate("Date.now() + 1000"))
         self.page.wait_for_selector("html[data-ready]")
 
     def text(self, place: str) -> str:
@@ -217,10 +221,18 @@ def test_speed(player: Player) -> None:
     assert speed.input_value() == "2"
     player.press("-", "-", "-", "-", "-")
     assert speed.input_value() == "0.25"
-    speed.select_option("8")
-    player.page.locator("#first").focus()
-    player.press("Home", " ")
-    player.page.locator("#time", has_text="epoch 12").wait_for()
+
+
+@pytest.mark.parametrize(("speed", "epoch"), [("1", 6), ("2", 11), ("0.5", 3)])
+def test_speed_is_that_of_the_clock(browser: Any, file: Path, speed: str, epoch: int) -> None:
+    player = Player(browser, file, clock=True)
+    player.page.locator("#speed").select_option(speed)
+    player.page.click("#first")
+    player.page.click("#play")
+    player.page.clock.run_for(550)  # at 10 frames per second
+    assert player.text("#time") == f"epoch {epoch}"
+    assert player.wrong == []
+    player.context.close()
 
 
 def test_click_on_the_curve_jumps_there(player: Player) -> None:
