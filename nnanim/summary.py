@@ -13,7 +13,7 @@ from PIL import Image
 
 from nnanim.animation import Animation
 from nnanim.encoders import whole_file
-from nnanim.metrics import axis_of, curves_of, value_text
+from nnanim.metrics import axis_of, curves_of, is_share, value_text
 from nnanim.run import Log
 
 PICTURE_PX = (600, 600)  # at most; the proportions are kept
@@ -71,7 +71,8 @@ def _chart(log: Log, metrics: tuple[str, ...]) -> str:
         return ""
     places = np.linspace(x.min(), x.max(), CHART_POINTS)
     lines = ["```mermaid", "xychart-beta", f'    x-axis "{axis_of(log)}" {_number(x.min())} --> {_number(x.max())}']
-    lines.append(f'    y-axis "{_quoted(", ".join(curve.metric for curve in curves))}"')
+    unit = " (%)" if is_share(curves[0].metric) else ""
+    lines.append(f'    y-axis "{_quoted(", ".join(curve.metric for curve in curves))}{unit}"')
     for curve in curves:
         finite = np.isfinite(curve.y)
         if finite.any():

@@ -217,8 +217,9 @@ def _cut(text: str, size: float, room: float) -> str:
 
 def _width_pt(text: str, size: float) -> float:
     # The page has the reader's fonts; what the bundled one lacks (Chinese, Japanese) is about as wide as a W.
-    missing = missing_glyphs([text], load_font(None))
-    return text_width_pt(text.translate(dict.fromkeys(map(ord, missing), "W")), size)
+    line = " ".join(text.split())
+    missing = missing_glyphs([line], load_font(None))
+    return text_width_pt(line.translate(dict.fromkeys(map(ord, missing), "W")), size)
 
 
 def _flip(points: np.ndarray, height: float) -> np.ndarray:
