@@ -52,8 +52,11 @@ def render(
         choices["panels"] = wanted
     options.check_outputs(outputs, file_format, if_changed=if_changed)
     import nnanim
+    from nnanim.encoders import check_target
     from nnanim.provenance import render_if_changed
 
+    if summary is not None:
+        check_target(summary, (summary.suffix.lower(),))
     with (
         click.progressbar(length=0, label="drawing", file=sys.stderr, hidden=quiet or not sys.stderr.isatty()) as bar,
         tempfile.TemporaryDirectory(prefix="nnanim-") as folder,
