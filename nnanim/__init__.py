@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         RunNotFoundError,
         ShapeError,
         SnapshotError,
+        WorkerError,
     )
     from nnanim.frame import Frame
     from nnanim.layers import Layer
@@ -41,6 +42,7 @@ _MODULES = {
         "RunNotFoundError",
         "ShapeError",
         "SnapshotError",
+        "WorkerError",
     ),
     "layers": ("Layer",),
     "run": ("Run", "Snapshot", "open_run"),
@@ -63,6 +65,7 @@ __all__ = [
     "ShapeError",
     "Snapshot",
     "SnapshotError",
+    "WorkerError",
     "createLearnAnimation",
     "create_learn_animation",
     "open_run",

@@ -66,6 +66,7 @@ def render_if_changed(
     *,
     file_format: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    jobs: int = 1,
     **options: Any,
 ) -> Animation | None:
     """Do as `nnanim.render`, but leave alone every output that was made from the same run with the same options.
@@ -81,7 +82,7 @@ def render_if_changed(
     if not stale:
         return None
     animation = Animation(run, shape, **options)
-    animation.write(*stale, file_format=file_format, comment=made_from, progress=progress)
+    animation.write(*stale, file_format=file_format, comment=made_from, progress=progress, jobs=jobs)
     return animation
 
 

@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
+
 from nnanim.encoders import check_target, whole_file
 from nnanim.encoders.movie import Add, Movie, Open
 from nnanim.errors import OutputError
+from nnanim.frame import Frame
 from nnanim.options import FORMATS, SUFFIX_FORMATS, SUFFIXES
 
+GIF = "gif"
 FRAMES = "frames"
 PAGE = "html"
 # The modules are imported when they are needed: writing a GIF must not wait for the video library.
 _WRITERS = {
-    "gif": ("gif", "open_gif"),
+    GIF: ("gif", "open_gif"),
     "apng": ("apng", "open_apng"),
     "webp": ("webp", "open_webp"),
     "mp4": ("video", "open_mp4"),
@@ -72,7 +76,7 @@ def find_target(path: str | Path, file_format: str | None = None) -> Target:
 
 
 @contextmanager
-def open_targets(targets: list[Target], movie: Movie) -> Iterator[list[Add]]:
+def open_targets(targets: list[Target], movie: Movie) -> Iterator[Add]:
     """Open all outputs that take frames; they appear together when all frames are there."""
     with ExitStack() as stack:
         adds = []
@@ -80,7 +84,12 @@ def open_targets(targets: list[Target], movie: Movie) -> Iterator[list[Add]]:
             place = whole_folder if target.format == FRAMES else whole_file
             temporary = stack.enter_context(place(target.path))
             adds.append(stack.enter_context(_open(target, temporary, movie)))
-        yield adds
+
+        def add(frame: Frame, image: np.ndarray) -> None:
+            for each in adds:
+                each(frame, image)
+
+        yield add
 
 
 def _open(target: Target, temporary: Path, movie: Movie) -> AbstractContextManager[Add]:

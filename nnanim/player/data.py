@@ -69,6 +69,8 @@ def as_plain(history: History, options: Options) -> dict[str, Any]:
     modes = {}
     for color in COLORS:
         signed = color == "sign"
+        if signed and len(weights.norms) == len(weights.names):
+            continue  # norms have no sign
         colors = (
             IntensityScale.of_weights(widths) if signed else IntensityScale.of_changes(history.edge_changes, groups)
         )

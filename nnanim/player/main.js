@@ -110,6 +110,7 @@ function pause() {
 }
 
 function setMode(mode) {
+  if (!data.modes[mode]) return;
   state.mode = mode;
   for (const input of $("modes").querySelectorAll("input")) input.checked = input.value === mode;
   repaint();
@@ -199,6 +200,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 $("name").textContent = data.name;
+$("modes").hidden = Object.keys(data.modes).length < 2;
 $("remarks").textContent = data.remarks;
 $("slider").max = count - 1;
 if (data.planes < 4) {

@@ -59,7 +59,8 @@ function drawNetwork() {
   for (let edge = 0; edge < edgeCount; edge++) {
     const weight = at(weights, edge, state.position);
     const wide = level(Math.abs(weight), domainOf(data.width_domain, edge));
-    const told = byChange ? changeAt(weights, edge, state.position) : weight;
+    const norm = data.layers[data.edges.layer[edge]].norm; // has no sign, so it stays grey
+    const told = byChange ? changeAt(weights, edge, state.position) : norm ? 0 : weight;
     const color = level(told, domainOf(mode.domain, edge)) + levels;
     if (wide !== drawnWidths[edge]) lines[edge].setAttribute("stroke-width", view.widths[(drawnWidths[edge] = wide)]);
     if (color !== drawnColors[edge]) lines[edge].setAttribute("stroke", edgeColors[(drawnColors[edge] = color)]);
