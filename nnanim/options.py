@@ -21,6 +21,7 @@ SUFFIXES = (".gif",)
 STILL_SUFFIXES = (".svg", ".pdf", ".png")
 
 DEFAULT_OUTPUT = "animation.gif"
+RUN_PLACE = "{run}"  # in the name of an output: the name of the result folder
 DEFAULT_STILL = "network.svg"
 DEFAULT_FIGSIZE = (9.0, 6.0)
 DEFAULT_DPI = 100.0

@@ -69,6 +69,17 @@ def _choice(name: str, known: tuple[str, ...], text: str) -> Callable[[Command],
 
 
 result = click.argument("result", type=_ANY_PATH)
+results = click.argument("results", metavar="RESULT...", type=_ANY_PATH, nargs=-1, required=True)
+jobs = click.option(
+    "-j",
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Processes to draw with at most.  [default: the CPUs that may be used]",
+)
+scheduler = click.option(
+    "--scheduler", metavar="ADDRESS", help="Draw on a Dask cluster, whose scheduler is at tcp://HOST:PORT."
+)
 shape = click.option(
     "--shape",
     metavar="N,N,...",
@@ -82,7 +93,7 @@ output = click.option(
     default=library.DEFAULT_OUTPUT,
     show_default=True,
     callback=check_suffix(library.SUFFIXES),
-    help="The file to write.",
+    help=f"The file to write; for several folders {library.RUN_PLACE} in it stands for what tells them apart.",
 )
 still_output = click.option(
     "-o",
