@@ -168,23 +168,27 @@ def test_a_press_is_pickled_without_its_canvas(animation: Animation) -> None:
     assert np.array_equal(same, image)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in /proc")
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_it_leaves_no_process_and_no_litter(tmp_path: Path, signum: int, code: int) -> None:
     result_folder(tmp_path / "result", epochs=range(1, 400))
     mark = f"nnanim-test-{os.getpid()}-{signum}"
     command = [sys.executable, "-m", "nnanim", "render", "result", "-o", "x.gif", "--jobs", "2"]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env={**os.environ, "NNANIM_TEST": mark}, stderr=subprocess.PIPE, start_new_session=True
-    )
+    environment = {**os.environ, "NNANIM_TEST": mark}
     deadline = time.monotonic() + 60
-    while len(processes_with(mark)) < 4 or not list(tmp_path.glob(".nnanim-*")):  # this one, a server, two workers
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    # As a terminal does on Ctrl-C: to all of them
-    os.killpg(process.pid, signum) if signum == signal.SIGINT else process.send_signal(signum)
-    _, said = process.communicate(timeout=60)
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        # this one, a server, two workers
+        while len(processes_with(mark)) < 4 or not list(tmp_path.glob(".nnanim-*")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        if signum == signal.SIGINT:
+            os.killpg(process.pid, signum)  # as a terminal does on Ctrl-C: to all of them
+        else:
+            process.send_signal(signum)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == code
     assert b"Traceback" not in said
     while processes_with(mark):
