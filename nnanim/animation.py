@@ -13,7 +13,7 @@ import numpy as np
 
 from nnanim import labels
 from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file, write_animation, write_segments
-from nnanim.errors import RunError
+from nnanim.errors import OptionError, RunError
 from nnanim.frame import Edges, Frame, Nodes
 from nnanim.metrics import curves_of, pick_metrics, row_x, unit_factor
 from nnanim.options import Options
@@ -54,6 +54,7 @@ class Animation(Sequence[Frame]):
         self._weights = read_weights(self._snapshots, shape, self.options)
         self._edge_changes = _changes(self._weights.edges, self.options.since)
         self._bias_changes = _changes(self._weights.biases, self.options.since)
+        self._signed = self._which_are_signed()
         titles = [_time_text(snapshot) for snapshot in self._snapshots]
         since = "the snapshot before" if self.options.since == "previous" else titles[0]
         self._scene: Scene = make_scene(
@@ -221,11 +222,20 @@ class Animation(Sequence[Frame]):
         near = ", ".join(f"{value:g}" for value in sorted(known[:2])) or "none is known"
         raise RunError(f"no snapshot of {name} {wanted:g} in {str(self.run.path)!r} (nearest: {near})")
 
+    def _which_are_signed(self) -> np.ndarray:
+        """Return (E,) 1 for edges whose weight has a sign, 0 for norms, which stay grey by sign."""
+        weights = self._weights
+        signed = np.array([name not in weights.norms for name in weights.names])
+        if self.options.color == "sign" and not signed.any():
+            raise OptionError("color is 'sign': the edges of this network are norms of kernels, which have no sign")
+        each: np.ndarray = signed[weights.selection.layer].astype(np.float32)
+        return each
+
     def _edges(self, place: int, still: bool) -> Edges:
         shown, scene = self._weights.selection, self._scene
         weight = self._at(self._weights.edges, place)
         change = self._change_at(self._weights.edges, self._edge_changes, place)
-        number = weight if self.options.color == "sign" else change
+        number = weight * self._signed if self.options.color == "sign" else change
         color = self._colors(scene.theme.edge_colors(scene.colors(number), self.options.color), place, still)
         tails, heads = (
             np.concatenate(

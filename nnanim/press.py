@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nnanim.canvas import Canvas, Still
+from nnanim.background import Still
+from nnanim.canvas import Canvas
 from nnanim.dot import dot_source
 from nnanim.fonts import load_font
 from nnanim.graphviz_engine import draw

@@ -138,6 +138,23 @@ MIXED = {
         (3, 16, 32, 32, 10),
         False,
     ),
+    "shortcut that a trail could wind through": (
+        {
+            "conv": (8, 3, 7, 7),
+            "r1/conv1": (8, 8, 1, 1),
+            "r1/conv2": (32, 8, 1, 1),
+            "r1/conv3": (32, 8, 1, 1),  # the shortcut from what "conv" puts out
+            "r2/conv1": (8, 32, 1, 1),
+            "r2/conv2": (32, 8, 1, 1),
+            "r3/conv1": (8, 32, 1, 1),
+            "r3/conv2": (32, 8, 1, 1),
+            "fc": (5, 32),
+        },
+        "conv r1/conv1 r1/conv2 r2/conv1 r2/conv2 r3/conv1 r3/conv2 fc",
+        "r1/conv3",
+        (3, 8, 8, 32, 8, 32, 8, 32, 5),
+        True,
+    ),
     "groups": (
         {"c1": (16, 3, 3, 3), "c2": (16, 1, 3, 3), "c3": (32, 16, 1, 1), "c4": (32, 8, 3, 3), "fc": (10, 32)},
         "c1 c3 fc",
