@@ -167,7 +167,7 @@ class Animation(Sequence[Frame]):
         target = check_target(path)
         palette = self._scene.theme.gif_palette(self.options.color)
         if executor is None and not pays_off(len(self), len(self._weights.selection.layer), jobs):
-            images = self.paint(self)
+            images = self._press.paint(map(self._sheet, self), ahead=jobs > 1)
             if progress is not None:
                 images = _reporting(images, len(self), progress)
             write_animation(target, images, self.durations_s, palette, loop=self.options.loop)
