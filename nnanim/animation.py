@@ -191,7 +191,8 @@ class Animation(Sequence[Frame]):
         elif films:
             with open_targets(films, movie) as add:
                 frames, same = tee(self)
-                for done, (frame, image) in enumerate(zip(frames, self.paint(same), strict=True), start=1):
+                images = self._press.paint(map(self._sheet, same), ahead=jobs > 1)
+                for done, (frame, image) in enumerate(zip(frames, images, strict=True), start=1):
                     add(frame, image)
                     if progress is not None:
                         progress(done, len(self))

@@ -215,7 +215,7 @@ def _find_log(folder: Path, files: Sequence[Path], snapshots: set[Path], notes: 
     logs = [chainer_log.read(file) for file in files if file not in snapshots and chainer_log.sniff(file)]
     if not logs:
         return None
-    longest = max(logs, key=lambda log: len(log.table))
+    longest = max(logs, key=len)
     if len(logs) > 1:
         rest = [log.path.name for log in logs if log is not longest]
         notes.append(f"of several logs the longest is used: {str(longest.path)!r} (others: {_some(rest)})")
@@ -289,9 +289,9 @@ def _join(snapshots: Sequence[Snapshot], log: Log | None, notes: list[str]) -> t
     for snapshot in snapshots:
         row = None
         for counter, value in (("iteration", snapshot.iteration), ("epoch", snapshot.epoch)):
-            if log is None or value is None or counter not in log.table:
+            if log is None or value is None or counter not in log.columns:
                 continue
-            distances = np.abs(log.table[counter].to_numpy(dtype=np.float64) - value)
+            distances = np.abs(log.columns[counter].astype(np.float64) - value)
             if np.isnan(distances).all():
                 continue
             row = int(np.nanargmin(distances))

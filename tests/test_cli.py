@@ -580,7 +580,7 @@ def test_result_is_needed() -> None:
 
 def test_bug_keeps_its_traceback(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good(result)
-    monkeypatch.setattr("nnanim.animation.Animation.paint", lambda *_: 1 / 0)
+    monkeypatch.setattr("nnanim.press.Press.paint", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("render", "result", *SMALL)
 

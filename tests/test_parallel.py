@@ -207,3 +207,32 @@ def processes_with(mark: str) -> list[int]:
         except OSError:
             continue  # it has ended, or belongs to somebody else
     return found
+
+
+def test_frames_are_taken_one_chunk_at_a_time(animation: Animation, tmp_path: Path, monkeypatch) -> None:
+    """Memory stays flat only if no more frames are made than can be drawn."""
+    made: list[int] = []
+    real = Animation._sheet
+
+    def counted(self: Animation, frame: Any) -> Any:
+        made.append(frame.index)
+        return real(self, frame)
+
+    monkeypatch.setattr(Animation, "_sheet", counted)
+    ahead = [len(made) - done for done, _ in enumerate(animation.paint(animation), start=1)]
+    assert max(ahead) < CHUNK
+    assert len(made) == FRAMES
+
+
+def test_every_snapshot_is_opened_three_times(tmp_path: Path, monkeypatch) -> None:
+    """To be recognised, for its counters and shapes, and for its weights."""
+    opened: list[str] = []
+    real = np.load
+
+    def counted(file: Any, **options: Any) -> Any:
+        opened.append(Path(file.name).name)
+        return real(file, **options)
+
+    monkeypatch.setattr(np, "load", counted)
+    Animation(open_run(result_folder(tmp_path / "result", epochs=[1, 2, 3])), **SMALL)
+    assert sorted(opened) == sorted(3 * ["trainer_00001", "trainer_00002", "trainer_00003"])

@@ -91,25 +91,21 @@ def _rows(text: str, where: str) -> list[dict[str, Any]]:
 
 
 def _log(path: Path, rows: list[dict[str, Any]]) -> Log:
-    import pandas as pd
-
     numeric = dict.fromkeys(key for row in rows for key, value in row.items() if _is_number(value))
     if len(numeric) * len(rows) > _MAX_CELLS:
         raise LogError(
             f"log {str(path)!r} is too large: {len(rows)} rows of {len(numeric)} columns (at most {_MAX_CELLS} values)"
         )
     columns = {key: np.array([_value(row.get(key)) for row in rows], dtype=np.float64) for key in numeric}
-    table = pd.DataFrame(
-        {key: _as_counts(values) if key in ("epoch", "iteration") else values for key, values in columns.items()}
-    )
+    for counter in ("epoch", "iteration"):
+        if counter in columns:
+            columns[counter] = _as_counts(columns[counter])
     # null stands for NaN where a writer keeps to strict JSON; a text or an object is no value of a metric.
-    present = pd.DataFrame(
-        {
-            key: np.array([key in row and (row[key] is None or _is_number(row[key])) for row in rows], dtype=bool)
-            for key in numeric
-        }
-    )
-    return Log(path, table, present)
+    stated = {
+        key: np.array([key in row and (row[key] is None or _is_number(row[key])) for row in rows], dtype=bool)
+        for key in numeric
+    }
+    return Log(path, columns, stated)
 
 
 def _as_counts(values: np.ndarray) -> np.ndarray:

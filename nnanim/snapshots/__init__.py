@@ -88,8 +88,8 @@ def _counters_in(name: str) -> tuple[int | None, int | None, int | None]:
 
 def _column_of(numbers: Sequence[int], names: Sequence[str], log: Log | None) -> str:
     """Return the counter that bare numbers in file names mean: "epoch" or "iteration"."""
-    columns = [] if log is None else [column for column in ("epoch", "iteration") if column in log.table]
-    holding = [column for column in columns if log is not None and set(numbers) <= set(log.table[column].tolist())]
+    columns = [] if log is None else [column for column in ("epoch", "iteration") if column in log.columns]
+    holding = [column for column in columns if log is not None and set(numbers) <= set(log.columns[column].tolist())]
     if numbers and len(holding) == 1:
         return holding[0]
     return "epoch" if all(name.startswith("trainer") for name in names) else "iteration"
