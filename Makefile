@@ -14,7 +14,7 @@ SAMPLE := $(wildcard sample_results/iris/*)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test test-lowest lint format typecheck sample gallery docs clean
+.PHONY: help bench demo test test-lowest lint format typecheck sample gallery docs clean
 
 help:  ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 - \2/p' Makefile | awk -F ' - ' '{printf "%-17s  %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ test: $(VENV)/.dev  ## Run the tests (set up first what is missing)
 # Old releases warn about each other, so warnings are not errors here.
 test-lowest: $(LOWEST)/.installed  ## Run the tests with the oldest supported packages, without Chainer (Python 3.10)
 	$(LOWEST)/bin/python -m pytest -W default --disable-warnings -p no:cacheprovider $(ARGS)
+
+bench: $(VENV)/.bench  ## Measure speed, memory and file size against others: benchmarks/RESULTS.md
+	$(RUN) benchmarks/bench.py $(ARGS)
 
 lint: $(VENV)/.dev  ## Check style and formatting
 	$(RUN) -m ruff check .
@@ -67,6 +70,10 @@ $(VENV)/.installed: pyproject.toml nnanim/__init__.py build-constraints.txt | $(
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.installed
 	$(RUN) $(PIP) --group dev
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml $(VENV)/.installed
+	$(RUN) $(PIP) --group bench
 	@touch $@
 
 $(LOWEST)/.installed: pyproject.toml nnanim/__init__.py tests/lowest-versions.txt | $(LOWEST)/.made

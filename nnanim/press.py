@@ -105,13 +105,17 @@ class Press:
             return [None] * len(sheets)
         return draw([self.dot(sheet) for sheet in sheets], self.engine)
 
-    def paint(self, sheets: Iterable[Sheet]) -> Iterator[np.ndarray]:
+    def paint(self, sheets: Iterable[Sheet], at_once: int = CHUNK) -> Iterator[np.ndarray]:
         """Paint frames in their order, each (H, W, 3) uint8.
+
+        Args:
+            sheets: taken as they are needed.
+            at_once: how many one Graphviz process draws.
 
         Raises:
             GraphvizError: Graphviz is missing or fails; the message names the frame.
         """
-        for chunk in in_chunks(sheets, CHUNK):
+        for chunk in in_chunks(sheets, at_once):
             for sheet, drawing in zip(chunk, self.drawings(chunk), strict=True):
                 yield self.canvas.paint(drawing, sheet.title, sheet.curve_x, sheet.metrics)
 

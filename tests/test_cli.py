@@ -100,7 +100,10 @@ def test_no_command_shows_the_help() -> None:
 
 # Defaults of the command line are those of the library
 
-NOT_OF_THE_LIBRARY = {"result", "outputs", "file_format", "shape", "curve", "if_changed", "summary", "quiet", "version"}
+NOT_OF_THE_LIBRARY = {
+    *("results", "outputs", "file_format", "shape", "curve", "if_changed", "summary", "jobs", "scheduler"),
+    *("quiet", "version"),
+}
 
 
 def test_every_choice_of_the_library_is_an_option() -> None:
@@ -572,7 +575,7 @@ def test_bad_usage(result: Path, case: str) -> None:
 def test_result_is_needed() -> None:
     found = run("render")
     assert found.exit_code == 2
-    assert "Error: Missing argument 'RESULT'." in found.stderr
+    assert "Error: Missing argument 'RESULT...'." in found.stderr
 
 
 def test_bug_keeps_its_traceback(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
