@@ -317,3 +317,13 @@ def test_format_whatever_the_name(animation: Animation, tmp_path: Path) -> None:
         OutputError, match=r"^unknown format 'avi' of 'out' \(must be one of gif, html, mp4, webm, webp, apng, "
     ):
         animation.write("out", file_format="avi")
+
+
+@pytest.mark.skipif(shutil.which("identify") is None, reason="ImageMagick is not installed")
+def test_imagemagick_reads_the_webp(animation: Animation, tmp_path: Path) -> None:
+    animation.write(tmp_path / "out.webp")
+    command = ["identify", "-format", "%n %T %g\n", str(tmp_path / "out.webp")]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [["3", "10"], ["3", "10"], ["3", "200"]]
+    width, height = animation.size_px
+    assert all(line.split()[2].startswith(f"{width}x{height}+") for line in lines)
