@@ -169,7 +169,7 @@ class Animation(Sequence[Frame]):
             file_format: one of `nnanim.options.FORMATS`, whatever the suffixes say.
             comment: a short ASCII text to keep in the files.
             progress: called with how many frames are done and how many there are.
-            jobs: processes to use at most, for a GIF alone; a short one is drawn by this process, which takes less time.
+            jobs: processes to use at most, for a GIF alone; a short one takes less time in this process.
             executor: who draws the GIF instead, e.g. that of a cluster; `jobs` then says how many workers it has.
 
         Raises:
