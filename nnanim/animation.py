@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
+from itertools import tee
 from math import nan
 from pathlib import Path
 from typing import Any, overload
@@ -12,7 +13,9 @@ from typing import Any, overload
 import numpy as np
 
 from nnanim import labels
-from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file, write_animation, write_segments
+from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file
+from nnanim.encoders.movie import Movie
+from nnanim.encoders.targets import GIF, PAGE, find_target, open_targets
 from nnanim.errors import OptionError, RunError
 from nnanim.frame import Edges, Frame, Nodes
 from nnanim.metrics import curves_of, pick_metrics, row_x, unit_factor
@@ -55,10 +58,16 @@ class Animation(Sequence[Frame]):
         self._edge_changes = _changes(self._weights.edges, self.options.since)
         self._bias_changes = _changes(self._weights.biases, self.options.since)
         self._signed = self._which_are_signed()
-        titles = [_time_text(snapshot) for snapshot in self._snapshots]
-        since = "the snapshot before" if self.options.since == "previous" else titles[0]
+        self._titles = [_time_text(snapshot) for snapshot in self._snapshots]
+        self._since = "the snapshot before" if self.options.since == "previous" else self._titles[0]
         self._scene: Scene = make_scene(
-            self._weights, self._edge_changes, self._bias_changes, self._curves, since, titles, self.options
+            self._weights,
+            self._edge_changes,
+            self._bias_changes,
+            self._curves,
+            self._since,
+            self._titles,
+            self.options,
         )
         options_ = self.options
         self._press = Press(options_.figsize, options_.dpi, self._scene.still, options_.engine, options_.font)
@@ -142,47 +151,84 @@ class Animation(Sequence[Frame]):
 
     def write(
         self,
-        path: str | Path,
-        *,
+        *paths: str | Path,
+        file_format: str | None = None,
+        comment: str | None = None,
         progress: Callable[[int, int], None] | None = None,
         jobs: int = 1,
         executor: Executor | None = None,
     ) -> None:
-        """Write all frames to a file whose suffix says the format: ``.gif``.
+        """Write all frames to files whose suffixes say the format; each frame is painted once for all of them.
 
-        The file appears whole or not at all; an older one stays untouched until then. Its bytes are the same for any
-        number of processes.
+        A path that ends in a slash, or is a folder, gets numbered pictures and ``frames.json``. Each output appears
+        whole or not at all; an older one stays untouched until then. A GIF's bytes are the same for any number of
+        processes.
 
         Args:
-            path: the file.
+            paths: one or more files or folders.
+            file_format: one of `nnanim.options.FORMATS`, whatever the suffixes say.
+            comment: a short ASCII text to keep in the files.
             progress: called with how many frames are done and how many there are.
-            jobs: processes to use at most. A short animation is drawn by this one alone, which takes less time.
+            jobs: processes to use at most, for a GIF alone; other formats need every frame here. A short animation is
+                drawn by this one alone, which takes less time.
             executor: who draws the frames instead, e.g. that of a cluster; `jobs` then says how many workers it has.
 
         Raises:
-            OutputError: the file cannot be written.
+            OutputError: an output cannot be written.
             GraphvizError: Graphviz is missing or fails.
             WorkerError: one of the processes died.
         """
-        target = check_target(path)
+        targets = [find_target(path, file_format) for path in paths]
+        films = [target for target in targets if target.format != PAGE]
         palette = self._scene.theme.gif_palette(self.options.color)
-        if executor is None and not pays_off(len(self), len(self._weights.selection.layer), jobs):
-            images = self._press.paint(map(self._sheet, self), ahead=jobs > 1)
-            if progress is not None:
-                images = _reporting(images, len(self), progress)
-            write_animation(target, images, self.durations_s, palette, loop=self.options.loop)
-            return
-        from nnanim.segments import segments
+        movie = Movie(self.size_px, tuple(self.durations_s), palette, self.options.loop, comment)
+        worthwhile = executor is not None or pays_off(len(self), len(self._weights.selection.layer), jobs)
+        if [film.format for film in films] == [GIF] and worthwhile:
+            from nnanim.segments import write_gif_in_pieces
 
-        with process_pool(jobs) if executor is None else nullcontext(executor) as workers:
-            pieces = segments(workers, self._press, palette, map(self._sheet, self), self.durations_s, jobs)
-            write_segments(
-                target,
-                _reporting_segments(pieces, len(self), progress),
-                self.size_px,
-                palette,
-                loop=self.options.loop,
-            )
+            with process_pool(jobs) if executor is None else nullcontext(executor) as workers:
+                write_gif_in_pieces(films[0].path, movie, workers, self._press, map(self._sheet, self), jobs, progress)
+        elif films:
+            with open_targets(films, movie) as add:
+                frames, same = tee(self)
+                images = self._press.paint(map(self._sheet, same), ahead=jobs > 1)
+                for done, (frame, image) in enumerate(zip(frames, images, strict=True), start=1):
+                    add(frame, image)
+                    if progress is not None:
+                        progress(done, len(self))
+        for target in targets:
+            if target.format == PAGE:
+                with whole_file(target.path) as temporary:
+                    temporary.write_text(self.html(comment=comment), encoding="utf-8", newline="\n")
+
+    def html(self, *, comment: str | None = None) -> str:
+        """Return the player: one page with all snapshots, which loads nothing from anywhere.
+
+        Args:
+            comment: a short text to keep in the page.
+        """
+        from nnanim.player import History, page
+
+        steps = self.options.tween + 1
+        durations_s = self.durations_s
+        history = History(
+            self.run.path.resolve().name,
+            self._weights,
+            self._edge_changes,
+            self._bias_changes,
+            self._curves,
+            self._titles,
+            np.array([row_x(self.run.log, row) for row in self._rows], dtype=float),
+            [sum(durations_s[start : start + steps]) for start in range(0, len(self), steps)],
+            self._since,
+        )
+        return page(history, self.options, comment)
+
+    def _repr_html_(self) -> str:
+        """Show the player in a notebook."""
+        from nnanim.player import in_frame
+
+        return in_frame(self.html())
 
     def write_still(self, path: str | Path, place: int, *, transparent: bool = False) -> None:
         """Write one frame as a picture whose suffix says the format: ``.svg``, ``.pdf`` or ``.png``.
@@ -310,21 +356,23 @@ class Animation(Sequence[Frame]):
 
 def render(
     result: str | Path,
-    output: str | Path,
+    output: str | Path | Sequence[str | Path],
     shape: Sequence[int] | None = None,
     *,
+    file_format: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     jobs: int = 1,
     executor: Executor | None = None,
     **options: Any,
 ) -> Animation:
-    """Draw the run in a result folder into a file.
+    """Draw the run in a result folder into a file, or into several.
 
     Args:
         result: the folder that training left behind.
-        output: the file, whose suffix says the format.
+        output: as in `Animation.write`, one or a list of them.
         shape: sizes of the layers, input first; by default as found.
-        progress: as in `Animation.write`, and so are the next two.
+        file_format: as in `Animation.write`, and so are the next three.
+        progress: called with how many frames are done and how many there are.
         jobs: processes to use at most.
         executor: who draws the frames instead.
         options: the fields of `nnanim.options.Options`.
@@ -335,9 +383,11 @@ def render(
     Raises:
         NnanimError: the folder, an option or the output is not as it must be.
     """
-    check_target(output)
+    outputs = [output] if isinstance(output, str | Path) else output
+    for path in outputs:
+        find_target(path, file_format)
     animation = Animation(open_run(result), shape, **options)
-    animation.write(output, progress=progress, jobs=jobs, executor=executor)
+    animation.write(*outputs, file_format=file_format, progress=progress, jobs=jobs, executor=executor)
     return animation
 
 
@@ -351,20 +401,3 @@ def _changes(values: np.ndarray, since: str) -> np.ndarray:
 
 def _time_text(snapshot: Snapshot) -> str:
     return labels.time_text(snapshot.epoch, snapshot.iteration, snapshot.path.name)
-
-
-def _reporting(images: Iterator[np.ndarray], total: int, progress: Callable[[int, int], None]) -> Iterator[np.ndarray]:
-    for done, image in enumerate(images, start=1):
-        yield image
-        progress(done, total)
-
-
-def _reporting_segments(
-    pieces: Iterator[tuple[int, bytes]], total: int, progress: Callable[[int, int], None] | None
-) -> Iterator[bytes]:
-    done = 0
-    for count, piece in pieces:
-        yield piece
-        done += count
-        if progress is not None:
-            progress(done, total)

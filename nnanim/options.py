@@ -17,7 +17,17 @@ SPACINGS = ("even", "log")
 NODE_CHOICES = ("strongest", "even")
 EDGE_CHOICES = ("weight", "change")
 
-SUFFIXES = (".gif",)
+SUFFIX_FORMATS = {
+    ".gif": "gif",
+    ".html": "html",
+    ".mp4": "mp4",
+    ".webm": "webm",
+    ".webp": "webp",
+    ".apng": "apng",
+    ".png": "apng",
+}
+SUFFIXES = tuple(SUFFIX_FORMATS)
+FORMATS = (*dict.fromkeys(SUFFIX_FORMATS.values()), "frames")
 STILL_SUFFIXES = (".svg", ".pdf", ".png")
 
 DEFAULT_OUTPUT = "animation.gif"

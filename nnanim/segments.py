@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from nnanim.encoders.gif import EXACT_EVERY, is_exact
+from nnanim.encoders import whole_file
+from nnanim.encoders.gif import EXACT_EVERY, is_exact, write_gif_segments
 from nnanim.encoders.gif_frames import FramePacker
+from nnanim.encoders.movie import Movie
 from nnanim.parallel import answers_in_order
 from nnanim.press import Press, Sheet, in_chunks
 
@@ -38,6 +41,47 @@ class Chunk:
     before: Sheet | None
     durations_s: Sequence[float]
     count: int
+
+
+def write_gif_in_pieces(
+    path: Path,
+    movie: Movie,
+    executor: Executor,
+    press: Press,
+    sheets: Iterable[Sheet],
+    jobs: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Let an executor draw a GIF and write it; the file appears whole or not at all.
+
+    Args:
+        path: the file.
+        movie: what is known of it.
+        executor: who does the work.
+        press: paints the frames.
+        sheets: of all frames, taken one at a time.
+        jobs: how many chunks the executor can work on at a time.
+        progress: called with how many frames are done and how many there are.
+
+    Raises:
+        OutputError: the file cannot be written.
+        GraphvizError: Graphviz is missing or fails; the message names the frame.
+        WorkerError: a worker died.
+    """
+    pieces = segments(executor, press, movie.palette, sheets, movie.durations_s, jobs)
+    with whole_file(path) as temporary:
+        write_gif_segments(temporary, _reporting(pieces, len(movie.durations_s), progress), movie)
+
+
+def _reporting(
+    pieces: Iterator[tuple[int, bytes]], total: int, progress: Callable[[int, int], None] | None
+) -> Iterator[bytes]:
+    done = 0
+    for count, piece in pieces:
+        yield piece
+        done += count
+        if progress is not None:
+            progress(done, total)
 
 
 def segments(

@@ -24,15 +24,20 @@ class Outcome:
 
     Attributes:
         result: the folder.
-        output: the file that was to be written.
-        animation: what was written, or None.
+        outputs: what was to be written.
+        animation: what was drawn, or None.
         error: why nothing was written, or None.
     """
 
     result: Path
-    output: Path
+    outputs: tuple[str, ...]
     animation: Animation | None
     error: NnanimError | None
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The outputs that are there."""
+        return () if self.animation is None else self.outputs
 
 
 def name_runs(results: Sequence[Path]) -> list[str]:
@@ -64,31 +69,36 @@ def _in_common(parts: Sequence[Sequence[str]]) -> int:
     return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
 
 
-def plan_outputs(results: Sequence[Path], output: str) -> list[Path]:
-    """Say which file each folder is drawn into.
+def plan_outputs(results: Sequence[Path], outputs: Sequence[str]) -> list[tuple[str, ...]]:
+    """Say what each folder is drawn into.
 
     Args:
         results: the folders.
-        output: a path in which ``{run}`` stands for the name of a folder.
+        outputs: paths in which ``{run}`` stands for the name of a folder.
+
+    Returns:
+        For each folder as many paths as there are outputs.
 
     Raises:
-        OptionError: there are several folders and one output, or two folders would have the same name.
+        OptionError: there are several folders for one output, or two folders would have the same name.
     """
-    if RUN_PLACE not in output:
-        if len(results) > 1:
-            raise OptionError(
-                f"{len(results)} folders cannot all be drawn into {output!r}"
-                f" (put {RUN_PLACE} where their names shall stand)"
-            )
-        return [Path(output)]
-    return [Path(output.replace(RUN_PLACE, name)) for name in name_runs(results)]
+    single = next((output for output in outputs if RUN_PLACE not in output), None)
+    if single is not None and len(results) > 1:
+        raise OptionError(
+            f"{len(results)} folders cannot all be drawn into {single!r}"
+            f" (put {RUN_PLACE} where their names shall stand)"
+        )
+    if all(RUN_PLACE not in output for output in outputs):
+        return [tuple(outputs)]
+    return [tuple(output.replace(RUN_PLACE, name) for output in outputs) for name in name_runs(results)]
 
 
 def render_each(
     results: Sequence[Path],
-    outputs: Sequence[Path],
+    outputs: Sequence[tuple[str, ...]],
     shape: Sequence[int] | None = None,
     *,
+    if_changed: bool = False,
     progress: Callable[[Path, int, int], None] | None = None,
     **how: Any,
 ) -> Iterator[Outcome]:
@@ -96,25 +106,28 @@ def render_each(
 
     Args:
         results: the folders.
-        outputs: a file for each.
+        outputs: what each is drawn into.
         shape: as in `nnanim.render`.
+        if_changed: leave outputs alone that were made from the same run with the same options.
         progress: called with the folder, how many of its frames are done and how many there are.
         how: all other arguments of `nnanim.render`.
     """
     from nnanim.animation import render
+    from nnanim.provenance import render_if_changed
 
-    for result, output in zip(results, outputs, strict=True):
+    for result, paths in zip(results, outputs, strict=True):
 
         def tell(done: int, total: int, result: Path = result) -> None:
             if progress is not None:
                 progress(result, done, total)
 
         try:
-            yield Outcome(result, output, render(result, output, shape, progress=tell, **how), None)
+            draw = render_if_changed if if_changed else render
+            yield Outcome(result, paths, draw(result, paths, shape, progress=tell, **how), None)
         except OptionError:
             raise  # the same for all of them
         except NnanimError as error:
-            yield Outcome(result, output, None, error)
+            yield Outcome(result, paths, None, error)
 
 
 @contextmanager

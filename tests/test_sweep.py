@@ -48,9 +48,10 @@ def test_names_that_collide_are_refused(paths: tuple[str, str]) -> None:
 
 def test_one_output_for_several_folders_is_refused() -> None:
     with pytest.raises(OptionError) as caught:
-        plan_outputs([Path("a"), Path("b")], "x.gif")
+        plan_outputs([Path("a"), Path("b")], ["x.gif"])
     assert str(caught.value) == ("2 folders cannot all be drawn into 'x.gif' (put {run} where their names shall stand)")
-    assert plan_outputs([Path("a")], "x.gif") == [Path("x.gif")]
+    assert plan_outputs([Path("a")], ["x.gif", "y/"]) == [("x.gif", "y/")]
+    assert plan_outputs([Path("r/a"), Path("r/b")], ["{run}.gif", "{run}/"]) == [("a.gif", "a/"), ("b.gif", "b/")]
 
 
 def test_a_failing_folder_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

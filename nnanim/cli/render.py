@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,8 +22,11 @@ if TYPE_CHECKING:
 @click.command()
 @options.results
 @options.shape
-@options.output
+@options.outputs
+@options.file_format
 @options.animation_options
+@options.if_changed
+@options.summary
 @options.jobs
 @options.scheduler
 @options.quiet
@@ -29,8 +34,11 @@ if TYPE_CHECKING:
 def render(
     results: tuple[Path, ...],
     shape: tuple[int, ...] | None,
-    output: Path,
+    outputs: tuple[str, ...],
+    file_format: str | None,
     curve: bool | None,
+    if_changed: bool,
+    summary: Path | None,
     jobs: int | None,
     scheduler: str | None,
     quiet: bool,
@@ -49,11 +57,19 @@ def render(
         choices["panels"] = wanted
     if jobs is not None and scheduler is not None:
         raise click.UsageError("--jobs and --scheduler cannot be used together")
+    if len(results) > 1 and (options.STDOUT in outputs or summary is not None):
+        raise click.UsageError("standard output and --summary are for one folder alone")
+    options.check_outputs(outputs, file_format, if_changed=if_changed)
+    from nnanim.encoders import check_target
     from nnanim.parallel import usable_cpus
     from nnanim.sweep import cluster, plan_outputs, render_each
 
-    outputs = plan_outputs(results, str(output))
+    if summary is not None:
+        check_target(summary, (summary.suffix.lower(),))
     with ExitStack() as stack:
+        # What goes to another program goes there when it is whole.
+        piped = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nnanim-"))) / "piped"
+        plan = plan_outputs(results, [str(piped) if output == options.STDOUT else output for output in outputs])
         if scheduler is None:
             executor, workers = None, jobs or usable_cpus()
         else:
@@ -66,36 +82,58 @@ def render(
             bar.length = total
             bar.update(done - bar.pos)
 
+        how = {"file_format": file_format, "jobs": workers, "executor": executor, **choices}
         outcomes: list[Outcome] = []
-        for outcome in render_each(
-            results, outputs, shape, progress=progress, jobs=workers, executor=executor, **choices
-        ):
+        for outcome in render_each(results, plan, shape, if_changed=if_changed, progress=progress, **how):
             if outcome.error is not None and len(results) == 1:
                 raise outcome.error
             outcomes.append(outcome)
             if outcome.animation is not None and not quiet:
                 for note in outcome.animation.notes:
                     click.echo(f"nnanim: note: {note}", err=True)
+        if summary is not None:
+            _summarise(outcomes[0], shape, summary, choices)
+        sizes = {output: _size(Path(output)) for outcome in outcomes for output in outcome.written}
+        if piped.exists():
+            with piped.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
     took = f"in {time.perf_counter() - begun:.1f} s"
-    if len(results) == 1:
-        if not quiet:
-            click.echo(f"{_line(outcomes[0])}, {took}", err=True)
-        return
-    failed = sum(outcome.error is not None for outcome in outcomes)
-    for outcome in outcomes:
-        if not quiet or outcome.error is not None:
-            click.echo(_line(outcome), err=True)
-    if not quiet:
-        click.echo(f"{len(outcomes) - failed} of {len(outcomes)} folders drawn, {took}", err=True)
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    for outcome in failed if quiet else outcomes:
+        for line in _lines(outcome, sizes, str(piped)):
+            click.echo(line if len(results) > 1 or not outcome.written else f"{line}, {took}", err=True)
+    if len(results) > 1 and not quiet:
+        click.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} folders drawn, {took}", err=True)
     if failed:
         click.get_current_context().exit(1)
 
 
-def _line(outcome: Outcome) -> str:
+def _lines(outcome: Outcome, sizes: dict[str, int], piped: str) -> list[str]:
+    """Say what became of a folder: a line for each output."""
+    if outcome.error is not None:
+        return [f"{', '.join(outcome.outputs)}: not written: {outcome.error}"]
     if outcome.animation is None:
-        return f"{outcome.output}: not written: {outcome.error}"
+        return [f"{', '.join(outcome.outputs)}: nothing changed"]
     width, height = outcome.animation.size_px
-    kilobytes = outcome.output.stat().st_size / 1000
     count = len(outcome.animation)
     frames = "1 frame" if count == 1 else f"{count} frames"
-    return f"{outcome.output}: {frames}, {width}x{height} px, {kilobytes:.0f} KB"
+    lines = []
+    for output in outcome.outputs:
+        name, size = (options.STDOUT, "") if output == piped else (output, f", {sizes[output] / 1000:.0f} KB")
+        lines.append(f"{name}: {frames}, {width}x{height} px{size}")
+    return lines
+
+
+def _summarise(outcome: Outcome, shape: tuple[int, ...] | None, path: Path, choices: dict[str, Any]) -> None:
+    import nnanim
+    from nnanim.summary import write_summary
+
+    animation = outcome.animation
+    if animation is None:
+        animation = nnanim.Animation(nnanim.open_run(outcome.result), shape, **choices)
+    write_summary(animation, path)
+
+
+def _size(path: Path) -> int:
+    files = path.iterdir() if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)
