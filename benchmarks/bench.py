@@ -33,6 +33,7 @@ TOOLS = {
     "limit": [str(HERE / "limit.py"), "{result}", "{output}"],
 }
 ONE, TWO = "nnanim", "nnanim, 2 processes"
+OUTPUTS = ("out.gif", "out.html", "out.mp4", "out.webm", "out.webp", "out.png", "frames/")
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,12 @@ class Measurement:
     file_kb: float
 
 
-def measure(arguments: list[str], result: Path, more: list[str] | None = None) -> Measurement | None:
+def measure(
+    arguments: list[str], result: Path, more: list[str] | None = None, name: str = OUTPUTS[0]
+) -> Measurement | None:
     """Run a tool; None where it fails (ImageMagick at too many frames)."""
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "out.gif"
+        output = f"{folder}/{name}"
         command = [part.format(result=result, output=output) for part in [sys.executable, *arguments, *(more or [])]]
         begun = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -59,9 +62,11 @@ def measure(arguments: list[str], result: Path, more: list[str] | None = None) -
         wall_s = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
         watcher.join()
-        if process.returncode != 0 or not output.exists():
+        written = [path for path in Path(folder).rglob("*") if path.is_file()]
+        if process.returncode != 0 or not written:
             return None
-        return Measurement(wall_s, used.ru_utime + used.ru_stime, peak[0], output.stat().st_size / 1000)
+        size_kb = sum(path.stat().st_size for path in written) / 1000
+        return Measurement(wall_s, used.ru_utime + used.ru_stime, peak[0], size_kb)
 
 
 def _watch(pid: int, peak: list[float]) -> None:
@@ -96,7 +101,7 @@ class Bench:
                 result = self.folder / f"{snapshots}x{'-'.join(map(str, shape))}"
                 if not result.exists():
                     make_run(result, snapshots, shape)
-                measured = measure(TOOLS[tool], result, more)
+                measured = measure(TOOLS[tool], result, more, label if label in OUTPUTS else OUTPUTS[0])
                 if measured is not None:
                     self.found[tool, label].append(measured)
                 told = "failed" if measured is None else f"{measured.wall_s:.2f} s, {measured.cpu_s:.2f} s of CPU"
@@ -145,6 +150,7 @@ def main() -> None:
         steps = Bench(Path(folder), 1)
         steps.run([(ONE, f"{count} frames", count, PLAIN, []) for count in growth])
         steps.run([(tool, f"memory {count}", count, PLAIN, []) for tool in (ONE, TWO) for count in memory])
+        bench.run([(ONE, output, 50, PLAIN, []) for output in OUTPUTS])
         whole = ["--max-nodes", "1000", "--max-edges", "1000000"]
         frames = 10
         steps.run([(ONE, f"shape {shape} {count}", count, shape, whole) for shape in shapes for count in (1, frames)])
@@ -225,6 +231,13 @@ def report(
     ]  # fmt: skip
     bench.tell("## Ratios", "")
     bench.table(["", "target", "measured"], [[name, target, f"{value:.2f}"] for name, target, value in ratios])
+    bench.tell("## Formats", "", "50 snapshots, `--jobs 1`:", "")
+    rows = [
+        [output, *(f"{bench.median(ONE, output, what):.{digits}f}" for what, digits in
+                   (("wall_s", 1), ("cpu_s", 1), ("peak_mb", 0), ("file_kb", 0)))]
+        for output in OUTPUTS
+    ]  # fmt: skip
+    bench.table(["`-o`", "wall s", "CPU s", "peak MB", "size KB"], rows)
     bench.tell("## Growth with frames", "", "`--jobs 1`, once each:", "")
     rows = [
         [str(count), *(f"{steps.median(ONE, f'{count} frames', what):.1f}" for what in ("wall_s", "cpu_s", "peak_mb")),
