@@ -13,27 +13,35 @@ from nnanim.logs import Log
 
 @dataclass(frozen=True)
 class Contents:
-    """What a snapshot file says of itself before its weights are read.
+    """What a snapshot says of itself before its weights are read.
 
     Attributes:
         path: the file.
-        is_trainer: True for a trainer snapshot, False for a model alone.
-        model: name of the model among the updater's, e.g. ``"main"``; empty for a model alone.
-        other_models: names of the updater's other models, in natural order.
-        prefix: what stands before the model's own keys.
-        weights: every weight of the model, in natural order of the keys.
-        epoch: epochs that were complete, or None where nothing says so.
+        weights: every weight of the model, in the order of the file.
+        epoch: what the file says, or None where it says nothing.
         iteration: updates that were done, or None where nothing says so.
+        format: who wrote the file.
+        model: what the model is called where the file holds several, e.g. ``"main"``; else empty.
+        other_models: names of the file's other models, in natural order.
+        prefix: what stands before the model's own keys.
+        is_trainer: True where a trainer wrote the file; a model alone beside such files is not drawn.
+        is_ordered: True where the order of the weights is that in which the model defines them.
+        turned: keys of weights that the file holds as (in, out) or (kh, kw, in, out).
+        notes: what a user should be told.
     """
 
     path: Path
-    is_trainer: bool
-    model: str
-    other_models: tuple[str, ...]
-    prefix: str
     weights: tuple[LayerHeader, ...]
-    epoch: int | None
-    iteration: int | None
+    epoch: int | float | None = None
+    iteration: int | None = None
+    format: str = "chainer"
+    model: str = ""
+    other_models: tuple[str, ...] = ()
+    prefix: str = ""
+    is_trainer: bool = False
+    is_ordered: bool = False
+    turned: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 def in_order(found: Sequence[Contents]) -> list[Contents]:

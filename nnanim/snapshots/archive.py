@@ -99,7 +99,7 @@ class Archive(Mapping[str, np.ndarray]):
             KeyError: there is no such array.
             SnapshotError: it is damaged, too large, or holds something else than numbers.
         """
-        header = self._header(key)
+        header = self.header(key)
         if header.dtype.kind == "O":
             raise SnapshotError(
                 f"{key!r} in snapshot {str(self.path)!r} holds Python objects, which are never loaded"
@@ -119,12 +119,18 @@ class Archive(Mapping[str, np.ndarray]):
             KeyError: there is no such array.
             SnapshotError: it is damaged or too large.
         """
-        header = self._header(key)
+        header = self.header(key)
         if header.dtype.kind not in _TEXT_KINDS or header.shape != ():
             return None
         return str(self._read(key)[()])
 
-    def _header(self, key: str) -> ArrayHeader:
+    def header(self, key: str) -> ArrayHeader:
+        """Return type and shape of any array without reading it.
+
+        Raises:
+            KeyError: there is no such array.
+            SnapshotError: it is damaged or too large.
+        """
         if key not in self._headers:
             self._headers[key] = self._parse_header(key, self._members[key])
         return self._headers[key]
