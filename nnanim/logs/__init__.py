@@ -22,11 +22,15 @@ class Log:
             are int64 where every row has one.
         present: bool, same shape; True where the row has the key. A NaN that the log states is present (a gap in the
             curve), the NaN of an absent key is not.
+        format: ``"chainer"``, ``"csv"``, ``"jsonl"``, ``"transformers"`` or ``"tensorboard"``.
+        notes: what a user should be told.
     """
 
     path: Path
     table: pd.DataFrame
     present: pd.DataFrame
+    format: str = "chainer"
+    notes: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
