@@ -14,7 +14,7 @@ SAMPLE := $(wildcard sample_results/iris/*)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test test-lowest lint format typecheck sample clean
+.PHONY: help demo test test-lowest lint format typecheck sample gallery docs clean
 
 help:  ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 - \2/p' Makefile | awk -F ' - ' '{printf "%-17s  %s\n", $$1, $$2}'
@@ -45,6 +45,12 @@ typecheck: $(VENV)/.dev  ## Check types
 
 sample: $(VENV)/.installed  ## Train the sample again: sample_results/iris
 	$(RUN) sample_results/train_iris.py
+
+gallery: $(VENV)/.installed  ## Make the pictures of docs/gallery.md again
+	$(RUN) docs/run_commands.py docs/gallery.md
+
+docs: $(VENV)/.installed  ## Write docs/reference.md from what --help says
+	$(RUN) docs/make_reference.py
 
 clean:  ## Remove what make has made, the environments too
 	rm -rf $(VENV) $(LOWEST) demo.gif build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -59,9 +59,10 @@ class Animation(Sequence[Frame]):
         self._weights = read_weights(self._snapshots, shape, self.options)
         self._edge_changes = _changes(self._weights.edges, self.options.since)
         self._bias_changes = _changes(self._weights.biases, self.options.since)
-        since = "the one before" if self.options.since == "previous" else _time_text(self._snapshots[0])
+        titles = [_time_text(snapshot) for snapshot in self._snapshots]
+        since = "the snapshot before" if self.options.since == "previous" else titles[0]
         self._scene: Scene = make_scene(
-            self._weights, self._edge_changes, self._bias_changes, self._curves, since, self.options
+            self._weights, self._edge_changes, self._bias_changes, self._curves, since, titles, self.options
         )
 
     def __len__(self) -> int:

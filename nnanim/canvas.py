@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParamsDefault
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -26,11 +26,11 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
 from nnanim import theme as looks
-from nnanim.fonts import text_width_pt
+from nnanim.fonts import drawable, text_width_pt
 from nnanim.graphviz_engine import Drawing
 from nnanim.labels import Legend
 from nnanim.layout import LINE_PT, Box, Layout
-from nnanim.metrics import Curve, value_text
+from nnanim.metrics import Curve, display_names, value_text
 from nnanim.network import Network
 from nnanim.theme import Color, Theme
 
@@ -39,6 +39,17 @@ RAMP_PT = 66.0  # width of the bar of colours in the legend
 SAMPLE_PT = 20.0  # length of a sample line in the legend
 GAP_PT = 6.0
 SMALL_PRINT = 0.92  # of the text's size
+_BACKEND = ("backend", "interactive", "toolbar", "date.", "keymap.", "webagg.", "tk.", "animation.", "_internal")
+SLACK = 1.03  # small letters are hinted to whole pixels and may come out wider than measured
+
+
+# Whatever style the caller has set must not reach the picture: these count while figures are made, …
+DEFAULTS: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() if not name.startswith(_BACKEND)}
+# … and these while they are painted, too.
+PAINTING: dict[Any, Any] = {
+    name: rcParamsDefault[name]
+    for name in ("agg.path.chunksize", "path.effects", "path.sketch", "path.snap", "text.antialiased", "text.hinting")
+} | {"path.simplify": False}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +60,7 @@ class Still:
         layout: places of the panels.
         theme: colours.
         families: font families, the bundled one first.
+        missing: characters that none of them can draw; a box stands in their place.
         network: nodes and edges, or None without their panel.
         captions: name and number of neurons for each column.
         labels: names of the input and of the output neurons that are shown; empty where none were given.
@@ -61,6 +73,7 @@ class Still:
     layout: Layout
     theme: Theme
     families: tuple[str, ...]
+    missing: str
     network: Network | None
     captions: Sequence[tuple[str, str]]
     labels: tuple[Sequence[str], Sequence[str]]
@@ -82,7 +95,7 @@ def legend_widths(legend: Legend, families: tuple[str, ...]) -> tuple[float, ...
         widths.append(max(wide(low) + wide(high) + RAMP_PT + 2 * GAP_PT, wide(legend.ramp_print, SMALL_PRINT)))
     samples = sum(wide(text) + SAMPLE_PT + 3.5 * GAP_PT for text, _ in legend.samples)
     widths.append(max(samples, wide(legend.samples_print, SMALL_PRINT)))
-    return tuple(widths)
+    return tuple(SLACK * width for width in widths)
 
 
 class Canvas:
@@ -99,11 +112,10 @@ class Canvas:
         self._still = still
         self._scale = still.layout.scale
         self._style: dict[Any, Any] = {
-            # Whatever style the caller has set must not reach the picture.
+            **PAINTING,
             "font.family": list(still.families),
             "font.size": looks.TEXT_PT * self._scale,
             "axes.linewidth": 0.8 * self._scale,
-            "path.simplify": False,
             "text.usetex": False,
             "axes.unicode_minus": True,
             "axes.formatter.use_mathtext": False,
@@ -111,7 +123,7 @@ class Canvas:
             "svg.hashsalt": "nnanim",
             "pdf.fonttype": 42,
         }
-        with rc_context(self._style):
+        with rc_context(DEFAULTS | self._style):
             self._figure = Figure(figsize=figsize, dpi=dpi, facecolor=_unit(still.theme.background))
             self._canvas = FigureCanvasAgg(self._figure)
             self._points = Affine2D().scale(dpi / looks.POINTS_PER_INCH)
@@ -147,7 +159,7 @@ class Canvas:
             self._canvas.restore_region(self._background)
             for artist in self._frame_artists(drawing, title, curve_x, metrics):
                 self._figure.draw_artist(artist)
-            return np.array(np.asarray(self._canvas.buffer_rgba())[:, :, :3])
+            return np.array(self._canvas.buffer_rgba())[:, :, :3]
 
     def save(
         self,
@@ -173,11 +185,12 @@ class Canvas:
     ) -> Iterator[Artist]:
         if drawing is not None:
             yield from self._network_artists(drawing)
-        self._title.set_text(title)
+        self._title.set_text(drawable(title, self._still.missing))
         yield self._title
         if self._still.curves:
             for text, (metric, value) in zip(self._values, metrics.items(), strict=True):
                 text.set_text(value_text(metric, value))
+                text.set_visible(True)
                 yield text
         self._beside.set_text(self._still.remarks)
         self._beside.set_color(_unit(self._still.theme.muted))
@@ -201,6 +214,8 @@ class Canvas:
             transform=self._points,
             capstyle="butt",
             snap=False,  # snapping to pixels would change the width of level edges
+            antialiaseds=True,
+            zorder=2,
         )
         diameters = 2 * drawing.circles_pt[:, 2]
         nodes = EllipseCollection(
@@ -213,6 +228,8 @@ class Canvas:
             facecolors=drawing.circle_fill / 255.0,
             edgecolors=drawing.circle_line / 255.0,
             linewidths=drawing.circle_line_pt,
+            antialiaseds=True,
+            zorder=3,
         )
         for artist in (edges, nodes):
             artist.set_figure(self._figure)
@@ -257,7 +274,8 @@ class Canvas:
         """Name the curves above them, each with a sample of its line; return the texts for their values."""
         box, theme = self._still.layout.curve_header, self._still.theme
         values = []
-        for row, curve in enumerate(self._still.curves):
+        names = display_names([curve.metric for curve in self._still.curves])
+        for row, (curve, name) in enumerate(zip(self._still.curves, names, strict=True)):
             assert box is not None
             y = box.top - (row + 0.5) * LINE_PT * self._scale
             color = theme.curves[curve.axis]
@@ -275,13 +293,12 @@ class Canvas:
             x = box.left + length + GAP_PT * self._scale
             widest = text_width_pt("100.0 % ", looks.TEXT_PT * self._scale, self._still.families)
             room = box.right - x - widest
-            self._text(x, y, curve.metric, va="center", color=theme.ink, room=room)
+            self._text(x, y, name, va="center", color=theme.ink, room=room)
             values.append((box.right, y))
         texts = []
         for x, y in values:
             text = self._text(x, y, "", va="center", ha="right", color=theme.ink)
-            text.remove()  # painted with every frame, not with the background
-            text.set_figure(self._figure)
+            text.set_visible(False)  # painted with every frame, not with the background
             texts.append(text)
         return texts
 
@@ -320,17 +337,16 @@ class Canvas:
         if network is None:
             return
         columns = [float(centers[0, 0]) for centers in network.centers_pt]
+        layout = self._still.layout
         room = (columns[1] - columns[0]) * 0.94
+        left, right = layout.title.left, layout.title.right
         for x, (name, count) in zip(columns, self._still.captions, strict=True):
-            self._text(
-                x,
-                self._still.layout.captions_y,
-                f"{name} · {count}",
-                va="center",
-                ha="center",
-                color=theme.muted,
-                room=room,
-            )
+            # The lower line is no wider than the upper one in most networks: both keep inside the panel on their own.
+            for line, text, color in ((0, name, theme.ink), (1, count, theme.muted)):
+                y = layout.captions_y - 0.9 * line * layout.line_pt
+                artist = self._text(x, y, text, va="center", ha="center", color=color, room=room)
+                half = text_width_pt(artist.get_text(), float(artist.get_fontsize()), self._still.families) / 2
+                artist.set_x(min(max(x, left + half), right - half))
         for x, y in network.left_out_pt:
             for step in (-1, 0, 1):
                 size = min(1.6 * scale, network.node_radius_pt)
@@ -426,6 +442,7 @@ class Canvas:
     ) -> Text:
         """Add a text; where it is wider than its room it is set smaller, and cut where even that does not help."""
         size *= self._scale
+        content = drawable(content, self._still.missing)
         if room is not None:
             wide = text_width_pt(content, size, self._still.families)
             size *= min(1.0, max(room / wide, 0.6)) if wide > 0 else 1.0

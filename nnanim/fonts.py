@@ -50,6 +50,11 @@ def missing_glyphs(texts: Iterable[str], families: tuple[str, ...]) -> str:
     return "".join(character for character in characters if ord(character) not in known)
 
 
+def drawable(text: str, missing: str) -> str:
+    """Put a box in the place of every missing character."""
+    return text.translate(dict.fromkeys(map(ord, missing), "\N{WHITE SQUARE}"))
+
+
 def _paths(families: tuple[str, ...]) -> list[str]:
     return [
         font_manager.findfont(font_manager.FontProperties(family=[family]), fallback_to_default=False)

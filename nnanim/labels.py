@@ -44,12 +44,12 @@ def make_legend(
         ramp_print = f"{symbol} since {since}, full at ±{_domain_text(colors.domain, weights)}"
     if widths.domain.ndim:
         samples = tuple((f"{100 * share:.0f} %", share) for share in (0.1, 0.5, 1.0))
-        samples_print = f"of full width at {symbol} {_domain_text(widths.domain, weights)}"
+        samples_print = f"of {symbol} {_domain_text(widths.domain, weights)}"
     else:
         samples = tuple((short(share * float(widths.domain)), share) for share in (0.1, 0.5, 1.0))
-        samples_print = f"{symbol}, full width at {short(float(widths.domain))}"
+        samples_print = f"{symbol}, full at {short(float(widths.domain))}"
     if rings is not None:
-        samples_print += f" · rings |b|, at {short(float(rings.domain))}"
+        samples_print += f" · rings |b|, {short(float(rings.domain))}"
     return Legend(
         ramp if len(weights.edges) > 1 or options.color == "sign" else None, ramp_print, samples, samples_print
     )

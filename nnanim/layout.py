@@ -15,8 +15,8 @@ STACKED_BELOW = 1.05  # width / height under which the panels stand one above th
 MARGIN_PT = 12.0
 LINE_PT = theme.TEXT_PT * 1.5
 TITLE_HEIGHT_PT = theme.TITLE_PT * 1.7
-AXIS_PT = 40.0  # tick labels beside an axis
-AXIS_BOTTOM_PT = 36.0  # tick labels and name below an axis
+AXIS_PT = 44.0  # tick labels beside an axis
+AXIS_BOTTOM_PT = 40.0  # tick labels and name below an axis
 SMALLEST_PANEL_PT = 24.0
 
 
@@ -65,7 +65,8 @@ class Layout:
         scale: factor for all sizes of the theme.
         title: one line of text.
         network: all nodes lie inside, edges between them; None where there is no network.
-        captions_y: middle of the captions below the layers.
+        captions_y: middle of the upper line of the captions below the layers; the lower is one `line_pt` below.
+        line_pt: height of a line of text.
         legend: one box of two lines for each block of the legend.
         curve: data area of the curve's axes, or None where there is no curve.
         curve_header: lines of text above the curve, or None.
@@ -75,6 +76,7 @@ class Layout:
     title: Box
     network: Box | None
     captions_y: float
+    line_pt: float
     legend: tuple[Box, ...]
     curve: Box | None
     curve_header: Box | None
@@ -128,14 +130,14 @@ def arrange(width_pt: float, height_pt: float, panels: str, needs: Needs) -> Lay
     titled = network_box or curve_box
     assert titled is not None
     title = Box(titled.left, titled.top - TITLE_HEIGHT_PT * scale, titled.width, TITLE_HEIGHT_PT * scale)
-    return Layout(scale, title, network, captions_y, legend, curve, curve_header)
+    return Layout(scale, title, network, captions_y, LINE_PT * scale, legend, curve, curve_header)
 
 
 def _inside_network(box: Box | None, needs: Needs, scale: float) -> tuple[Box | None, float, tuple[Box, ...]]:
     if box is None:
         return None, 0.0, ()
     line = LINE_PT * scale
-    gap = 2 * MARGIN_PT * scale
+    gap = MARGIN_PT * scale
     rows: list[list[float]] = []
     for needed in needs.legend_widths:
         width = needed * scale
@@ -150,10 +152,10 @@ def _inside_network(box: Box | None, needs: Needs, scale: float) -> tuple[Box | 
         spread = (box.width - sum(row)) / max(len(row) - 1, 1) if len(row) > 1 else 0.0
         for width in row:
             blocks.append(Box(left, bottom, width, 2 * line))
-            left += width + min(spread, 3 * gap)
+            left += width + min(spread, 6 * gap)
     legend_top = box.bottom + (len(rows) * 2.3 * line if rows else 0.0)
-    captions_y = legend_top + 0.5 * line
-    bottom = captions_y + 1.0 * line
+    captions_y = legend_top + 1.5 * line
+    bottom = captions_y + 0.9 * line
     top = box.top - TITLE_HEIGHT_PT * scale
     left_pad = max(MARGIN_PT, needs.left_label + 8.0 if needs.left_label else 0.0) * scale
     right_pad = max(MARGIN_PT, needs.right_label + 8.0 if needs.right_label else 0.0) * scale

@@ -44,6 +44,12 @@ class Curve:
         return float(np.interp(x, self.x, self.y, left=np.nan, right=np.nan)) if len(self.x) else float("nan")
 
 
+def display_names(metrics: Sequence[str]) -> list[str]:
+    """Return names as they are shown: ``validation accuracy`` for ``validation/main/accuracy``, unless two agree."""
+    short = [" ".join(part for part in metric.split("/") if part not in ("", "main")) or metric for metric in metrics]
+    return short if len(set(short)) == len(short) else list(metrics)
+
+
 def is_share(metric: str) -> bool:
     """Tell whether a metric is a share of 1 that is shown in per cent, by its name."""
     return quantity(metric) in ("accuracy", "acc")
@@ -92,8 +98,9 @@ def pick_metrics(log: Log | None, wanted: Sequence[str]) -> tuple[str, ...]:
     for name in wanted:
         if name not in names:
             there = ", ".join(map(repr, names)) if names else "none"
-            where = "there is no log" if log is None else f"in '{log.path}'"
-            raise MetricError(f"no metric {name!r} {where} (metrics there: {there})")
+            if log is None:
+                raise MetricError(f"no metric {name!r}: there is no log")
+            raise MetricError(f"no metric {name!r} in {str(log.path)!r} (metrics there: {there})")
     if wanted:
         quantities = list(dict.fromkeys(map(quantity, wanted)))
         if len(quantities) > AXES:

@@ -52,7 +52,8 @@ class Network:
         radius = floor(2 * min(theme.NODE_RADIUS_PT * scale, 0.36 * gap_y, 0.2 * gap_x)) / 2
         radius = max(radius, 0.5)
         thickest = min(theme.EDGE_PT * scale, max(0.2 * gap_y, 1.2 * scale))
-        thinnest = min(theme.HAIRLINE_PT * scale, 0.5 * thickest)
+        crowd = max(len(selection.layer) / theme.HAIRLINE_EDGES, 1.0)
+        thinnest = min(theme.HAIRLINE_PT * scale / np.sqrt(crowd), 0.5 * thickest)
         # A ring grows inwards and outwards by half of its width.
         ring = (min(theme.RING_PT[0] * scale, 0.3 * radius), min(theme.RING_PT[1] * scale, 0.45 * radius))
         centers = []
@@ -61,7 +62,7 @@ class Network:
             points = _column(count, max(places), box, radius + ring[1] / 2, index / (columns - 1))
             centers.append(points[: len(nodes)])
             marks += [(float(x), float(y)) for x, y in points[len(nodes) :]]
-        return cls(selection, tuple(centers), tuple(marks), radius, (thinnest, thickest), ring)
+        return cls(selection, tuple(centers), tuple(marks), radius, (float(thinnest), float(thickest)), ring)
 
 
 def _column(count: int, most: int, box: Box, radius: float, share: float) -> np.ndarray:

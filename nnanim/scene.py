@@ -10,7 +10,7 @@ import numpy as np
 from nnanim import labels, theme
 from nnanim.canvas import RAMP_STEPS, Still, legend_widths
 from nnanim.errors import OptionError
-from nnanim.fonts import load_font, missing_glyphs, text_width_pt
+from nnanim.fonts import drawable, load_font, missing_glyphs, text_width_pt
 from nnanim.layout import Layout, Needs, arrange
 from nnanim.metrics import Curve
 from nnanim.network import Network
@@ -53,6 +53,7 @@ def make_scene(
     bias_changes: np.ndarray,
     curves: Sequence[Curve],
     since: str,
+    titles: Sequence[str],
     options: Options,
 ) -> Scene:
     """Fix everything that does not change from frame to frame.
@@ -63,6 +64,7 @@ def make_scene(
         bias_changes: (S, N) of |bias|.
         curves: the metrics' curves.
         since: what changes are measured against, in words.
+        titles: of the snapshots.
         options: the user's choices.
 
     Raises:
@@ -82,6 +84,9 @@ def make_scene(
         ring_colors = IntensityScale.of_weights(rings)
     legend = labels.make_legend(weights, widths, colors, rings, since, options)
     names = _neuron_names(weights, options)
+    texts = [*names[0], *names[1], *weights.names, *(curve.metric for curve in curves), *titles]
+    missing = missing_glyphs(texts, families)
+    names = [drawable(name, missing) for name in names[0]], [drawable(name, missing) for name in names[1]]
     layout = _arrange(legend, names, curves, families, options)
     network = None
     if layout.network is not None:
@@ -92,10 +97,18 @@ def make_scene(
     ramp = colors_of.edge_colors(replace(colors, domain=np.array(1.0))(bar), options.color)
     captions = labels.captions(weights.selection, weights.names)
     still = Still(
-        layout, colors_of, families, network, captions, names, labels.remarks(weights), legend, ramp, tuple(curves)
+        layout,
+        colors_of,
+        families,
+        missing,
+        network,
+        captions,
+        names,
+        labels.remarks(weights),
+        legend,
+        ramp,
+        tuple(curves),
     )
-    texts = [*names[0], *names[1], *weights.names, *(curve.metric for curve in curves)]
-    missing = missing_glyphs(texts, families)
     notes = []
     if missing:
         notes.append(f"the font has no glyph for {missing!r}: name a font file that has with --font")

@@ -11,15 +11,16 @@ import numpy as np
 
 POINTS_PER_INCH = 72.0
 FONT_FAMILY = "DejaVu Sans"  # bundled with Matplotlib, so the same on every machine
-TEXT_PT = 10.5
-TITLE_PT = 15.0
+TEXT_PT = 12.5
+TITLE_PT = 18.0
 
 HAIRLINE_PT = 0.5  # width of an edge whose weight is zero
+HAIRLINE_EDGES = 200  # beyond so many edges hairlines get thinner, or they would make a grey sheet
 EDGE_PT = 7.0  # width of the strongest edges where there is room
 NODE_RADIUS_PT = 12.0
 RING_PT = (0.8, 4.5)  # outline of a node, for no bias and for the strongest
-CURVE_PT = 1.6
-DOT_PT = 9.0  # diameter of the dot on the curve
+CURVE_PT = 1.8
+DOT_PT = 10.0  # diameter of the dot on the curve
 
 Color = tuple[int, int, int]
 
@@ -64,22 +65,43 @@ class Theme:
         return _interpolate(intensity, (low, self.muted, high))
 
     def gif_palette(self, color: str) -> np.ndarray:
-        """Compute the colours of an indexed picture, (C, 3) uint8, background first, C <= 255.
+        """Choose the colours of an indexed picture, (C, 3) uint8, background first, C <= 255.
 
-        An antialiased line shows its colour blended with what lies below, so the palette holds the ramp of edge colours
-        and every other colour of the theme, each in steps towards the background.
+        An antialiased line shows its colour blended with what lies below: the background, or another line. The palette
+        begins with the theme's own colours and takes in, one after the other, the blend that is farthest from all that
+        it has.
         """
-        ramp = self.edge_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), color)
-        plain = np.array([self.ink, self.muted, *self.curves, self.dot, self.node], dtype=np.uint8)
-        background = np.array(self.background, dtype=float)
-        colors = [background[None, :]]
-        for group, steps in ((ramp, _RAMP_BLENDS), (plain, _PLAIN_BLENDS)):
-            shares = np.arange(1, steps + 1)[:, None, None] / steps
-            colors.append((background + shares * (group.astype(float) - background)).reshape(-1, 3))
-        table = np.rint(np.concatenate(colors)).astype(np.uint8)
-        _, first = np.unique(table, axis=0, return_index=True)
-        palette: np.ndarray = table[np.sort(first)]
-        return palette
+        edges = self.edge_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), color).astype(float)
+        rings = self.ring_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), color).astype(float)
+        background = np.array([self.background], dtype=float)
+        plain = np.array([self.ink, self.muted, *self.curves, self.dot, self.node], dtype=float)
+        crossing = np.concatenate([edges[::_CROSSING_EACH], plain[:2]])
+        blends = np.concatenate(
+            [
+                _blends(np.concatenate([edges, rings, plain]), background, _BACKGROUND_STEPS),
+                _blends(crossing, crossing, _CROSSING_STEPS),
+            ]
+        )
+        palette = _distinct(np.concatenate([background, plain, edges]))
+        distances = np.min([((blends - chosen) ** 2).sum(axis=1) for chosen in palette], axis=0)
+        while len(palette) < GIF_COLORS and distances.max() > 0:
+            palette = np.append(palette, blends[[distances.argmax()]], axis=0)
+            distances = np.minimum(distances, ((blends - palette[-1]) ** 2).sum(axis=1))
+        return palette.astype(np.uint8)
+
+
+def _blends(some: np.ndarray, others: np.ndarray, steps: int) -> np.ndarray:
+    """Mix every colour (N, 3) with every other (M, 3) in the given number of steps, rounded to whole numbers."""
+    shares = np.arange(1, steps)[:, None, None, None] / steps
+    blends: np.ndarray = np.rint(some[:, None] + shares * (others - some[:, None])).reshape(-1, 3)
+    return blends
+
+
+def _distinct(colors: np.ndarray) -> np.ndarray:
+    """Return each colour once, in the order in which they come first."""
+    _, first = np.unique(colors, axis=0, return_index=True)
+    distinct: np.ndarray = colors[np.sort(first)]
+    return distinct
 
 
 def _interpolate(intensity: np.ndarray, stops: tuple[Color, Color, Color]) -> np.ndarray:
@@ -89,9 +111,11 @@ def _interpolate(intensity: np.ndarray, stops: tuple[Color, Color, Color]) -> np
     return colors
 
 
-_RAMP_STEPS = 10  # colours between unchanged and each end of the ramp
-_RAMP_BLENDS = 9
-_PLAIN_BLENDS = 10
+GIF_COLORS = 255
+_RAMP_STEPS = 16  # colours between unchanged and each end of the ramp
+_BACKGROUND_STEPS = 16  # from a colour to the background
+_CROSSING_EACH = 4  # of the ramp's colours, each fourth also blends with each fourth
+_CROSSING_STEPS = 6
 
 _LIGHT = Theme(
     background=(255, 255, 255),

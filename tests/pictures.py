@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from folders import save, trainer_arrays
+
 from nnanim import Animation, Frame, Run, open_run
 
 IRIS = Path(__file__).resolve().parent.parent / "sample_results" / "iris"

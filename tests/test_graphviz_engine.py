@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from folders import result_folder
+from pictures import run_with
+
 from nnanim import Animation, GraphvizError, open_run
 from nnanim.graphviz_engine import ENGINES, Drawing, draw, pick_engine
-from pictures import run_with
 
 
 @pytest.fixture(params=ENGINES)
@@ -111,7 +112,7 @@ def cut_off(source: str) -> str:
 
 
 def without_a_place(source: str) -> str:
-    return re.sub(r' \[pos="[^"]*"\]', "", source, count=1)
+    return re.sub(r' pos="[^"]*"', "", source, count=1)
 
 
 def without_nodes(source: str) -> str:
@@ -136,9 +137,7 @@ def test_bad_graph_in_the_middle_is_named(sources: list[str], engine: str, spoil
     assert "'frame_00000'" not in str(caught.value)
 
 
-def test_graph_that_is_not_answered_is_named(
-    sources: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_graph_that_is_not_answered_is_named(sources: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     require("system")
     import graphviz
 
@@ -195,7 +194,9 @@ def test_old_pygraphviz(sources: list[str], monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delattr(library, "gvContextWithBuiltins")
     with pytest.raises(GraphvizError) as caught:
         draw(sources, "wheel")
-    assert str(caught.value) == "this 'pygraphviz' carries no Graphviz of its own: install 'pygraphviz>=2' from its wheel"
+    assert (
+        str(caught.value) == "this 'pygraphviz' carries no Graphviz of its own: install 'pygraphviz>=2' from its wheel"
+    )
 
 
 def test_no_file_is_written_without_graphviz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from folders import log_rows, result_folder
-from nnanim import Animation, MetricError, Run, open_run
+
+from nnanim import Animation, MetricError, OptionError, Run, open_run
+from nnanim.metrics import is_held_out, quantity
 
 
 def run_with_log(folder: Path, rows: list[dict[str, Any]]) -> Run:
@@ -39,13 +41,44 @@ def test_metric_that_is_shown_without_a_choice(result: Path, case: str) -> None:
 def test_values_are_those_of_the_snapshots_own_rows(result: Path) -> None:
     animation = Animation(open_run(result_folder(result, epochs=[1, 3])))
     rows = log_rows(3)
-    assert [frame.metrics["main/accuracy"] for frame in animation] == [rows[0]["main/accuracy"], rows[2]["main/accuracy"]]
+    shown = [frame.metrics["main/accuracy"] for frame in animation]
+    assert shown == pytest.approx([rows[0]["main/accuracy"], rows[2]["main/accuracy"]])
     assert [frame.curve_x for frame in animation] == [1, 3]
 
 
 def test_chosen_metric(result: Path) -> None:
     animation = Animation(open_run(result_folder(result)), metric="main/loss")
     assert [frame.metrics for frame in animation] == [{"main/loss": 1.0}, {"main/loss": 0.5}, {"main/loss": 1 / 3}]
+
+
+def test_several_metrics_in_the_order_they_were_asked_for(result: Path) -> None:
+    run = run_with_log(result, rows_of("main/loss", "validation/main/loss", "main/accuracy"))
+    animation = Animation(run, metric=["validation/main/loss", "main/accuracy", "main/loss"])
+    assert list(animation[0].metrics) == ["validation/main/loss", "main/accuracy", "main/loss"]
+
+
+def test_metrics_of_three_quantities_do_not_fit(result: Path) -> None:
+    run = run_with_log(result, rows_of("main/loss", "main/accuracy", "lr"))
+    with pytest.raises(OptionError) as caught:
+        Animation(run, metric=["main/loss", "main/accuracy", "lr"])
+    assert str(caught.value) == "metrics of 3 quantities (loss, accuracy, lr): at most 2 fit"
+
+
+QUANTITIES = {
+    # name in the log: (quantity, measured on held-out data)
+    "main/loss": ("loss", False),
+    "validation/main/loss": ("loss", True),
+    "val_loss": ("loss", True),
+    "train_acc": ("acc", False),
+    "eval_loss": ("loss", True),
+    "val": ("val", True),
+    "lr": ("lr", False),
+}
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_what_is_measured_and_on_which_data(name: str) -> None:
+    assert (quantity(name), is_held_out(name)) == QUANTITIES[name]
 
 
 def test_iterations_where_the_log_has_no_epoch(result: Path) -> None:

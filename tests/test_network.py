@@ -8,10 +8,13 @@ import pytest
 from folders import result_folder
 from hypothesis import given
 from hypothesis import strategies as st
+
 from nnanim import Animation, open_run
 from nnanim.graphviz_engine import draw
 from nnanim.layout import Box
 from nnanim.network import Network
+from nnanim.options import Options
+from nnanim.selection import select
 
 BOX = Box(left=230.0, bottom=60.0, width=400.0, height=330.0)  # about the panel of a 9 x 6 inch figure
 
@@ -19,7 +22,8 @@ sizes_of_layers = st.lists(st.integers(1, 60), min_size=2, max_size=12)
 
 
 def filled(sizes: list[int]) -> Network:
-    return Network.fill(sizes, BOX)
+    weights = [np.ones((count_out, count_in)) for count_in, count_out in pairwise(sizes)]
+    return Network.fill(select(weights, weights, Options(max_nodes=60, max_edges=1_000_000)), BOX, 1.0)
 
 
 @given(sizes_of_layers)
@@ -27,6 +31,7 @@ def test_nodes_lie_in_the_box_and_do_not_overlap(sizes: list[int]) -> None:
     network = filled(sizes)
     radius = network.node_radius_pt
     assert radius >= 1
+    outside = radius + network.ring_range_pt[1] / 2
     assert [len(centers) for centers in network.centers_pt] == sizes
     for centers in network.centers_pt:
         assert centers[:, 0].min() - radius >= BOX.left - 1e-9
@@ -35,15 +40,16 @@ def test_nodes_lie_in_the_box_and_do_not_overlap(sizes: list[int]) -> None:
         assert centers[:, 1].max() + radius <= BOX.top + 1e-9
         # One column, neuron 0 on top, with space between neighbours.
         assert np.ptp(centers[:, 0]) == 0
-        assert (-np.diff(centers[:, 1]) > 2 * radius).all()
+        assert (-np.diff(centers[:, 1]) > 2 * outside).all()
     for left, right in pairwise(network.centers_pt):
-        assert right[0, 0] - left[0, 0] > 2 * radius
+        assert right[0, 0] - left[0, 0] > 2 * outside
 
 
 @given(sizes_of_layers)
 def test_every_weight_has_one_edge_in_the_order_of_the_weights(sizes: list[int]) -> None:
     network = filled(sizes)
-    edges = list(zip(network.layer.tolist(), network.tail.tolist(), network.head.tolist(), strict=True))
+    shown = network.selection
+    edges = list(zip(shown.layer.tolist(), shown.tail.tolist(), shown.head.tolist(), strict=True))
     expected = [
         (layer, tail, head)
         for layer, (count_in, count_out) in enumerate(pairwise(sizes))
@@ -65,13 +71,13 @@ def test_columns_fill_the_box_and_the_largest_layer_its_height() -> None:
     x = [centers[0, 0] for centers in network.centers_pt]
     radius = network.node_radius_pt
     np.testing.assert_allclose(np.diff(x), np.diff(x)[0])
-    np.testing.assert_allclose([x[0] - radius, x[-1] + radius], [BOX.left, BOX.right])
+    np.testing.assert_allclose([x[0] - radius, x[-1] + radius], [BOX.left, BOX.right], atol=radius)
     largest = network.centers_pt[1][:, 1]
     np.testing.assert_allclose([largest.min() - radius, largest.max() + radius], [BOX.bottom, BOX.top], atol=radius)
     assert np.ptp(network.centers_pt[4][:, 1]) < np.ptp(network.centers_pt[0][:, 1]) < np.ptp(largest)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 1), (4, 5, 5, 5, 3), (1, 60), (13, 8, 8, 3), (4,) * 12])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 1), (4, 5, 5, 5, 3), (1, 24), (13, 8, 8, 3), (4,) * 12])
 def test_drawn_nodes_lie_in_the_picture_where_the_animation_says(tmp_path: Path, shape: tuple[int, ...]) -> None:
     animation = Animation(open_run(result_folder(tmp_path / "result", shape, epochs=[1, 2])), dpi=72)
     (drawing,) = draw([animation.dot(animation[0])])

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from nnanim.scales import ChangeScale, WidthScale
+
+from nnanim.scales import IntensityScale, WidthScale
 
 RANGE_PT = (0.5, 7.0)
 SUBNORMAL = np.float32(1e-45)
@@ -17,15 +20,17 @@ def floats32(**limits: float) -> st.SearchStrategy[float]:
 
 # Snapshots x edges, over all of float32: a diverging run must still be drawn.
 runs = arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 20)), elements=floats32())
-ordinary = arrays(np.float32, st.tuples(st.integers(2, 4), st.integers(1, 20)), elements=floats32(min_value=-8, max_value=8))
+ordinary = arrays(
+    np.float32, st.tuples(st.integers(2, 4), st.integers(1, 20)), elements=floats32(min_value=-8, max_value=8)
+)
 
 
 def widths_of(run: np.ndarray) -> WidthScale:
     return WidthScale.of_run(run, RANGE_PT)
 
 
-def intensities_of(run: np.ndarray) -> ChangeScale:
-    return ChangeScale.of_run(run)
+def intensities_of(run: np.ndarray) -> IntensityScale:
+    return IntensityScale.of_changes(run)
 
 
 @given(runs)
@@ -68,7 +73,7 @@ def test_one_runaway_weight_does_not_flatten_the_others() -> None:
 
 
 @pytest.mark.parametrize("scale_of", [widths_of, intensities_of])
-def test_ratio_beyond_float32_saturates(scale_of: type) -> None:
+def test_ratio_beyond_float32_saturates(scale_of: Callable[[np.ndarray], WidthScale | IntensityScale]) -> None:
     run = np.full((1, 500), 1e-30, dtype=np.float32)
     run[0, 0] = 1e30
     assert np.isfinite(scale_of(run)(run)).all()
@@ -80,6 +85,29 @@ def test_run_without_size_gives_hairlines_in_grey(value: float) -> None:
     run = np.full((3, 4), value, dtype=np.float32)
     np.testing.assert_allclose(widths_of(run)(run), RANGE_PT[0])
     np.testing.assert_array_equal(intensities_of(run)(run), 0)
+
+
+def test_nan_stands_for_no_weight_and_leaves_the_others_alone() -> None:
+    run = np.array([[1.0, 2.0, np.nan], [3.0, 4.0, np.nan]], dtype=np.float32)
+    np.testing.assert_array_equal(widths_of(run).domain, widths_of(run[:, :2]).domain)
+    assert float(widths_of(np.full((2, 3), np.nan)).domain) == 1
+
+
+@given(ordinary, st.integers(2, 100))
+def test_layers_of_their_own_scale_do_not_ask_for_each_other(run: np.ndarray, factor: int) -> None:
+    both = np.concatenate([run, factor * run], axis=1)
+    groups = np.repeat([0, 1], run.shape[1])
+    widths = WidthScale.of_run(both, RANGE_PT, groups)(both)
+    alone = widths_of(run)(run)
+    np.testing.assert_allclose(widths[:, groups == 0], alone, atol=1e-5)
+    if np.abs(run).max() > 1e-30:  # a run without size has no scale of its own
+        np.testing.assert_allclose(widths[:, groups == 1], alone, atol=1e-5)
+
+
+def test_colour_of_the_sign_saturates_where_the_width_does() -> None:
+    widths = widths_of(np.linspace(-2, 2, 1001)[None])
+    signs = IntensityScale.of_weights(widths)
+    np.testing.assert_array_equal(signs(np.array([-1, 0, 1]) * widths.domain), [-1, 0, 1])
 
 
 @given(runs)

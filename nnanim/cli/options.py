@@ -13,6 +13,7 @@ from nnanim.options import Options
 
 Command = Callable[..., Any]
 DEFAULTS = Options()
+_ANY_PATH = click.Path(readable=False, path_type=Path)  # whether it can be read is bad data (exit 1), no bad usage
 
 
 def parse_shape(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -67,7 +68,7 @@ def _choice(name: str, known: tuple[str, ...], text: str) -> Callable[[Command],
     return click.option(f"--{name}", type=click.Choice(known), default=known[0], show_default=True, help=text)
 
 
-result = click.argument("result", type=click.Path(path_type=Path))
+result = click.argument("result", type=_ANY_PATH)
 shape = click.option(
     "--shape",
     metavar="N,N,...",
@@ -77,7 +78,7 @@ shape = click.option(
 output = click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=_ANY_PATH,
     default=library.DEFAULT_OUTPUT,
     show_default=True,
     callback=check_suffix(library.SUFFIXES),
@@ -86,7 +87,7 @@ output = click.option(
 still_output = click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=_ANY_PATH,
     default=library.DEFAULT_STILL,
     show_default=True,
     callback=check_suffix(library.STILL_SUFFIXES),
@@ -123,7 +124,7 @@ panels = _choice("panels", library.PANELS, "What the picture holds.")
 no_curve = click.option("--curve/--no-curve", default=None, help="Short for --panels both and --panels network.")
 fps = click.option(
     "--fps",
-    type=click.FloatRange(min=0, max=library.MAX_FPS, min_open=True),
+    type=click.FloatRange(library.MIN_FPS, library.MAX_FPS),
     help=f"Frames per second.  [default: {library.DEFAULT_FPS:g}]",
 )
 hold_s = click.option(

@@ -77,6 +77,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, target)
     except OSError as error:
-        raise OutputError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
+        reason = error
+        while isinstance(reason.__cause__, OSError):  # imageio hides the system's words behind its own
+            reason = reason.__cause__
+        raise OutputError(f"{str(path)!r} cannot be written: {reason.strerror or reason}") from error
     finally:
         temporary.unlink(missing_ok=True)

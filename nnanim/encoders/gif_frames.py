@@ -1,0 +1,133 @@
+"""RGB frames to the frames of a GIF: the box in which pixels changed, transparent where they did not.
+
+A pixel keeps the colour that the viewer sees while that is within `TOLERANCE` of the true one, so lines that grow by a
+hundredth of a pixel cost nothing. It is compared with the true colour, never with what was true before, so errors do
+not add up; and an exact frame shows the nearest colour of the palette everywhere, whatever was shown before it.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+from PIL import Image
+
+MAX_COLORS = 255  # one of 256 entries is needed for "unchanged"
+TOLERANCE = 8  # of 255 in each channel: 3 %, on an antialiased rim of a line
+BITS = 8
+OPAQUE = 0xFF000000
+
+
+class FramePacker:
+    """Pack frames of one size one after the other, remembering what the viewer sees."""
+
+    def __init__(self, palette: np.ndarray) -> None:
+        """Begin with a viewer that has seen nothing.
+
+        Args:
+            palette: (C, 3) uint8, at most 255 colours.
+        """
+        self._nearest = _Nearest(palette)
+        self._channels = palette.astype(np.int16).T
+        self._transparent = len(palette)
+        self._true: np.ndarray | None = None  # (H*W,) uint32, colours of the frame before
+        self._shown = np.empty(0, dtype=np.uint8)  # (H*W,) indices that the viewer sees
+
+    def begin_behind(self, image: np.ndarray) -> None:
+        """Take for shown what an exact frame of an image, (H, W, 3) uint8, would have shown."""
+        self._true = _colors_of(image).ravel()
+        self._shown = self._nearest(self._true)
+
+    def pack(self, image: np.ndarray, centiseconds: int, *, exact: bool) -> bytes:
+        """Return the next frame as blocks of a GIF.
+
+        Args:
+            image: (H, W, 3) uint8.
+            centiseconds: how long it is shown.
+            exact: whether every pixel shall have the nearest colour of the palette.
+        """
+        width = image.shape[1]
+        if self._true is None:
+            self.begin_behind(image)
+            return self._blocks((0, 0), self._shown.reshape(image.shape[:2]), centiseconds)
+        places, indices = self._changes(_colors_of(image).ravel(), exact)
+        if len(places) == 0:
+            return self._blocks((0, 0), np.full((1, 1), self._transparent, dtype=np.uint8), centiseconds)
+        rows, columns = np.divmod(places, width)
+        top, left = int(rows[0]), int(columns.min())
+        pixels = np.full((rows[-1] + 1 - top, columns.max() + 1 - left), self._transparent, dtype=np.uint8)
+        pixels[rows - top, columns - left] = indices
+        return self._blocks((left, top), pixels, centiseconds)
+
+    def _changes(self, colors: np.ndarray, exact: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Return the places, increasing, of pixels that must change, and their new indices."""
+        if exact:
+            indices = self._nearest(colors)
+            places = np.flatnonzero(indices != self._shown)
+            indices = indices[places]
+        else:
+            # Where the true colour is that of the frame before, the decision of that frame still holds.
+            places = np.flatnonzero(colors != self._true)
+            places = places[self._is_far(colors[places], self._shown[places])]
+            indices = self._nearest(colors[places])
+            differ = indices != self._shown[places]
+            places, indices = places[differ], indices[differ]
+        self._true = colors
+        self._shown[places] = indices
+        return places, indices
+
+    def _is_far(self, colors: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        far = np.zeros(len(colors), dtype=bool)
+        for shift, channel in zip((0, 8, 16), self._channels, strict=True):
+            true = (colors >> np.uint32(shift) & np.uint32(0xFF)).astype(np.int16)
+            far |= np.abs(true - channel[indices]) > TOLERANCE
+        return far
+
+    def _blocks(self, corner: tuple[int, int], pixels: np.ndarray, centiseconds: int) -> bytes:
+        height, width = pixels.shape
+        # 0x05: leave the frame in place when its time is over; one colour is transparent
+        control = b"!\xf9\x04" + struct.pack("<BHBB", 0x05, centiseconds, self._transparent, 0)
+        place = b"," + struct.pack("<HHHHBB", *corner, width, height, 0, BITS)
+        return control + place + Image.fromarray(pixels).tobytes("gif", "L", BITS, 0) + b"\0"
+
+
+class _Nearest:
+    """Map colours to the nearest of a palette, remembering every colour it has met."""
+
+    def __init__(self, palette: np.ndarray) -> None:
+        colors = palette.astype(np.float32)
+        self._palette = colors.T
+        self._squares = (colors**2).sum(axis=1)
+        # Index + 1 of every colour, 0 where not met yet: zeros cost no memory before they are written.
+        self._known = np.zeros(1 << 24, dtype=np.uint8)
+
+    def __call__(self, colors: np.ndarray) -> np.ndarray:
+        """Return (N,) uint8 indices of (N,) colours 0x..bbggrr."""
+        keys = colors & np.uint32(0xFFFFFF)
+        known = self._known[keys]
+        if not known.all():
+            new = np.unique(keys[known == 0])
+            self._known[new] = self._find(new) + 1
+            known = self._known[keys]
+        indices: np.ndarray = known - np.uint8(1)
+        return indices
+
+    def _find(self, keys: np.ndarray) -> np.ndarray:
+        best = np.empty(len(keys), dtype=np.uint8)
+        for start in range(0, len(keys), 4096):
+            part = keys[start : start + 4096]
+            channels = np.stack([part & 0xFF, part >> 8 & 0xFF, part >> 16], axis=1).astype(np.float32)
+            # |c - p|^2 without |c|^2, which is the same for all p. Whole numbers below 2^24: exact in float32.
+            best[start : start + 4096] = (self._squares - 2 * channels @ self._palette).argmin(axis=1)
+        return best
+
+
+def _colors_of(image: np.ndarray) -> np.ndarray:
+    """Return (H, W) colours 0xffbbggrr of an (H, W, 3) uint8 image."""
+    whole = image.base
+    if whole is not None and whole.shape == (*image.shape[:2], 4) and whole.strides[:2] == image.strides[:2]:
+        # The red, green and blue of an RGBA image, as the canvas gives it: nothing needs to be put together.
+        together = whole.view("<u4")[..., 0]
+        return together | np.uint32(OPAQUE)
+    red, green, blue = (image[..., channel].astype(np.uint32) for channel in range(3))
+    return red | green << 8 | blue << 16 | np.uint32(OPAQUE)

@@ -1,0 +1,632 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from folders import claim_size, log_rows, result_folder, save, trainer_arrays, weights
+from gif_reader import read_gif
+from pictures import IRIS
+
+import nnanim
+from nnanim import options as library
+from nnanim.cli import main
+from nnanim.cli.render import render
+from nnanim.options import Options
+
+HINT = "a snapshot is a Chainer .npz archive"
+LOG_HINT = "a log is a JSON list with one object per row, as Chainer's LogReport writes it"
+KEY = "updater/model:main/predictor/l1/W"
+SMALL = ("--figsize", "3,2")  # quick to draw
+
+
+@pytest.fixture(autouse=True)
+def _signal_handlers_stay() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def run(*arguments: str) -> Result:
+    """Run the command in this process; an error that is a bug keeps its traceback."""
+    found = CliRunner().invoke(main, arguments)
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found
+
+
+def start(*arguments: str, **options: object) -> subprocess.Popen[str]:
+    # A test that runs in the background has Ctrl-C switched off, and its children too.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom nnanim.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload,no-any-return]
+
+
+# Help and version
+
+
+@pytest.mark.parametrize("command", [[], ["render"], ["inspect"], ["draw"]])
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help(command: list[str], option: str) -> None:
+    found = run(*command, option)
+    assert found.exit_code == 0
+    assert found.stdout.startswith("Usage: ")
+    assert found.stderr == ""
+
+
+def test_help_lists_the_commands() -> None:
+    text = run("--help").stdout
+    assert re.findall(r"^  (\w+)  ", text, re.MULTILINE) == ["draw", "inspect", "render"]
+
+
+@pytest.mark.parametrize(
+    "command", [["--help"], ["render", "--help"], ["draw", "-h"], ["inspect", "-h"], ["--version"]]
+)
+def test_help_imports_nothing_heavy(command: list[str]) -> None:
+    code = (
+        "import sys\nfrom nnanim.cli import main\ntry:\n    main(sys.argv[1:])\nfinally:\n"
+        "    print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True)
+    loaded = done.stderr.split()
+    assert "nnanim.cli" in loaded
+    assert {"numpy", "pandas", "matplotlib", "imageio", "PIL", "graphviz", "chainer"}.isdisjoint(loaded)
+
+
+@pytest.mark.parametrize("command", [["--version"], ["render", "--version"]])
+def test_version(command: list[str]) -> None:
+    assert run(*command).stdout == f"nnanim, version {nnanim.__version__}\n"
+
+
+def test_no_command_shows_the_help() -> None:
+    found = run()
+    assert found.exit_code == 2
+    assert "Usage: " in found.output
+
+
+# Defaults of the command line are those of the library
+
+NOT_OF_THE_LIBRARY = {"result", "output", "shape", "curve", "quiet", "version"}
+
+
+def test_every_choice_of_the_library_is_an_option() -> None:
+    names = {parameter.name for parameter in render.params} - NOT_OF_THE_LIBRARY
+    assert names == {field.name for field in dataclasses.fields(Options)} - {"engine"}
+
+
+def test_defaults_are_those_of_the_library() -> None:
+    with render.make_context("render", ["result"]) as context:
+        choices = {name: value for name, value in context.params.items() if name not in NOT_OF_THE_LIBRARY}
+    assert choices == {name: getattr(Options(), name) for name in choices}
+    (output,) = (parameter for parameter in render.params if parameter.name == "output")
+    assert str(output.default) == library.DEFAULT_OUTPUT
+
+
+@pytest.mark.parametrize("name", ["since", "color", "scale", "theme", "palette", "panels", "spacing", "nodes", "edges"])
+def test_closed_sets_are_those_of_the_library(name: str) -> None:
+    (parameter,) = (parameter for parameter in render.params if parameter.name == name)
+    assert isinstance(parameter.type, click.Choice)
+    for value in parameter.type.choices:
+        assert getattr(Options(**{name: value, "max_frames": 5}), name) == value
+    assert parameter.default == parameter.type.choices[0]
+
+
+def test_defaults_are_those_of_the_article() -> None:
+    assert (library.DEFAULT_FPS, library.DEFAULT_HOLD_S, library.DEFAULT_FIGSIZE, library.DEFAULT_DPI) == (
+        10,
+        2,
+        (9, 6),
+        100,
+    )
+    assert library.DEFAULT_OUTPUT == "animation.gif"
+    assert library.SUFFIXES == (".gif",)
+    assert library.SINCE == ("first", "previous")
+
+
+# render
+
+
+def test_render_says_what_was_written(result: Path) -> None:
+    result_folder(result)
+    found = run("render", "result", "--shape", "4,5,3", "-o", "out.gif")
+    assert found.exit_code == 0
+    assert found.stdout == ""
+    kilobytes = Path("out.gif").stat().st_size / 1000
+    assert re.fullmatch(rf"out\.gif: 3 frames, 900x600 px, {kilobytes:.0f} KB, in \d+\.\d s\n", found.stderr)
+    gif = read_gif(Path("out.gif"))
+    assert gif.size == (900, 600)
+    assert gif.delays_ms == [100, 100, 2000]
+    assert gif.loop == 0
+
+
+def test_render_writes_animation_gif_without_an_output(result: Path) -> None:
+    result_folder(result)
+    assert run("render", "result", *SMALL).exit_code == 0
+    assert sorted(path.name for path in Path().iterdir()) == ["animation.gif", "result"]
+
+
+def test_options_reach_the_picture(result: Path) -> None:
+    result_folder(result)
+    arguments = ["--metric", "main/loss", "--since", "previous", "--figsize", "4,3", "--dpi", "50", "--fps", "20"]
+    assert run("render", "result", *arguments, "--hold", "0.5", "--no-loop", "-o", "out.gif").exit_code == 0
+    gif = read_gif(Path("out.gif"))
+    assert gif.size == (200, 150)
+    assert gif.delays_ms == [50, 50, 500]
+    assert gif.loop is None
+    options = {"metric": "main/loss", "since": "previous", "figsize": (4, 3), "dpi": 50, "fps": 20, "hold_s": 0.5}
+    nnanim.render(result, "library.gif", **options, loop=False)
+    assert Path("library.gif").read_bytes() == Path("out.gif").read_bytes()
+
+
+def test_quiet(result: Path) -> None:
+    result_folder(result, epochs=[1])
+    for option in ("-q", "--quiet"):
+        found = run("render", "result", *SMALL, option)
+        assert (found.exit_code, found.output) == (0, "")
+
+
+def test_notes_are_told_before_the_closing_line(result: Path) -> None:
+    result_folder(result, epochs=[1], log=False)
+    found = run("render", "result", *SMALL)
+    assert found.exit_code == 0
+    lines = found.stderr.splitlines()
+    assert lines[:2] == [
+        "nnanim: note: no log in 'result': the network is drawn alone",
+        "nnanim: note: only one snapshot in 'result': there is no change to show",
+    ]
+    assert lines[2].startswith("animation.gif: 1 frame, 300x200 px, ")
+    assert len(read_gif(Path("animation.gif")).images) == 1
+
+
+def test_leftovers_of_a_broken_off_training_are_ignored(result: Path) -> None:
+    result_folder(result)
+    (result / "tmpsnapshot").write_bytes(b"PK\x03\x04half")
+    (result / "tmp_dir").mkdir()
+    found = run("render", "result", *SMALL)
+    assert found.exit_code == 0
+    assert found.stderr.startswith("animation.gif: 3 frames, ")
+
+
+def test_nan_in_the_log_is_a_gap_and_no_error(result: Path) -> None:
+    result_folder(result)
+    rows = log_rows(3)
+    rows[1]["main/accuracy"] = float("nan")
+    (result / "log").write_text(json.dumps(rows))
+    assert "NaN" in (result / "log").read_text()
+    assert run("render", "result", *SMALL).exit_code == 0
+
+
+def test_real_command_on_the_sample(tmp_path: Path) -> None:
+    process = start("render", str(IRIS), "--shape", "4,5,5,5,3", "-o", "iris.gif", *SMALL, cwd=tmp_path)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (0, "")
+    assert re.fullmatch(r"iris\.gif: 50 frames, 300x200 px, \d+ KB, in \d+\.\d s\n", err)
+    assert [path.name for path in tmp_path.iterdir()] == ["iris.gif"]
+    assert len(read_gif(tmp_path / "iris.gif").images) == 50
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize("quiet", [False, True])
+def test_progress_on_a_terminal(tmp_path: Path, quiet: bool) -> None:
+    import pty
+
+    run_folder = result_folder(tmp_path / "result")
+    ours, theirs = pty.openpty()
+    arguments = ["render", str(run_folder), "-o", str(tmp_path / "out.gif"), *SMALL, *(["-q"] if quiet else [])]
+    command = [sys.executable, "-m", "nnanim", *arguments]
+    with subprocess.Popen(command, stderr=theirs) as process:
+        os.close(theirs)
+        text = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if not part:
+                break
+            text += part
+    os.close(ours)
+    assert process.returncode == 0
+    assert (b"drawing" in text) is not quiet
+    assert (b"100%" in text) is not quiet
+    assert (text == b"") is quiet
+
+
+# inspect
+
+
+def test_inspect_for_people(result: Path) -> None:
+    result_folder(result, epochs=[1, 2])
+    found = run("inspect", "result")
+    assert (found.exit_code, found.stderr) == (0, "")
+    assert found.stdout == (
+        "result: chainer, 2 snapshots\n"
+        "shape      4,5,3\n"
+        "layers\n"
+        "  l1  5x4  updater/model:main/predictor/l1/W\n"
+        "  l2  3x5  updater/model:main/predictor/l2/W\n"
+        "snapshots\n"
+        "  trainer_00001  epoch 1  iteration 3\n"
+        "  trainer_00002  epoch 2  iteration 6\n"
+        "log        result/log, 2 rows\n"
+        "  main/loss\n"
+        "  main/accuracy\n"
+    )
+
+
+def test_inspect_for_programs(result: Path) -> None:
+    result_folder(result, epochs=[1, 2])
+    found = run("inspect", "result", "--json")
+    assert (found.exit_code, found.stderr) == (0, "")
+    assert json.loads(found.stdout) == {
+        "format": "chainer",
+        "shape": [4, 5, 3],
+        "layers": [
+            {"name": "l1", "weight": "updater/model:main/predictor/l1/W", "shape": [5, 4]},
+            {"name": "l2", "weight": "updater/model:main/predictor/l2/W", "shape": [3, 5]},
+        ],
+        "snapshots": [
+            {"file": "trainer_00001", "epoch": 1, "iteration": 3},
+            {"file": "trainer_00002", "epoch": 2, "iteration": 6},
+        ],
+        "log": {"file": "log", "rows": 2, "metrics": ["main/loss", "main/accuracy"]},
+        "notes": [],
+    }
+
+
+def test_inspect_without_a_log(result: Path) -> None:
+    result_folder(result, epochs=[1, 2], log=False)
+    assert json.loads(run("inspect", "result", "--json").stdout)["log"] is None
+    text = run("inspect", "result").stdout
+    assert "log        none\n" in text
+    assert text.endswith("note: no log in 'result': the network is drawn alone\n")
+
+
+def test_inspect_says_what_is_wrong(result: Path) -> None:
+    found = run("inspect", "result", "--json")
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert found.stderr == (
+        "nnanim: error: no folder 'result' (a result folder is what a training leaves behind: snapshots and a log)\n"
+    )
+
+
+# What bad input gets
+
+
+def empty(folder: Path) -> None:
+    folder.mkdir()
+
+
+def plots_only(folder: Path) -> None:
+    folder.mkdir()
+    for name in ["log", "loss.png", "tmpfile"]:
+        (folder / name).write_text("[]")
+
+
+def good(folder: Path) -> None:
+    result_folder(folder)
+
+
+def with_bytes(data: bytes) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        result_folder(folder, epochs=[1])
+        (folder / "trainer_00002").write_bytes(data)
+
+    return make
+
+
+def with_weights(value: float) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        result_folder(folder, epochs=[1])
+        arrays = weights()
+        arrays["l2/W"][0, :2] = value
+        save(folder / "trainer_00002", trainer_arrays(arrays, epoch=2, iteration=6))
+
+    return make
+
+
+def with_log(text: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        result_folder(folder, log=False)
+        (folder / "log").write_text(text)
+
+    return make
+
+
+def truncated(folder: Path) -> None:
+    result_folder(folder)
+    data = (folder / "trainer_00002").read_bytes()
+    (folder / "trainer_00002").write_bytes(data[: len(data) // 2])
+
+
+def object_array(folder: Path) -> None:
+    result_folder(folder, epochs=[1])
+    save(folder / "trainer_00002", trainer_arrays(weights() | {"l1/W": np.asarray(None)}, epoch=2))
+
+
+def bomb(folder: Path) -> None:
+    result_folder(folder, epochs=[1])
+    claim_size(folder / "trainer_00001", KEY, 2**30 + 1)
+
+
+def other_network(folder: Path) -> None:
+    result_folder(folder, epochs=[1])
+    save(folder / "trainer_00002", trainer_arrays(weights((4, 6, 3)), epoch=2, iteration=6))
+
+
+def nothing(folder: Path) -> None:
+    pass
+
+
+BAD_DATA = {
+    "folder missing": (
+        nothing,
+        [],
+        "no folder 'result' (a result folder is what a training leaves behind: snapshots and a log)",
+    ),
+    "folder empty": (empty, [], f"no snapshots in 'result' (the folder is empty; {HINT})"),
+    "no snapshots": (plots_only, [], f"no snapshots in 'result' (found: 'log', 'loss.png'; {HINT})"),
+    "truncated": (truncated, [], f"snapshot 'result/trainer_00002' is truncated or damaged ({HINT})"),
+    "empty file": (with_bytes(b""), [], f"snapshot 'result/trainer_00002' is empty ({HINT})"),
+    "not a zip": (with_bytes(b"hello"), [], f"snapshot 'result/trainer_00002' is not a zip archive ({HINT})"),
+    "a pickle": (
+        with_bytes(pickle.dumps({"W": 1})),
+        [],
+        f"snapshot 'result/trainer_00002' is a pickle, which is never loaded ({HINT})",
+    ),
+    "an object array": (
+        object_array,
+        [],
+        f"{KEY!r} in snapshot 'result/trainer_00002' holds Python objects, which are never loaded"
+        " (a weight is an array of numbers; a layer that was not used yet has none)",
+    ),
+    "a zip bomb": (
+        bomb,
+        [],
+        f"{KEY!r} in snapshot 'result/trainer_00001' claims 1073741825 bytes"
+        " (an array of at most 1073741824 bytes is read)",
+    ),
+    "NaN weights": (
+        with_weights(float("nan")),
+        [],
+        "layer 'l2' in snapshot 'result/trainer_00002' has 2 NaN or infinite weights of 15"
+        " (every one must be a finite number; did the training diverge?)",
+    ),
+    "infinite weights": (
+        with_weights(float("-inf")),
+        [],
+        "layer 'l2' in snapshot 'result/trainer_00002' has 2 NaN or infinite weights of 15"
+        " (every one must be a finite number; did the training diverge?)",
+    ),
+    "different networks": (
+        other_network,
+        [],
+        "snapshots of different networks in 'result': 'trainer_00001' is 4,5,3 ('l1', 'l2'),"
+        " 'trainer_00002' is 4,6,3 ('l1', 'l2') (a result folder holds one network)",
+    ),
+    "other shape": (
+        good,
+        ["--shape", "4,6,3"],
+        "shape 4,6,3 does not fit snapshot 'result/trainer_00001': layer 'l1' is (5, 4) there, (6, 4) declared"
+        " (the snapshot is 4,5,3)",
+    ),
+    "shorter shape": (
+        good,
+        ["--shape", "4,3"],
+        "shape 4,3 does not fit snapshot 'result/trainer_00001': 1 layers of weights declared, 2 found"
+        " (the snapshot is 4,5,3)",
+    ),
+    "no such metric": (
+        good,
+        ["--metric", "accuracy"],
+        "no metric 'accuracy' in 'result/log' (metrics there: 'main/loss', 'main/accuracy')",
+    ),
+    "empty log": (with_log(""), [], f"log 'result/log' is empty ({LOG_HINT})"),
+    "log without rows": (with_log("[]"), [], f"log 'result/log' has no rows ({LOG_HINT})"),
+    "log that is not JSON": (
+        with_log("epoch 1: good"),
+        [],
+        f"log 'result/log' is not JSON at line 1, column 1 ({LOG_HINT})",
+    ),
+    "output folder missing": (
+        good,
+        ["-o", "no/where/out.gif"],
+        "the folder 'no/where' of the output 'out.gif' does not exist",
+    ),
+    "output in a file": (
+        good,
+        ["-o", "result/log/out.gif"],
+        "'result/log' is not a folder, so 'out.gif' cannot be written into it",
+    ),
+}
+
+
+def contents() -> dict[str, bytes | None]:
+    return {path.as_posix(): path.read_bytes() if path.is_file() else None for path in sorted(Path().rglob("*"))}
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["no older file", "older file"])
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data(result: Path, case: str, older: bool) -> None:
+    make, arguments, message = BAD_DATA[case]
+    make(result)
+    if older:
+        Path("animation.gif").write_bytes(b"older")
+    before = contents()
+    found = run("render", "result", *arguments)
+    assert found.stderr == f"nnanim: error: {message}\n"
+    assert found.stdout == ""
+    assert found.exit_code == 1
+    assert contents() == before
+
+
+def test_folder_that_is_not_writable(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good(result)
+    target = Path("readonly")
+    target.mkdir()
+    target.chmod(0o500)
+    if os.access(target, os.W_OK):  # root may write everywhere
+        monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
+    found = run("render", "result", "-o", "readonly/out.gif")
+    assert found.exit_code == 1
+    assert found.stderr == "nnanim: error: the folder 'readonly' of the output 'out.gif' is not writable\n"
+    assert list(target.iterdir()) == []
+
+
+def test_folder_that_cannot_be_read_is_bad_data(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good(result)
+    refused = PermissionError(13, "Permission denied")
+
+    def iterdir(_: Path) -> None:
+        raise refused
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.R_OK)
+    found = run("inspect", "result")
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert found.stderr == "nnanim: error: cannot list 'result': Permission denied (give a folder that can be read)\n"
+
+
+SHAPE_HINT = "is not a list of layer sizes: two or more whole numbers from 1, separated by commas, as in 4,5,5,5,3"
+BAD_USAGE = {
+    "shape of letters": (["--shape", "4,x"], f"Invalid value for '--shape': '4,x' {SHAPE_HINT}"),
+    "shape of one": (["--shape", "4"], f"Invalid value for '--shape': '4' {SHAPE_HINT}"),
+    "shape with 0": (["--shape", "0,3"], f"Invalid value for '--shape': '0,3' {SHAPE_HINT}"),
+    "shape below 0": (["--shape", "4,-3"], f"Invalid value for '--shape': '4,-3' {SHAPE_HINT}"),
+    "shape with a gap": (["--shape", "4,,3"], f"Invalid value for '--shape': '4,,3' {SHAPE_HINT}"),
+    "shape of fractions": (["--shape", "4,2.5"], f"Invalid value for '--shape': '4,2.5' {SHAPE_HINT}"),
+    "shape in other digits": (["--shape", "4,²"], f"Invalid value for '--shape': '4,²' {SHAPE_HINT}"),
+    "unknown suffix": (
+        ["-o", "out.avi"],
+        "Invalid value for '-o' / '--output': unknown suffix '.avi' of 'out.avi' (must be one of .gif)",
+    ),
+    "no suffix": (
+        ["-o", "out"],
+        "Invalid value for '-o' / '--output': unknown suffix '' of 'out' (must be one of .gif)",
+    ),
+    "since": (["--since", "last"], "Invalid value for '--since': 'last' is not one of 'first', 'previous'."),
+    "figsize of one": (
+        ["--figsize", "9"],
+        "Invalid value for '--figsize': '9' is not a width and a height in inches, as in 9,6",
+    ),
+    "figsize below 0": (
+        ["--figsize", "9,-6"],
+        "Invalid value for '--figsize': '9,-6' is not a width and a height in inches, as in 9,6",
+    ),
+    "figsize nan": (
+        ["--figsize", "nan,6"],
+        "Invalid value for '--figsize': 'nan,6' is not a width and a height in inches, as in 9,6",
+    ),
+    "figsize too large": (
+        ["--figsize", "900,600"],
+        "figsize 900,600 inches at 100 dpi makes 90000x60000 px: each side must have at least 100 px,"
+        " the whole at most 32000000 px",
+    ),
+    "dpi nan": (
+        ["--dpi", "nan"],
+        "figsize 9,6 inches at nan dpi makes nanxnan px: each side must have at least 100 px,"
+        " the whole at most 32000000 px",
+    ),
+    "dpi 0": (["--dpi", "0"], "Invalid value for '--dpi': 0.0 is not in the range x>0."),
+    "fps 0": (["--fps", "0"], "Invalid value for '--fps': 0.0 is not in the range 0.01<=x<=50.0."),
+    "fps 51": (["--fps", "51"], "Invalid value for '--fps': 51.0 is not in the range 0.01<=x<=50.0."),
+    "fps nan": (["--fps", "nan"], "fps is nan: it must be from 0.01 to 50"),
+    "hold below 0": (["--hold", "-1"], "Invalid value for '--hold': -1.0 is not in the range 0<=x<=600.0."),
+    "hold nan": (["--hold", "nan"], "hold is nan: it must be from 0 to 600"),
+    "two lengths": (["--fps", "5", "--duration", "9"], "fps and duration cannot be used together"),
+    "two panels": (["--panels", "both", "--no-curve"], "--panels and --curve/--no-curve cannot be used together"),
+    "too small": (["--figsize", "1,1"], "figsize 1,1 inches is too small for what is to be shown"),
+    "unknown option": (["--loops"], "No such option"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_USAGE)
+def test_bad_usage(result: Path, case: str) -> None:
+    good(result)
+    Path("animation.gif").write_bytes(b"older")
+    before = contents()
+    arguments, message = BAD_USAGE[case]
+    found = run("render", "result", *arguments)
+    assert f"Error: {message}" in found.stderr
+    assert found.stdout == ""
+    assert found.exit_code == 2
+    assert contents() == before
+
+
+def test_result_is_needed() -> None:
+    found = run("render")
+    assert found.exit_code == 2
+    assert "Error: Missing argument 'RESULT'." in found.stderr
+
+
+def test_bug_keeps_its_traceback(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good(result)
+    monkeypatch.setattr("nnanim.animation.Animation.paint", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run("render", "result", *SMALL)
+
+
+def test_messages_go_to_stderr_of_the_process_without_a_traceback(tmp_path: Path) -> None:
+    process = start("render", "nowhere", cwd=tmp_path)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (1, "")
+    assert err.startswith("nnanim: error: no folder 'nowhere' (")
+    assert err.count("\n") == 1
+
+
+# Broken off
+
+
+def broken_off(folder: Path, number: int) -> tuple[int, str, list[str]]:
+    """Start to render, send a signal while frames are drawn, and return exit code, stderr and what lies there."""
+    (folder / "out.gif").write_bytes(b"older")
+    # Large enough that the first frames are drawn long before the last.
+    process = start("render", str(IRIS), "-o", "out.gif", "--dpi", "150", "--tween", "9", cwd=folder)
+    while process.poll() is None and not list(folder.glob("*.tmp")) and not list(folder.glob(".*.tmp")):
+        time.sleep(0.01)
+    assert process.poll() is None, process.communicate()[1]
+    process.send_signal(number)
+    out, err = process.communicate()
+    assert out == ""
+    assert (folder / "out.gif").read_bytes() == b"older"
+    return process.returncode, err, sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_leaves_the_older_file_and_no_litter(tmp_path: Path) -> None:
+    code, err, files = broken_off(tmp_path, signal.SIGINT)
+    assert (code, err) == (130, "nnanim: interrupted, nothing was written\n")
+    assert files == ["out.gif"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+def test_job_that_is_stopped_leaves_the_older_file_and_no_litter(tmp_path: Path) -> None:
+    code, err, files = broken_off(tmp_path, signal.SIGTERM)
+    assert (code, err) == (143, "")
+    assert files == ["out.gif"]
+
+
+def test_ctrl_c_in_the_middle_of_a_frame(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good(result)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nnanim.canvas.Canvas.paint", interrupted)
+    found = run("render", "result", *SMALL)
+    assert (found.exit_code, found.stderr) == (130, "nnanim: interrupted, nothing was written\n")
+    assert [path.name for path in Path().iterdir()] == ["result"]

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+from nnanim.errors import OptionError
+from nnanim.fonts import load_font, missing_glyphs, text_width_pt
+
+BUNDLED = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+
+
+def test_bundled_font_comes_first():
+    assert load_font(None) == ("DejaVu Sans",)
+    assert load_font(str(BUNDLED / "STIXGeneral.ttf")) == ("DejaVu Sans", "STIXGeneral")
+
+
+@pytest.mark.parametrize("name", ["missing.ttf", "text.ttf"])
+def test_what_is_no_font_is_refused(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("text.ttf").write_text("not a font")
+    expected = {
+        "missing.ttf": "there is no font file 'missing.ttf'",
+        "text.ttf": "'text.ttf' is not a font file that can be read (TrueType or OpenType)",
+    }
+    with pytest.raises(OptionError) as error:
+        load_font(name)
+    assert str(error.value) == expected[name]
+
+
+def test_missing_glyphs_are_named_once():
+    assert missing_glyphs(["setosa", "ひれ長さ", "ひれ幅"], ("DejaVu Sans",)) == "ひれ長さ幅"
+    assert missing_glyphs(["naïve Ωμέγα Ж"], ("DejaVu Sans",)) == ""
+
+
+def test_second_font_fills_the_gaps_of_the_first():
+    only_there = next(c for c in map(chr, range(0x1D400, 0x1D800)) if missing_glyphs([c], ("DejaVu Sans",)))
+    families = load_font(str(BUNDLED / "STIXGeneral.ttf"))
+    assert missing_glyphs([only_there], families) == ""
+
+
+def test_width_grows_with_size_and_text():
+    assert text_width_pt("", 12) == 0
+    assert text_width_pt("mm", 12) == pytest.approx(2 * text_width_pt("m", 12), rel=0.1)
+    assert text_width_pt("mmmm", 24) == pytest.approx(2 * text_width_pt("mmmm", 12), rel=0.1)

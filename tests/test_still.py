@@ -1,0 +1,100 @@
+"""``nnanim draw``: one snapshot as a still."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from pictures import IRIS
+from PIL import Image
+
+from nnanim import Animation, open_run
+from nnanim.cli import main
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def draw(*arguments: str) -> str:
+    answer = CliRunner().invoke(main, ["draw", str(IRIS), *arguments])
+    assert answer.exit_code == 0, answer.output
+    return answer.stderr
+
+
+def test_svg_holds_every_edge_in_its_colour_and_width(tmp_path: Path):
+    draw("--epoch", "300", "-o", str(tmp_path / "net.svg"))
+    root = ET.parse(tmp_path / "net.svg").getroot()
+    assert (root.get("width"), root.get("height")) == ("648pt", "432pt")
+    styles = [path.get("style", "") for path in root.iter(f"{SVG}path")]
+    frame = Animation(open_run(IRIS), panels="network")[29]
+    for color, width_px in zip(frame.edges.color, frame.edges.width_px, strict=True):
+        name = "#{:02x}{:02x}{:02x}".format(*color)
+        widths = [
+            float(match[1])
+            for style in styles
+            if name in style and (match := re.search(r"stroke-width: ([\d.]+)", style))
+        ]
+        assert min(abs(width - width_px * 0.72) for width in widths) < 0.001
+
+
+def test_pdf_is_one_page_for_another_program(tmp_path: Path):
+    if shutil.which("pdfinfo") is None:
+        pytest.skip("needs pdfinfo (Debian: poppler-utils)")
+    draw("-o", str(tmp_path / "net.pdf"))
+    told = subprocess.run(["pdfinfo", tmp_path / "net.pdf"], capture_output=True, text=True, check=True).stdout
+    assert re.search(r"Pages:\s+1\b", told)
+    assert re.search(r"Page size:\s+648 x 432 pts", told)
+
+
+def test_png_is_the_frame_of_the_animation(tmp_path: Path):
+    draw("--iteration", "1200", "-o", str(tmp_path / "net.png"))
+    picture = np.asarray(Image.open(tmp_path / "net.png").convert("RGB"))
+    frame = Animation(open_run(IRIS), panels="network")[29]
+    np.testing.assert_array_equal(picture, frame.image)
+
+
+def test_last_still_shows_changes_where_the_animation_ends_in_ink(tmp_path: Path):
+    draw("--last", "-o", str(tmp_path / "net.png"))
+    picture = np.asarray(Image.open(tmp_path / "net.png").convert("RGB")).astype(int)
+    red = (picture[:400, :, 0] - picture[:400, :, 2] > 120).sum()
+    assert red > 1000
+
+
+def test_transparent_leaves_the_ground_out_and_fills_the_nodes(tmp_path: Path):
+    draw("--transparent", "-o", str(tmp_path / "net.png"))
+    picture = np.asarray(Image.open(tmp_path / "net.png"))
+    assert picture[0, 0, 3] == 0
+    for x, y in Animation(open_run(IRIS), panels="network").node_centers_px[0]:
+        assert tuple(picture[int(y), int(x)]) == (255, 255, 255, 255)
+
+
+@pytest.mark.parametrize("suffix", ["svg", "pdf", "png"])
+def test_same_input_gives_the_same_bytes(tmp_path: Path, suffix):
+    for name in ("a", "b"):
+        draw("--metric", "main/loss", "-o", str(tmp_path / f"{name}.{suffix}"))
+    assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "message"),
+    [
+        (["--epoch", "305"], 1, f"nnanim: error: no snapshot of epoch 305 in {str(IRIS)!r} (nearest: 300, 310)"),
+        (["--epoch", "5", "--last"], 2, "Error: --epoch, --iteration and --last cannot be used together"),
+        (
+            ["-o", "net.gif"],
+            2,
+            "Error: Invalid value for '-o' / '--output': unknown suffix '.gif' of 'net.gif' (must be one",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn(tmp_path: Path, monkeypatch, arguments, exit_code, message):
+    monkeypatch.chdir(tmp_path)
+    answer = CliRunner().invoke(main, ["draw", str(IRIS), *arguments])
+    assert answer.exit_code == exit_code
+    assert message in " ".join(answer.stderr.split())
+    assert not list(tmp_path.iterdir())
