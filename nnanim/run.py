@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnanim.chain import Chain, chain_layers
 from nnanim.errors import RunError, RunNotFoundError, SnapshotError
-from nnanim.layers import MAX_LAYERS, Chain, Layer, LayerHeader, chain_layers, natural_key, sizes_of
+from nnanim.layers import MAX_LAYERS, Layer, LayerHeader, natural_key, sizes_of
 from nnanim.logs import Log
 from nnanim.logs import chainer as chainer_log
 from nnanim.snapshots import Contents, fill_counters, in_order
@@ -27,6 +28,7 @@ __all__ = ["Log", "Run", "Snapshot", "open_run"]
 
 LOG_NAME = "log"
 _LISTED = 5
+NO_EDGES = "a weight that can be drawn is (out, in) or (out, in, kernel …)"
 
 
 @dataclass(frozen=True)
@@ -234,26 +236,32 @@ def _log_inside(folder: Path, found: Sequence[Contents], notes: list[str]) -> Lo
 def _chain(first: Contents, notes: list[str]) -> Chain:
     """Order the layers of the first snapshot."""
     where = str(first.path)
-    flat = [header for header in first.weights if len(header.shape) == 2]
-    if len(flat) > MAX_LAYERS:
-        raise SnapshotError(f"snapshot {where!r} has {len(flat)} layers (at most {MAX_LAYERS} can be put in order)")
-    if not flat or 0 in np.concatenate([header.shape for header in flat]):
+    drawable = [header for header in first.weights if header.can_be_drawn]
+    if len(drawable) > MAX_LAYERS:
+        raise SnapshotError(f"snapshot {where!r} has {len(drawable)} layers (at most {MAX_LAYERS} can be put in order)")
+    if not drawable:
         raise RunError(
             f"no layer in {where!r} can be drawn (found: {_shapes(first.weights)};"
-            " a layer that can be drawn is a Linear with a weight of shape (out, in))"
+            " a layer that can be drawn is a Linear or a convolution with a weight of shape (out, in, …))"
         )
-    chain = chain_layers(flat)
-    drawn = set(chain.layers)
-    rest = [header for header in first.weights if header not in drawn]
-    if rest:
-        notes.append(
-            f"layers not drawn: {_shapes(rest)}"
-            " (only Linear weights of shape (out, in) that follow each other are drawn)"
-        )
+    chain = chain_layers(first.weights)
+    for reason, headers in _by_reason(chain.left_out).items():
+        notes.append(f"layers not drawn: {_shapes(headers)} ({reason})")
+    told = {header.key: header.transposed for header in first.weights}
+    guessed = [header for header in chain.layers if header.transposed and told[header.key] is None]
+    if guessed:
+        notes.append(f"taken for deconvolutions by name or place: {_shapes(guessed)} (nothing in the file tells)")
     if chain.ambiguous:
         order = ", ".join(repr(header.name) for header in chain.layers)
         notes.append(f"the order of the layers is not certain, other orders fit too: {order}")
     return chain
+
+
+def _by_reason(headers: Iterable[LayerHeader]) -> dict[str, list[LayerHeader]]:
+    groups: dict[str, list[LayerHeader]] = {}
+    for header in headers:
+        groups.setdefault(header.skipped or NO_EDGES, []).append(header)
+    return groups
 
 
 def _same_network(folder: Path, first: Contents, other: Contents, chain: Chain) -> tuple[LayerHeader, ...]:
@@ -262,9 +270,9 @@ def _same_network(folder: Path, first: Contents, other: Contents, chain: Chain) 
         return chain.layers
     by_name = {header.name: header for header in other.weights}
     if {header.name: header.shape for header in first.weights} == {name: by_name[name].shape for name in by_name}:
-        return tuple(by_name[header.name] for header in chain.layers)
-    flat = [header for header in other.weights if len(header.shape) == 2]
-    own = chain_layers(flat).layers if len(flat) <= MAX_LAYERS else ()
+        return tuple(replace(by_name[header.name], transposed=header.transposed) for header in chain.layers)
+    drawable = [header for header in other.weights if header.can_be_drawn]
+    own = chain_layers(drawable).layers if len(drawable) <= MAX_LAYERS else ()
     is_first, is_other = _network(chain.layers), _network(own)
     if is_first == is_other:
         is_first, is_other = _shapes(first.weights), _shapes(other.weights)

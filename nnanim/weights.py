@@ -98,7 +98,7 @@ def edge_matrices(layers: Sequence[Layer], where: str) -> list[np.ndarray]:
     for layer in layers:
         matrix = layer.weight
         if matrix.ndim > 2:
-            matrix = np.sqrt(np.square(matrix).sum(axis=tuple(range(2, matrix.ndim))))
+            matrix = _norms(matrix.reshape(*matrix.shape[:2], -1))
         if matrices and matrix.shape[1] != matrices[-1].shape[0]:
             channels = matrices[-1].shape[0]
             if matrix.shape[1] % channels:
@@ -106,10 +106,17 @@ def edge_matrices(layers: Sequence[Layer], where: str) -> list[np.ndarray]:
                     f"layer {layer.name!r} in snapshot {where!r} takes in {matrix.shape[1]} values, which is no"
                     f" multiple of the {channels} that the layer before puts out"
                 )
-            blocks = matrix.reshape(matrix.shape[0], channels, -1)
-            matrix = np.sqrt(np.square(blocks).sum(axis=2))
+            matrix = _norms(matrix.reshape(matrix.shape[0], channels, -1))
         matrices.append(matrix)
     return matrices
+
+
+def _norms(blocks: np.ndarray) -> np.ndarray:
+    """Return the Frobenius norms of (out, in, values) float32 along the last axis."""
+    # The squares of float32 may be too large or too small for it, the norm itself at most too large.
+    squares = np.square(blocks, dtype=np.float64)
+    norms: np.ndarray = np.minimum(np.sqrt(squares.sum(axis=2)), np.finfo(np.float32).max)
+    return norms.astype(np.float32)
 
 
 def _is_norm(layer: Layer, tails: int) -> bool:

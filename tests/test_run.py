@@ -220,7 +220,7 @@ def test_models_beside_trainer_snapshots_are_left_out(result: Path) -> None:
     )
 
 
-def test_layers_that_are_not_dense_are_left_out(result: Path) -> None:
+def test_layers_that_do_not_fit_are_left_out(result: Path) -> None:
     result_folder(result, epochs=[])
     extra = {"conv1/W": np.zeros((8, 1, 3, 3)), "embed/W": np.zeros((100, 7)), "bn/gamma": np.ones(5)}
     for epoch in (1, 2):
@@ -228,8 +228,8 @@ def test_layers_that_are_not_dense_are_left_out(result: Path) -> None:
     run = open_run(result)
     assert run.shape == (4, 5, 3)
     assert run.notes == (
-        "layers not drawn: 'conv1' (8, 1, 3, 3), 'embed' (100, 7)"
-        " (only Linear weights of shape (out, in) that follow each other are drawn)",
+        "layers not drawn: 'conv1' (8, 1, 3, 3) ('l1' takes in 4 values, no multiple of the 8 channels of 'conv1')",
+        "layers not drawn: 'embed' (100, 7) (an embedding is a table, no layer of neurons)",
     )
 
 
@@ -333,16 +333,16 @@ def longer_network(folder: Path) -> None:
     save(folder / "trainer_00002", trainer_arrays(weights((4, 5, 3, 2)), epoch=2, iteration=6))
 
 
-def other_convolution(folder: Path) -> None:
+def other_embedding(folder: Path) -> None:
     folder.mkdir()
     for epoch in (1, 2):
-        arrays = weights() | {"conv/W": np.zeros((epoch, 1, 3, 3))}
+        arrays = weights() | {"embed/W": np.zeros((epoch, 7))}
         save(folder / f"trainer_{epoch}", trainer_arrays(arrays, epoch=epoch))
 
 
-def convolutions_only(folder: Path) -> None:
+def embedding_only(folder: Path) -> None:
     folder.mkdir()
-    save(folder / "snapshot_1", {"conv/W": np.zeros((2, 1, 3, 3))})
+    save(folder / "snapshot_1", {"embed/W": np.zeros((100, 7)), "scale/W": np.zeros(7)})
 
 
 def wrong_bias(folder: Path) -> None:
@@ -442,17 +442,17 @@ BROKEN = {
         " 'trainer_00002' is 4,5,3,2 ('l1', 'l2', 'l3') (a result folder holds one network)",
     ),
     "different only where it is not drawn": (
-        other_convolution,
+        other_embedding,
         SnapshotError,
         "snapshots of different networks in 'result':"
-        " 'trainer_1' is 'conv' (1, 1, 3, 3), 'l1' (5, 4), 'l2' (3, 5),"
-        " 'trainer_2' is 'conv' (2, 1, 3, 3), 'l1' (5, 4), 'l2' (3, 5) (a result folder holds one network)",
+        " 'trainer_1' is 'embed' (1, 7), 'l1' (5, 4), 'l2' (3, 5),"
+        " 'trainer_2' is 'embed' (2, 7), 'l1' (5, 4), 'l2' (3, 5) (a result folder holds one network)",
     ),
-    "nothing dense": (
-        convolutions_only,
+    "nothing to draw": (
+        embedding_only,
         RunError,
-        "no layer in 'result/snapshot_1' can be drawn (found: 'conv' (2, 1, 3, 3);"
-        " a layer that can be drawn is a Linear with a weight of shape (out, in))",
+        "no layer in 'result/snapshot_1' can be drawn (found: 'embed' (100, 7), 'scale' (7,);"
+        " a layer that can be drawn is a Linear or a convolution with a weight of shape (out, in, …))",
     ),
     "a bias of another size": (
         wrong_bias,

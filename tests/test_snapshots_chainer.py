@@ -474,25 +474,189 @@ def test_layer_that_was_never_used(result: Path, chainer: Any) -> None:
     )
 
 
-def test_convolutions_embeddings_and_lstm(result: Path, chainer: Any) -> None:
-    links = chainer.links
-    model = chainer.Chain(
-        conv=links.Convolution2D(1, 2, 3),
-        norm=links.BatchNormalization(2),
-        embed=links.EmbedID(100, 7),
-        lstm=links.LSTM(9, 11),
-        l1=links.Linear(4, 5),
-        l2=links.Linear(5, 3),
-    )
+def one_model(result: Path, chainer: Any, **links: Any) -> Any:
+    """Save untrained links of these names as a model, with other numbers than zero everywhere; open it."""
+    model = chainer.Chain(**links)
+    random = np.random.default_rng(0)
+    for parameter in model.params():
+        parameter.array[...] = random.normal(size=parameter.shape)
     result.mkdir()
     chainer.serializers.save_npz(str(result / "model_iter_1"), model)
-    run = open_run(result)
-    assert run.shape == (4, 5, 3)
-    assert run.notes[0] == "no log in 'result': the network is drawn alone"
-    assert run.notes[1] == (
-        "layers not drawn: 'conv' (2, 1, 3, 3), 'embed' (100, 7), 'lstm/lateral' (44, 11), 'lstm/upward' (44, 9)"
-        " (only Linear weights of shape (out, in) that follow each other are drawn)"
+    return open_run(result)
+
+
+def notes_on_layers(run: Any) -> tuple[str, ...]:
+    return tuple(note for note in run.notes if "layer" in note or "deconvolution" in note)
+
+
+def test_convolutions_with_batch_normalization(result: Path, chainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    links = chainer.links
+    model = {
+        "conv1": links.Convolution2D(1, 8, 3, nobias=True),
+        "norm1": links.BatchNormalization(8),
+        "conv2": links.Convolution2D(8, 16, (3, 2)),
+        "norm2": links.LayerNormalization(16),
+        "fc1": links.Linear(16 * 9, 32),
+        "fc2": links.Linear(32, 10),
+    }
+    run = one_model(result, chainer, **model)
+    assert run.shape == (1, 8, 16, 32, 10)
+    assert [layer.shape for layer in run.layers] == [(8, 1, 3, 3), (16, 8, 3, 2), (32, 144), (10, 32)]
+    assert notes_on_layers(run) == ()
+    ways = [run.snapshots[0].read(run.shape), run.snapshots[0].read()]
+    monkeypatch.setitem(sys.modules, "chainer", None)
+    ways.append(run.snapshots[0].read(run.shape))
+    for layers in ways:
+        assert [layer.name for layer in layers] == ["conv1", "conv2", "fc1", "fc2"]
+        assert layers[0].bias is None
+        for layer in layers:
+            np.testing.assert_array_equal(layer.weight, model[layer.name].W.array)
+        np.testing.assert_array_equal(layers[1].bias, model["conv2"].b.array)
+
+
+def test_convolutions_over_one_and_three_axes(result: Path, chainer: Any) -> None:
+    links = chainer.links
+    model = {"a1": links.Convolution1D(3, 4, 5), "a2": links.Convolution1D(4, 2, 3), "b": links.Convolution3D(2, 9, 3)}
+    run = one_model(result, chainer, **model)
+    assert run.shape == (3, 4, 2)
+    assert notes_on_layers(run) == (
+        "layers not drawn: 'b' (9, 2, 3, 3, 3) (only layers that follow each other are drawn)",
     )
+    for layer in run.snapshots[0].read((3, 4, 2)):
+        np.testing.assert_array_equal(layer.weight, model[layer.name].W.array)
+
+
+@pytest.mark.parametrize("nobias", [True, False], ids=["without bias", "with bias"])
+@pytest.mark.usefixtures("both_ways")
+def test_deconvolutions(result: Path, nobias: bool) -> None:
+    arrays: dict[str, np.ndarray] = {}
+    random = np.random.default_rng(0)
+    for name, size_in, size_out in (("down", 3, 8), ("up1", 8, 4), ("up2", 4, 3)):
+        sizes = (size_out, size_in) if name == "down" else (size_in, size_out)  # as Chainer's Deconvolution2D has them
+        arrays[f"{name}/W"] = random.normal(size=(*sizes, 3, 2)).astype(np.float32)
+        if not nobias:
+            arrays[f"{name}/b"] = random.normal(size=size_out).astype(np.float32)
+    run = one_snapshot(result, arrays)
+    assert run.shape == (3, 8, 4, 3)
+    told = (
+        "taken for deconvolutions by name or place: 'up1' (8, 4, 3, 2), 'up2' (4, 3, 3, 2) (nothing in the file tells)"
+    )
+    assert (told in run.notes) == nobias
+    for shape in (None, (3, 8, 4, 3)):
+        down, *ups = run.snapshots[0].read(shape)
+        np.testing.assert_array_equal(down.weight, arrays["down/W"])
+        for up in ups:
+            np.testing.assert_array_equal(up.weight, arrays[f"{up.name}/W"].swapaxes(0, 1))
+
+
+def test_deconvolutions_of_chainer(result: Path, chainer: Any) -> None:
+    links = chainer.links
+    model = {
+        "l0": links.Linear(10, 16 * 4),
+        "dc1": links.Deconvolution2D(16, 16, 3),  # only the name tells
+        "dc2": links.Deconvolution2D(16, 8, 4, stride=2),
+        "dc3": links.Deconvolution2D(8, 1, 4, stride=2),
+    }
+    run = one_model(result, chainer, **model)
+    assert run.shape == (16, 16, 8, 1)
+    assert notes_on_layers(run) == (
+        "layers not drawn: 'l0' (64, 10) (only layers that follow each other are drawn)",
+        "taken for deconvolutions by name or place: 'dc1' (16, 16, 3, 3) (nothing in the file tells)",
+    )
+    for layer in run.snapshots[0].read(run.shape):
+        np.testing.assert_array_equal(layer.weight, model[layer.name].W.array.swapaxes(0, 1))
+        np.testing.assert_array_equal(layer.bias, model[layer.name].b.array)
+
+
+def test_embedding_and_lstm(result: Path, chainer: Any) -> None:
+    links = chainer.links
+    # By their sizes alone all of these would follow each other.
+    run = one_model(
+        result,
+        chainer,
+        embed=links.EmbedID(100, 7),
+        lstm=links.LSTM(7, 5),
+        l1=links.Linear(5, 20),
+        l2=links.Linear(20, 7),
+        l3=links.Linear(7, 100),
+    )
+    assert run.shape == (5, 20, 7, 100)
+    assert notes_on_layers(run) == (
+        "layers not drawn: 'embed' (100, 7) (an embedding is a table, no layer of neurons)",
+        "layers not drawn: 'lstm/lateral' (20, 5), 'lstm/upward' (20, 7) (recurrent layers form no chain)",
+    )
+
+
+@pytest.mark.parametrize("kind", ["StatefulGRU", "StatefulPeepholeLSTM", "StatefulZoneoutLSTM", "StatelessLSTM"])
+def test_recurrent_layers_are_left_out(result: Path, chainer: Any, kind: str) -> None:
+    run = one_model(
+        result,
+        chainer,
+        l1=chainer.links.Linear(2, 5),
+        recurrent=getattr(chainer.links, kind)(5, 5),
+        out=chainer.links.Linear(5, 3),
+    )
+    assert run.shape == (2, 5, 3)
+    (note,) = notes_on_layers(run)
+    assert note.startswith("layers not drawn: 'recurrent/")
+    assert note.endswith(" (recurrent layers form no chain)")
+
+
+def test_convolutions_in_groups_are_left_out(result: Path, chainer: Any) -> None:
+    links = chainer.links
+    run = one_model(
+        result,
+        chainer,
+        conv1=links.Convolution2D(1, 8, 3),
+        conv2=links.Convolution2D(8, 8, 3, groups=4),
+        conv3=links.DepthwiseConvolution2D(8, 2, 3),
+        conv4=links.DepthwiseConvolution2D(8, 1, 3),
+        conv5=links.Convolution2D(8, 3, 1),
+        conv6=links.Deconvolution2D(3, 6, 3, groups=3),
+        pairs=links.Bilinear(3, 4, 5),
+    )
+    assert run.shape == (1, 8, 3)
+    assert notes_on_layers(run) == (
+        "layers not drawn: 'conv2' (8, 2, 3, 3), 'conv3' (2, 8, 3, 3), 'conv4' (1, 8, 3, 3), 'conv6' (3, 2, 3, 3)"
+        " (its channels are connected in groups only)",
+        "layers not drawn: 'pairs' (3, 4, 5) (neither Linear nor a convolution)",
+    )
+
+
+CONVOLUTIONAL_SHAPES = {
+    "other channels": (
+        (1, 4, 6, 5),
+        "shape 1,4,6,5 does not fit snapshot 'result/snapshot_1': layer 'conv1' is 1 to 2 nodes there, 1 to 4 nodes"
+        " declared (the snapshot is 1,2,6,5)",
+    ),
+    "other dense layer": (
+        (1, 2, 7, 5),
+        "shape 1,2,7,5 does not fit snapshot 'result/snapshot_1': layer 'fc1' is 2 to 6 nodes there, 2 to 7 nodes"
+        " declared (the snapshot is 1,2,6,5)",
+    ),
+    "other last layer": (
+        (1, 2, 6, 3),
+        "shape 1,2,6,3 does not fit snapshot 'result/snapshot_1': layer 'fc2' is (5, 6) there, (3, 6)"
+        " declared (the snapshot is 1,2,6,5)",
+    ),
+    "dense layers alone": (
+        (18, 6, 5),
+        "shape 18,6,5 does not fit snapshot 'result/snapshot_1': 2 layers of weights declared, 3 found"
+        " (the snapshot is 1,2,6,5)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONAL_SHAPES)
+@pytest.mark.usefixtures("both_ways")
+def test_shape_that_does_not_fit_convolutions(result: Path, case: str) -> None:
+    shape, message = CONVOLUTIONAL_SHAPES[case]
+    arrays = {"conv1/W": np.ones((2, 1, 3, 3)), "fc1/W": np.ones((6, 18)), "fc2/W": np.ones((5, 6))}
+    run = one_snapshot(result, arrays)
+    assert [layer.name for layer in run.snapshots[0].read((1, 2, 6, 5))] == ["conv1", "fc1", "fc2"]
+    with pytest.raises(ShapeError) as caught:
+        run.snapshots[0].read(shape)
+    assert str(caught.value) == message
 
 
 def test_sniff_goes_by_content(tmp_path: Path) -> None:

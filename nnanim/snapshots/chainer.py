@@ -11,14 +11,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
+from nnanim.chain import fit_to_sizes
 from nnanim.errors import ShapeError, SnapshotError
-from nnanim.layers import Layer, LayerHeader, check_sizes, fit_to_sizes, natural_key, sizes_of
+from nnanim.layers import Layer, LayerHeader, check_sizes, natural_key, sizes_of
 from nnanim.snapshots import Contents
 from nnanim.snapshots.archive import MAX_MEMBER_BYTES, Archive, is_zip, open_archive
+from nnanim.snapshots.links import is_transposed, why_skipped
 from nnanim.snapshots.skeleton import load_layers
 
 FORMAT = "chainer"
@@ -105,7 +110,7 @@ def read(
     where = str(contents.path)
     if shape is not None:
         layers = _fit(contents, layers, check_sizes(shape))
-    if sum(4 * header.shape[0] * header.shape[1] for header in layers) > MAX_MEMBER_BYTES:
+    if sum(4 * prod(header.shape) for header in layers) > MAX_MEMBER_BYTES:
         raise SnapshotError(f"the weights in snapshot {where!r} take more than {MAX_MEMBER_BYTES} bytes together")
     with open_archive(contents.path) as archive:
         for header in layers:
@@ -114,7 +119,7 @@ def read(
         loaded = None
         if shape is not None and use_chainer:
             try:
-                loaded = load_layers(archive, contents.prefix, layers, sizes_of(layers))
+                loaded = load_layers(archive, contents.prefix, layers)
             except ImportError:  # Chainer is an extra; its model would only be filled with the same arrays
                 loaded = None
         if loaded is None:
@@ -150,16 +155,15 @@ def _header(archive: Archive, prefix: str, within: str, key: str) -> LayerHeader
     name = path.removesuffix("W").removesuffix("/") or "W"
     shape = archive.number_header(key).shape
     bias_key = key.removesuffix("W") + "b"
-    if bias_key not in archive:
-        return LayerHeader(name, key, shape)
-    if len(shape) == 2:
-        bias_shape = archive.number_header(bias_key).shape
-        if bias_shape != shape[:1]:
-            raise SnapshotError(
-                f"layer {name!r} in snapshot {str(archive.path)!r} has a bias of shape {bias_shape}"
-                f" for a weight of shape {shape} (it must be {shape[:1]})"
-            )
-    return LayerHeader(name, key, shape, bias_key)
+    bias_shape = archive.number_header(bias_key).shape if bias_key in archive else None
+    header = LayerHeader(name, key, shape, None if bias_shape is None else bias_key)
+    header = replace(header, skipped=why_skipped(header, bias_shape, archive))
+    if len(shape) == 2 and not header.skipped and bias_shape is not None and bias_shape != shape[:1]:
+        raise SnapshotError(
+            f"layer {name!r} in snapshot {str(archive.path)!r} has a bias of shape {bias_shape}"
+            f" for a weight of shape {shape} (it must be {shape[:1]})"
+        )
+    return replace(header, transposed=is_transposed(shape, bias_shape))
 
 
 def _counter(archive: Archive, key: str) -> int | None:
@@ -185,17 +189,21 @@ def _fit(contents: Contents, layers: Sequence[LayerHeader], sizes: tuple[int, ..
     fitting = fit_to_sizes(contents.weights, sizes)
     if fitting is not None:
         return fitting
-    expected = list(zip(sizes[1:], sizes[:-1], strict=True))
-    header, wanted = next((h, e) for h, e in zip(layers, expected, strict=True) if h.shape != e)
+    steps = zip(layers, pairwise(found), pairwise(sizes), strict=True)
+    header, there, wanted = next(step for step in steps if step[1] != step[2])
+    is_plain = header.shape == there[::-1]
+    is_there, is_wanted = (there[::-1], wanted[::-1]) if is_plain else map(_nodes, (there, wanted))
     raise ShapeError(
-        f"shape {_dashes(sizes)} does not fit snapshot {where!r}: layer {header.name!r} is {header.shape} there,"
-        f" {wanted} declared (the snapshot is {_dashes(found)})"
+        f"shape {_dashes(sizes)} does not fit snapshot {where!r}: layer {header.name!r} is {is_there} there,"
+        f" {is_wanted} declared (the snapshot is {_dashes(found)})"
     )
 
 
 def _read_layer(archive: Archive, header: LayerHeader) -> Layer:
     with np.errstate(over="ignore"):  # a float64 weight too large for float32 is told as infinite
         weight = archive[header.key].astype(np.float32)
+        if header.transposed:
+            weight = weight.swapaxes(0, 1)
         bias = None if header.bias_key is None else archive[header.bias_key].astype(np.float32)
     return Layer(header.name, header.key, weight, bias)
 
@@ -208,6 +216,10 @@ def _check_finite(layer: Layer, where: str) -> None:
                 f"layer {layer.name!r} in snapshot {where!r} has {bad} NaN or infinite {what} of {values.size}"
                 " (every one must be a finite number; did the training diverge?)"
             )
+
+
+def _nodes(step: tuple[int, int]) -> str:
+    return f"{step[0]} to {step[1]} nodes"
 
 
 def _dashes(sizes: Sequence[int]) -> str:

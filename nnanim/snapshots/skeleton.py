@@ -53,16 +53,13 @@ def import_chainer() -> Any:
                             del sys.modules[name]
 
 
-def load_layers(
-    arrays: Mapping[str, np.ndarray], prefix: str, headers: Sequence[LayerHeader], sizes: Sequence[int]
-) -> list[Layer] | None:
-    """Load layers through a ``chainer.Chain`` of the declared sizes whose links are named as in the snapshot.
+def load_layers(arrays: Mapping[str, np.ndarray], prefix: str, headers: Sequence[LayerHeader]) -> list[Layer] | None:
+    """Load layers through a ``chainer.Chain`` of their sizes whose links are named as in the snapshot.
 
     Args:
         arrays: the snapshot's arrays by key.
         prefix: what stands before the model's own keys, e.g. ``"updater/model:main/"``.
-        headers: the layers in chain order; their shapes agree with the sizes.
-        sizes: layer sizes, input side first.
+        headers: the layers in chain order; they agree with the declared sizes.
 
     Returns:
         The layers in the same order, or None where no Chainer model can have links of these names.
@@ -78,18 +75,34 @@ def load_layers(
     ):
         warnings.simplefilter("ignore")
         links = {}
-        for header, size_in, size_out in zip(headers, sizes[:-1], sizes[1:], strict=True):
+        for header in headers:
             path = tuple(header.key.removeprefix(prefix).split("/")[:-1])
-            # A constant start value leaves NumPy's global random state as it is.
-            links[path] = chainer.links.Linear(size_in, size_out, nobias=header.bias_key is None, initialW=0)
+            links[path] = _link(chainer.links, header)
         skeleton = _nest(chainer, links)
         if skeleton is None:
             return None
         chainer.serializers.NpzDeserializer(arrays, path=prefix, strict=True).load(skeleton)
         return [
-            Layer(header.name, header.key, link.W.array, None if link.b is None else link.b.array)
+            Layer(
+                header.name,
+                header.key,
+                link.W.array.swapaxes(0, 1) if header.transposed else link.W.array,
+                None if link.b is None else link.b.array,
+            )
             for header, link in zip(headers, links.values(), strict=True)
         ]
+
+
+def _link(links: Any, header: LayerHeader) -> Any:
+    # A constant start value leaves NumPy's global random state as it is.
+    start = {"nobias": header.bias_key is None, "initialW": 0}
+    sizes, kernel = (header.size_in, header.size_out), header.shape[2:]
+    if not kernel:
+        return links.Linear(*sizes, **start)
+    kind = "Deconvolution" if header.transposed else "Convolution"
+    if len(kernel) == 2:
+        return getattr(links, f"{kind}2D")(*sizes, kernel, **start)
+    return getattr(links, f"{kind}ND")(len(kernel), *sizes, kernel, **start)
 
 
 def _nest(chainer: Any, links: Mapping[tuple[str, ...], Any]) -> Any:
