@@ -300,6 +300,9 @@ def render(
     output: str | Path,
     shape: Sequence[int] | None = None,
     *,
+    layers: Sequence[str] | None = None,
+    log: str | Path | None = None,
+    skip_bad: bool = False,
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> Animation:
@@ -309,6 +312,9 @@ def render(
         result: the folder that training left behind.
         output: the file, whose suffix says the format.
         shape: sizes of the layers, input first; by default as found.
+        layers: names of the layers to draw, as in `nnanim.open_run`.
+        log: the log, where it is not found by itself.
+        skip_bad: True goes on past broken snapshots.
         progress: as in `Animation.write`.
         options: the fields of `nnanim.options.Options`.
 
@@ -319,7 +325,7 @@ def render(
         NnanimError: the folder, an option or the output is not as it must be.
     """
     check_target(output)
-    animation = Animation(open_run(result), shape, **options)
+    animation = Animation(open_run(result, layers=layers, log=log, skip_bad=skip_bad), shape, **options)
     animation.write(output, progress=progress)
     return animation
 

@@ -16,6 +16,7 @@ from nnanim.cli import options
 @click.command()
 @options.result
 @options.shape
+@options.reading_options
 @options.output
 @options.animation_options
 @options.quiet

@@ -1,7 +1,7 @@
 """TensorBoard event files: records of protocol buffers, of which the scalars are read.
 
-Read without TensorBoard, whose reader thins the values out and whose install is large. A file that is still written ends
-in the middle of a record; what is whole is read.
+Read without TensorBoard, whose reader thins the values out and whose install is large. A file that is still written
+ends in the middle of a record; what is whole is read.
 
 Formats: https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/event.proto, ``summary.proto``,
 ``tensor.proto`` there; records: https://www.tensorflow.org/tutorials/load_data/tfrecord
@@ -19,7 +19,7 @@ from nnanim.logs.table import Row, make_log, read_bytes
 
 FORMAT = "tensorboard"
 HINT = "a TensorBoard log is an event file with scalars"
-_MARK = ".tfevents."
+MARK = ".tfevents."
 _NO_METRICS = ("hp_metric", "_hparams_/experiment")
 _FLOAT, _DOUBLE = 1, 2  # types of a tensor
 
@@ -28,7 +28,7 @@ Field = tuple[int, int | bytes]
 
 def sniff(path: Path) -> bool:
     """Tell whether a file is an event file, by its name and its first bytes."""
-    if _MARK not in path.name:
+    if MARK not in path.name:
         return False
     try:
         with path.open("rb") as file:

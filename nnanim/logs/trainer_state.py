@@ -1,7 +1,7 @@
 """``trainer_state.json`` of Hugging Face's Transformers: the log is its ``log_history``.
 
-Each checkpoint has one; the newest holds the whole history. Training and evaluation are rows of their own, epochs may be
-fractions. Rows about speed are not metrics of the network.
+Each checkpoint has one; the newest holds the whole history. Training and evaluation are rows of their own, epochs may
+be fractions. Rows about speed are not metrics of the network.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ def read_counters(path: Path) -> tuple[int | float | None, int | None]:
     epoch, iteration = state.get("epoch"), state.get("global_step")
     if isinstance(epoch, float) and epoch.is_integer():
         epoch = int(epoch)
-    good = is_number(epoch) and 0 <= epoch < 2**53
-    return (epoch if good else None), (iteration if isinstance(iteration, int) and 0 <= iteration < 2**53 else None)
+    if not isinstance(epoch, int | float) or not is_number(epoch) or not 0 <= epoch < 2**53:
+        epoch = None
+    return epoch, (iteration if isinstance(iteration, int) and 0 <= iteration < 2**53 else None)
 
 
 def _state(path: Path) -> dict[str, Any]:

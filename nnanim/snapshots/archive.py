@@ -24,7 +24,7 @@ from nnanim.errors import SnapshotError
 
 MAX_MEMBER_BYTES = 2**30
 MAX_HEADER_BYTES = 10_000
-SNAPSHOT_HINT = "a snapshot is a Chainer .npz archive"
+SNAPSHOT_HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
 
 # All that zipfile, zlib and NumPy raise on damaged archives; EOFError and zlib.error say "truncated", the others lie.
 DAMAGE = (

@@ -21,11 +21,13 @@ from pathlib import Path
 import numpy as np
 
 from nnanim.errors import SnapshotError
-from nnanim.layers import LayerHeader, natural_key
+from nnanim.layers import Layer, LayerHeader, natural_key
 from nnanim.snapshots import Contents
 from nnanim.snapshots.archive import DAMAGE, MAX_MEMBER_BYTES, is_zip
 from nnanim.snapshots.hdf5 import MAGIC, Dataset, Group, Hdf5Error, Hdf5File
+from nnanim.snapshots.links import is_transposed
 from nnanim.snapshots.parameters import MAX_DIMENSIONS, turn_shape
+from nnanim.snapshots.reading import read_layers
 
 FORMAT = "keras"
 HINT = "a Keras snapshot is a .weights.h5, .keras or .h5 file"
@@ -102,6 +104,11 @@ def scan(path: Path) -> KerasContents:
     )
 
 
+def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
+    """Read the weights of a snapshot, as `nnanim.snapshots.reading.read_layers` says."""
+    return read_layers(contents, layers, shape, read_arrays)
+
+
 def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
     """Read arrays of a snapshot as they are in the file.
 
@@ -129,14 +136,12 @@ def _weights(datasets: Mapping[str, Dataset], groups: Mapping[str, Group]) -> li
     headers = []
     for key in sorted(datasets, key=natural_key):
         match = _VARIABLE.fullmatch(key)
-        shape = datasets[key].shape
         if match is None or not _is_weight(datasets[key]):
             continue
         layer, place = match[1] or "", int(match[2][:9])
         bias = f"{layer}/vars/{place + 1}".lstrip("/")
-        has_bias = bias in datasets and datasets[bias].shape == shape[-1:] and datasets[bias].dtype[1:] in _REAL
         name = _own_name(layer, groups) + (f"/{place}" if place else "")
-        headers.append(LayerHeader(name, key, turn_shape(shape), bias if has_bias else None))
+        headers.append(_header(name, key, bias, datasets))
     if len({header.name for header in headers}) < len(headers):
         return [LayerHeader(header.key, header.key, header.shape, header.bias_key) for header in headers]
     return headers
@@ -168,14 +173,21 @@ def _old_weights(
         for key in keys:
             if key not in datasets or not _is_weight(datasets[key]):
                 continue
-            shape = datasets[key].shape
-            bias = next((other for other in keys if other == key.replace("kernel", "bias") and other != key), None)
-            has_bias = bias is not None and bias in datasets and datasets[bias].shape == shape[-1:]
+            bias = next((other for other in keys if other == key.replace("kernel", "bias") and other != key), "")
             last = re.sub(r":[0-9]+$", "", key.rsplit("/", 1)[-1])
             name = layer if last in ("kernel", "embeddings") else f"{layer}/{last}"
-            headers.append(LayerHeader(name, key, turn_shape(shape), bias if has_bias else None))
+            headers.append(_header(name, key, bias, datasets))
     unique = {header.name: header for header in headers}
     return list(unique.values())
+
+
+def _header(name: str, key: str, bias: str, datasets: Mapping[str, Dataset]) -> LayerHeader:
+    """Describe a weight; the array that may be its bias is one where its length is that of an axis."""
+    shape = turn_shape(datasets[key].shape)
+    length = datasets[bias].shape if bias in datasets and datasets[bias].dtype[1:] in _REAL else None
+    transposed = is_transposed(shape, length)
+    out = shape[1:2] if transposed else shape[:1]
+    return LayerHeader(name, key, shape, bias if length == out else None, transposed)
 
 
 def _is_weight(dataset: Dataset) -> bool:

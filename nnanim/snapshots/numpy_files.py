@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from nnanim.errors import SnapshotError
-from nnanim.layers import natural_key
+from nnanim.layers import Layer, LayerHeader, natural_key
 from nnanim.snapshots import Contents
 from nnanim.snapshots.archive import Archive, is_zip, open_archive
 from nnanim.snapshots.parameters import find_weights, is_weight_name
+from nnanim.snapshots.reading import read_layers
 
 FORMAT = "numpy"
 HINT = "a NumPy snapshot is an .npz archive with arrays such as W1 and b1"
@@ -68,6 +69,11 @@ def scan(path: Path) -> Contents:
         is_ordered=True,  # of the call that wrote it
         turned=found.turned,
     )
+
+
+def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
+    """Read the weights of a snapshot, as `nnanim.snapshots.reading.read_layers` says."""
+    return read_layers(contents, layers, shape, read_arrays)
 
 
 def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from nnanim.layers import LayerHeader
+from nnanim.snapshots.links import is_transposed
 
 MAX_DIMENSIONS = 5  # a convolution over three axes
 _WEIGHT = re.compile(
@@ -69,7 +70,9 @@ def find_weights(shapes: Mapping[str, tuple[int, ...]], *, kernels: bool = False
     for key in keys:
         bias = biases[key]
         shape = turn_shape(shapes[key]) if key in turned else shapes[key]
-        weights.append(LayerHeader(names[key], key, shape, bias if bias and shapes[bias] == shape[:1] else None))
+        transposed = is_transposed(shape, shapes[bias] if bias else None)
+        out = shape[1:2] if transposed else shape[:1]
+        weights.append(LayerHeader(names[key], key, shape, bias if bias and shapes[bias] == out else None, transposed))
     return Parameters(tuple(weights), frozenset(turned))
 
 

@@ -14,15 +14,18 @@ import importlib.util
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nnanim.errors import SnapshotError
+from nnanim.layers import Layer, LayerHeader
 from nnanim.snapshots import Contents
 from nnanim.snapshots.archive import is_zip
 from nnanim.snapshots.parameters import find_weights
+from nnanim.snapshots.reading import read_layers
 from nnanim.snapshots.torch_archive import HINT, Tensor, open_torch
 from nnanim.snapshots.torch_state import find_state
 
@@ -106,6 +109,13 @@ def scan(path: Path) -> TorchContents:
         tensors=tensors,
         is_plain=is_plain,
     )
+
+
+def read(
+    contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None, *, use_torch: bool = True
+) -> list[Layer]:
+    """Read the weights of a snapshot, as `nnanim.snapshots.reading.read_layers` says."""
+    return read_layers(contents, layers, shape, partial(read_arrays, use_torch=use_torch))
 
 
 def read_arrays(contents: Contents, keys: Sequence[str], *, use_torch: bool = True) -> dict[str, np.ndarray]:

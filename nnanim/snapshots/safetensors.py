@@ -19,9 +19,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from nnanim.errors import SnapshotError
+from nnanim.layers import Layer, LayerHeader
 from nnanim.snapshots import Contents
 from nnanim.snapshots.archive import MAX_MEMBER_BYTES
 from nnanim.snapshots.parameters import find_weights
+from nnanim.snapshots.reading import read_layers
 from nnanim.snapshots.torch_archive import from_bfloat16
 
 FORMAT = "safetensors"
@@ -89,6 +91,11 @@ def scan(path: Path) -> SafetensorsContents:
         turned=found_weights.turned,
         places=places,
     )
+
+
+def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
+    """Read the weights of a snapshot, as `nnanim.snapshots.reading.read_layers` says."""
+    return read_layers(contents, layers, shape, read_arrays)
 
 
 def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:

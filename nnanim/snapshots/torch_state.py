@@ -61,6 +61,8 @@ class State:
 def find_state(saved: Any) -> State:
     """Look into a saved object for a model's tensors and for counters."""
     root = _opened(saved)
+    if {"state", "param_groups"} <= set(root):  # an optimizer's own file: its arrays look like weights
+        root = {}
     model, others, tensors = _find(root, 0)
     iteration = _counter(root, _ITERATIONS)
     return State(
