@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from nnanim.frame import Frame
     from nnanim.layers import Layer
+    from nnanim.recorder import Recorder
     from nnanim.run import Run, Snapshot, open_run
 
 _MODULES = {
@@ -43,6 +44,7 @@ _MODULES = {
         "SnapshotError",
     ),
     "layers": ("Layer",),
+    "recorder": ("Recorder",),
     "run": ("Run", "Snapshot", "open_run"),
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
@@ -57,6 +59,7 @@ __all__ = [
     "NnanimError",
     "OptionError",
     "OutputError",
+    "Recorder",
     "Run",
     "RunError",
     "RunNotFoundError",

@@ -22,6 +22,7 @@ from nnanim.snapshots.reading import read_layers
 
 FORMAT = "numpy"
 HINT = "a NumPy snapshot is an .npz archive with arrays such as W1 and b1"
+RECORDED = "nnanim_recorder"  # in an archive of the Recorder: whatever has two axes is a weight
 MAX_KEY_LENGTH = 1000
 _UNNAMED = re.compile(r"arr_[0-9]+|[0-9]+")
 _STATE = re.compile(r"optim|(?:^|[./_])(?:adam|momentum|velocity|moment|grads?)(?:[./_]|$)", re.IGNORECASE)
@@ -37,6 +38,8 @@ def sniff(path: Path) -> bool:
         return False
     with open_archive(path) as archive:
         keys = list(archive)
+        if RECORDED in archive:
+            return True
         if any(is_weight_name(key) and not _UNNAMED.fullmatch(key) for key in keys):
             return bool(_shapes(archive))
         if keys and all(_UNNAMED.fullmatch(key) for key in keys):
@@ -56,7 +59,8 @@ def scan(path: Path) -> Contents:
     with open_archive(path) as archive:
         shapes = _shapes(archive)
         counters = [_counter(archive, name) for name in ("epoch", "iteration")]
-    found = find_weights(shapes)
+        is_recorded = RECORDED in archive
+    found = find_weights(shapes, biases_follow=is_recorded)
     if not found.weights:
         raise SnapshotError(f"snapshot {str(path)!r} holds no weights ({HINT})")
     epoch, iteration = counters
@@ -94,6 +98,8 @@ def _shapes(archive: Archive) -> dict[str, tuple[int, ...]]:
         header = archive.header(key)
         if header.dtype.kind == "f":
             shapes[key] = header.shape
+    if RECORDED in archive:
+        return shapes
     if all(_UNNAMED.fullmatch(key) for key in shapes):
         return {key: shapes[key] for key in sorted(shapes, key=natural_key)}
     named = [key for key in shapes if is_weight_name(key) or len(shapes[key]) < 2]

@@ -52,7 +52,9 @@ def is_weight_name(key: str) -> bool:
     return _WEIGHT.search(key) is not None
 
 
-def find_weights(shapes: Mapping[str, tuple[int, ...]], *, kernels: bool = False) -> Parameters:
+def find_weights(
+    shapes: Mapping[str, tuple[int, ...]], *, kernels: bool = False, biases_follow: bool = False
+) -> Parameters:
     """Tell weights and biases from each other.
 
     A weight of shape (in, out) is known by its bias, which has the length of its second axis; where that does not tell
@@ -60,10 +62,11 @@ def find_weights(shapes: Mapping[str, tuple[int, ...]], *, kernels: bool = False
 
     Args:
         shapes: the shape of each array by key, in the order of the file.
+        biases_follow: True where a bias that no name tells comes directly behind its weight.
         kernels: True where every weight is (in, out) or (kh, kw, in, out), as Keras keeps them.
     """
     keys = [key for key, shape in shapes.items() if 2 <= len(shape) <= MAX_DIMENSIONS and 0 not in shape]
-    biases = {key: _bias_of(key, shapes) for key in keys}
+    biases = {key: _bias_of(key, shapes, biases_follow=biases_follow) for key in keys}
     turned = set(keys) if kernels else _turned(keys, biases, shapes)
     names = _names(keys)
     weights = []
@@ -86,13 +89,13 @@ def turn_axes(dimensions: int) -> tuple[int, ...]:
     return turn_shape(tuple(range(dimensions)))
 
 
-def _bias_of(key: str, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+def _bias_of(key: str, shapes: Mapping[str, tuple[int, ...]], *, biases_follow: bool) -> str | None:
     start = max(key.rfind(mark) for mark in "./") + 1
     for weight, bias in _BIASES:
         other = key[:start] + key[start:].replace(weight, bias, 1)
         if other != key and len(shapes.get(other, ())) == 1 and shapes[other][0] in shapes[key]:
             return other
-    if re.search(r"(?:^|_)arr_[0-9]+$|^[0-9]+$", key):
+    if re.search(r"(?:^|_)arr_[0-9]+$|^[0-9]+$", key) or (biases_follow and not _TAIL.search(key)):
         names = list(shapes)
         place = names.index(key) + 1
         if place < len(names) and len(shapes[names[place]]) == 1 and shapes[names[place]][0] in shapes[key]:
