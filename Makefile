@@ -43,8 +43,11 @@ format: $(VENV)/.dev  ## Mend style and formatting
 typecheck: $(VENV)/.dev  ## Check types
 	$(RUN) -m mypy
 
-sample: $(VENV)/.installed  ## Train the sample again: sample_results/iris
+# scikit-learn, which brings the digits, is among the tools for development.
+sample: $(VENV)/.dev  ## Train the samples again: sample_results/iris, digits, convolutions
 	$(RUN) sample_results/train_iris.py
+	$(RUN) sample_results/train_digits.py
+	$(RUN) sample_results/train_convolutions.py
 
 gallery: $(VENV)/.installed  ## Make the pictures of docs/gallery.md again
 	$(RUN) docs/run_commands.py docs/gallery.md

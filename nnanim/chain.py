@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from nnanim.layers import LayerHeader, natural_key, number_in
 
-IN_GROUPS = "its channels are connected in groups only"
+SEEMS_IN_GROUPS = "by its shape a convolution in groups, or on another branch"
 NOT_FOLLOWING = "only layers that follow each other are drawn"
 _SEARCH_STEPS = 2000
 _MAX_NESTING = 8  # of lists in lists that are looked into
@@ -47,11 +47,7 @@ def chain_layers(layers: Sequence[LayerHeader]) -> Chain:
         layers: in any order; at most ``nnanim.layers.MAX_LAYERS`` of them can be drawn.
     """
     names, candidates, in_groups = _candidates(layers)
-    chosen = tuple(candidates if _chains(candidates) else _Search(candidates).longest())
-    if len(chosen) < len(candidates):
-        # An EmbedID (vocabulary, size) may look like the last layer; unlike most Linear layers it has no bias.
-        with_bias_first = sorted(candidates, key=lambda layer: layer.bias_key is None)
-        chosen = tuple(_Search(with_bias_first).longest())
+    chosen = tuple(candidates if _chains(candidates) else _longest(candidates))
     rest = [layer for layer in candidates if layer not in chosen]
     reason = _why_apart(chosen, rest)
     left_out = [layer for layer in layers if not layer.can_be_drawn] + in_groups
@@ -88,11 +84,11 @@ def _candidates(layers: Sequence[LayerHeader]) -> tuple[_Names, list[LayerHeader
     turned = in_order if _chains(in_order) else _turn([by_key[layer.key] for layer in in_order]) or in_order
     names = _Names(turned)
     candidates = names.sorted(turned)
-    if _chains(candidates):
+    in_groups = [] if _chains(candidates) else _find_groups(candidates)
+    if not in_groups or len(_Search(candidates).longest()) == len(candidates):
         return names, candidates, []
-    in_groups = _find_groups(candidates)
     rest = [layer for layer in candidates if layer not in in_groups]
-    return names, rest, [replace(layer, skipped=IN_GROUPS) for layer in in_groups]
+    return names, rest, [replace(layer, skipped=SEEMS_IN_GROUPS) for layer in in_groups]
 
 
 def _as(transposed: bool, layer: LayerHeader) -> LayerHeader:
@@ -153,6 +149,29 @@ def _why_apart(chosen: Sequence[LayerHeader], rest: Sequence[LayerHeader]) -> st
                 f" of {last.name!r}"
             )
     return NOT_FOLLOWING
+
+
+def _longest(layers: list[LayerHeader]) -> list[LayerHeader]:
+    """Return the longest chain, which may leave layers out."""
+    longest = _Search(layers).longest()
+    if len(longest) == len(layers):
+        return longest
+    # An EmbedID (vocabulary, size) may look like the last layer; unlike most Linear layers it has no bias.
+    with_bias_first = sorted(layers, key=lambda layer: layer.bias_key is None)
+    if with_bias_first != layers:
+        longest = _Search(with_bias_first).longest()
+    # The names' own order leaves the shortcuts of residual blocks out, where a trail would wind through them.
+    in_order = _longest_in_order(layers)
+    return in_order if len(in_order) >= len(longest) else longest
+
+
+def _longest_in_order(layers: Sequence[LayerHeader]) -> list[LayerHeader]:
+    """Return the longest chain that keeps the order and leaves layers out; of several, the one with earlier layers."""
+    chains: list[list[LayerHeader]] = []
+    for layer in layers:
+        before = max((chain for chain in chains if layer.follows(chain[-1])), key=len, default=[])
+        chains.append([*before, layer])
+    return max(chains, key=len, default=[])
 
 
 class _Names:

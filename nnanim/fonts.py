@@ -36,7 +36,7 @@ def load_font(path: str | None) -> tuple[str, ...]:
 
 def text_width_pt(text: str, size_pt: float, families: tuple[str, ...] = (theme.FONT_FAMILY,)) -> float:
     """Measure one line of text."""
-    font = _font(families)
+    font = font_of(families)
     font.set_size(size_pt, theme.POINTS_PER_INCH)
     font.set_text(text, 0.0)
     width: float = font.get_width_height()[0] / 64.0  # FreeType counts in 64ths
@@ -63,7 +63,8 @@ def _paths(families: tuple[str, ...]) -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def _font(families: tuple[str, ...]) -> FT2Font:
+def font_of(families: tuple[str, ...]) -> FT2Font:
+    """Return the font of the families; its size is whatever it was last set to."""
     return font_manager.get_font(_paths(families))
 
 

@@ -43,10 +43,18 @@ class Curve:
             return float(self.y[exact[-1]])
         return float(np.interp(x, self.x, self.y, left=np.nan, right=np.nan)) if len(self.x) else float("nan")
 
+    def until(self, x: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the part of the curve that ends at x, (n,) and (n,), with the value there as its last point."""
+        before = self.x <= x
+        return np.append(self.x[before], x), np.append(self.y[before], self.value_at(x))
+
 
 def display_names(metrics: Sequence[str]) -> list[str]:
-    """Return names as they are shown: ``validation accuracy`` for ``validation/main/accuracy``, unless two agree."""
-    short = [" ".join(part for part in metric.split("/") if part not in ("", "main")) or metric for metric in metrics]
+    """Return names as they are shown: ``val accuracy`` for ``validation/main/accuracy``, unless two would agree."""
+    words = {"": "", "main": "", "validation": "val"}
+    short = [
+        " ".join(filter(None, (words.get(part, part) for part in metric.split("/")))) or metric for metric in metrics
+    ]
     return short if len(set(short)) == len(short) else list(metrics)
 
 

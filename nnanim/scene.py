@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nnanim import labels, theme
-from nnanim.canvas import RAMP_STEPS, Still, legend_widths
+from nnanim.background import RAMP_STEPS, Still, legend_widths
 from nnanim.errors import OptionError
 from nnanim.fonts import drawable, load_font, missing_glyphs, text_width_pt
 from nnanim.layout import Layout, Needs, arrange

@@ -6,25 +6,16 @@ epoch. The same seed gives the same weights. Run it as ``make sample``.
 
 from __future__ import annotations
 
-import argparse
 import csv
-import random
 from pathlib import Path
 
 import numpy as np
+from training import HERE, Recipe, chainer, main
 
-from nnanim.snapshots.skeleton import import_chainer
-
-chainer = import_chainer()
 F = chainer.functions
 L = chainer.links
-training = chainer.training
-extensions = training.extensions
 
-HERE = Path(__file__).resolve().parent
 N_TEST_PER_CLASS = 10
-BATCH_SIZE = 30
-SNAPSHOT_EVERY_EPOCHS = 10
 
 
 class Network(chainer.Chain):
@@ -66,37 +57,18 @@ def split(
     return tuple(chainer.datasets.TupleDataset(measurements[rows], species[rows]) for rows in (train, test))
 
 
-def get_trainer(out: Path, seed: int, n_epochs: int) -> training.Trainer:
-    """Build the trainer; nothing is trained and nothing is written yet."""
-    random.seed(seed)
-    np.random.seed(seed)  # Chainer draws initial weights and the order of the samples from NumPy's global generator
-    train, test = split(*read_iris())
-    model = L.Classifier(Network())
-    optimizer = chainer.optimizers.Adam(alpha=0.001).setup(model)
-    optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(0.001))
-    updater = training.StandardUpdater(chainer.iterators.SerialIterator(train, BATCH_SIZE), optimizer)
-    trainer = training.Trainer(updater, (n_epochs, "epoch"), out=str(out))
-    test_batches = chainer.iterators.SerialIterator(test, len(test), repeat=False, shuffle=False)
-    trainer.extend(extensions.Evaluator(test_batches, model))
-    trainer.extend(extensions.LogReport())
-    snapshot = extensions.snapshot(filename="trainer_{.updater.epoch:05}")
-    trainer.extend(snapshot, trigger=(SNAPSHOT_EVERY_EPOCHS, "epoch"))
-    return trainer
-
-
-def main() -> None:
-    """Parse the command line and train."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=HERE / "iris", help="result folder (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=2, help="seed of weights and samples (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=500, help="length of the training (default: %(default)s)")
-    args = parser.parse_args()
-    trainer = get_trainer(args.out, args.seed, args.epochs)
-    trainer.run()
-    last = trainer.get_extension("LogReport").log[-1]
-    print(f"{args.out}: {args.epochs} epochs, accuracy {last['main/accuracy']:.1%} in training, ", end="")
-    print(f"{last['validation/main/accuracy']:.1%} in validation")
-
+RECIPE = Recipe(
+    name="iris",
+    about=__doc__.splitlines()[0],
+    read_data=lambda: split(*read_iris()),
+    network=Network,
+    optimizer=lambda: chainer.optimizers.Adam(alpha=0.001),
+    weight_decay=0.001,
+    batch_size=30,
+    seed=2,
+    epochs=500,
+    snapshot_every_epochs=10,
+)
 
 if __name__ == "__main__":
-    main()
+    main(RECIPE)

@@ -4,8 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from nnanim.snapshots.skeleton import import_chainer
+
+# No test asserts on time: machines are shared. The same examples every time: a change fails for its own reasons.
+settings.register_profile("nnanim", deadline=None, derandomize=True)
+settings.load_profile("nnanim")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

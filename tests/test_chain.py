@@ -81,6 +81,149 @@ def test_layers_are_ordered_by_shape_then_name(case: str) -> None:
         assert (names(chain.layers), names(chain.left_out), chain.ambiguous) == (order, left_out, ambiguous)
 
 
+MIXED = {
+    # weights without a bias, order, left out, sizes, ambiguous
+    "convolutions before dense layers": (
+        {"conv1": (8, 1, 3, 3), "conv2": (16, 8, 3, 3), "fc1": (32, 144), "fc2": (10, 32)},
+        "conv1 conv2 fc1 fc2",
+        "",
+        (1, 8, 16, 32, 10),
+        False,
+    ),
+    "global pooling": ({"conv": (6, 3, 5, 5), "fc": (4, 6)}, "conv fc", "", (3, 6, 4), False),
+    "ten comes after nine": (
+        {f"conv{n}": (5, 5, 3, 3) for n in range(1, 12)} | {"fc": (2, 5)},
+        " ".join(f"conv{n}" for n in range(1, 12)) + " fc",
+        "",
+        (5,) * 12 + (2,),
+        False,
+    ),
+    "shapes decide against names": ({"a": (9, 4, 3), "b": (4, 2, 3), "c": (5, 27)}, "b a c", "", (2, 4, 9, 5), False),
+    "dense names come first in the alphabet": (
+        {"classifier": (10, 64), "features": (8, 3, 3, 3)},
+        "features classifier",
+        "",
+        (3, 8, 10),
+        True,
+    ),
+    "one axis does not follow two": ({"a": (8, 3, 3, 3), "b": (4, 8, 5)}, "a", "b", (3, 8), False),
+    "dense is not followed by a convolution": ({"a": (8, 2), "b": (4, 8, 3, 3)}, "b", "a", (8, 4), False),
+    "no multiple": ({"conv": (8, 1, 3, 3), "fc1": (5, 9), "fc2": (3, 5)}, "fc1 fc2", "conv", (9, 5, 3), False),
+    "deconvolutions by place": (
+        {"c1": (8, 3, 4, 4), "c2": (16, 8, 4, 4), "c3": (16, 8, 4, 4), "c4": (8, 3, 4, 4)},
+        "c1 c2 c3 c4",
+        "",
+        (3, 8, 16, 8, 3),
+        False,
+    ),
+    "deconvolution by name": ({"deconv": (8, 3, 4, 4)}, "deconv", "", (8, 3), False),
+    "deconvolution in name only": (
+        {"conv": (5, 2, 3), "deconv1": (7, 5, 3), "deconv2": (9, 7, 3)},
+        "conv deconv1 deconv2",
+        "",
+        (2, 5, 7, 9),
+        False,
+    ),
+    "generator": (
+        {"l0": (64, 10), "dc1": (16, 8, 4, 4), "dc2": (8, 1, 4, 4)},
+        "dc1 dc2",
+        "l0",
+        (16, 8, 1),
+        False,
+    ),
+    "shortcut of a residual block": (
+        {"a": (16, 3, 3, 3), "b1": (32, 16, 3, 3), "b2": (32, 32, 3, 3), "b3": (32, 16, 1, 1), "fc": (10, 32)},
+        "a b1 b2 fc",
+        "b3",
+        (3, 16, 32, 32, 10),
+        False,
+    ),
+    "shortcut that a trail could wind through": (
+        {
+            "conv": (8, 3, 7, 7),
+            "r1/conv1": (8, 8, 1, 1),
+            "r1/conv2": (32, 8, 1, 1),
+            "r1/conv3": (32, 8, 1, 1),  # the shortcut from what "conv" puts out
+            "r2/conv1": (8, 32, 1, 1),
+            "r2/conv2": (32, 8, 1, 1),
+            "r3/conv1": (8, 32, 1, 1),
+            "r3/conv2": (32, 8, 1, 1),
+            "fc": (5, 32),
+        },
+        "conv r1/conv1 r1/conv2 r2/conv1 r2/conv2 r3/conv1 r3/conv2 fc",
+        "r1/conv3",
+        (3, 8, 8, 32, 8, 32, 8, 32, 5),
+        True,
+    ),
+    "groups": (
+        {"c1": (16, 3, 3, 3), "c2": (16, 1, 3, 3), "c3": (32, 16, 1, 1), "c4": (32, 8, 3, 3), "fc": (10, 32)},
+        "c1 c3 fc",
+        "c2 c4",
+        (3, 16, 32, 10),
+        False,
+    ),
+    "two branches from the picture": (
+        {"a1": (6, 3, 3, 3), "a2": (4, 6, 3, 3), "b1": (6, 3, 3, 3), "fc": (2, 16)},
+        "a1 a2 fc",
+        "b1",
+        (3, 6, 4, 2),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MIXED)
+def test_convolutions_join_the_chain(case: str) -> None:
+    shapes, order, left_out, sizes, ambiguous = MIXED[case]
+    for seed in range(5):
+        layers = [LayerHeader(name, f"{name}/W", shape) for name, shape in shapes.items()]
+        random.Random(seed).shuffle(layers)
+        chain = chain_layers(layers)
+        found = (names(chain.layers), names(chain.left_out), sizes_of(chain.layers), chain.ambiguous)
+        assert found == (order, left_out, sizes, ambiguous)
+        fitting = fit_to_sizes(layers, sizes)
+        assert fitting is not None
+        assert sizes_of(fitting) == sizes
+
+
+def test_reasons_of_what_is_left_out() -> None:
+    shapes = {"c1": (8, 2, 3), "c2": (8, 3, 3), "fc1": (5, 9), "fc2": (9, 5), "fc3": (3, 9), "odd": (7,)}
+    layers = [LayerHeader(name, f"{name}/W", shape) for name, shape in shapes.items()]
+    layers.append(LayerHeader("embed", "embed/W", (9, 3), skipped="a table"))
+    chain = chain_layers(layers)
+    assert names(chain.layers) == "fc1 fc2 fc3"
+    reason = "'fc1' takes in 9 values, no multiple of the 8 channels of 'c2'"
+    assert {layer.name: layer.skipped for layer in chain.left_out} == {
+        "c1": reason,
+        "c2": reason,
+        "embed": "a table",
+        "odd": "",
+    }
+
+
+@given(
+    st.lists(st.integers(1, 4), min_size=2, max_size=8),
+    st.lists(st.integers(1, 4), max_size=8),
+    st.integers(1, 9),
+    st.randoms(use_true_random=False),
+)
+def test_every_network_with_convolutions_is_chained_whole(
+    channels: list[int], sizes: list[int], places: int, shuffle: random.Random
+) -> None:
+    dense = [channels[-1] * places, *sizes] if sizes else []
+    shapes = [(after, before, 3, 3) for before, after in pairwise(channels)]
+    shapes += [(after, before) for before, after in pairwise(dense)]
+    layers = [
+        LayerHeader(f"{shuffle.getrandbits(40):x}", f"{index}/W", shape, transposed=False)
+        for index, shape in enumerate(shapes)
+    ]
+    shuffle.shuffle(layers)
+    chain = chain_layers(layers)
+    assert not chain.left_out
+    assert all(after.follows(before) for before, after in pairwise(chain.layers))
+    assert len(sizes_of(chain.layers)) == len(layers) + 1
+
+
 def test_embedding_of_the_output_size_does_not_replace_the_last_layer() -> None:
     layers = [LayerHeader("embed", "embed/W", (50, 8)), *headers(l1=(8, 8), l2=(8, 8), zoom=(50, 8))]
     chain = chain_layers(layers)

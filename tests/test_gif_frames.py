@@ -10,8 +10,8 @@ import pytest
 from gif_reader import read_gif
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageSequence
 from pictures import IRIS
+from PIL import Image, ImageSequence
 
 from nnanim import Animation, open_run
 from nnanim.encoders.gif import EXACT_EVERY, FixedPaletteGif, is_exact, write_gif

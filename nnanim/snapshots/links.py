@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from nnanim.chain import IN_GROUPS
 from nnanim.layers import LayerHeader
 
 EMBEDDING = "an embedding is a table, no layer of neurons"
+IN_GROUPS = "its channels are connected in groups only"
 RECURRENT = "recurrent layers form no chain"
 OTHER_LINK = "neither Linear nor a convolution"
 # What the links of these names are beside each other, and what may stand with them.
