@@ -22,6 +22,7 @@ LOG_NAME = "log"
 LISTED = 5
 _MAX_DEPTH = 4
 _MAX_FOLDERS = 2000
+_HEAD_BYTES = 4096
 # Folders that frameworks and scripts make for snapshots: Lightning's, Transformers', and the usual words.
 _FOLDER = re.compile(
     r"(?:lightning_logs|version_[0-9]+|checkpoints?|ckpts?|weights|snapshots?|models?|saved_models?)"
@@ -48,7 +49,7 @@ class Found:
     Attributes:
         folder: the result folder.
         snapshots: in natural order of their paths.
-        files: files in the folders that were looked into, and are no snapshots.
+        files: files in the folders that were looked into that may be logs.
         events: TensorBoard's event files, wherever they lie.
         skipped: what was left out because it is broken, and why.
         notes: what a user should be told.
@@ -75,7 +76,7 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
         SnapshotError: a snapshot cannot be read.
     """
     found = Found(folder)
-    names = _top(folder)
+    _check(folder)
     places = _walk(folder, found)
     broken: dict[Path, SnapshotError] = {}
     others: list[Path] = []
@@ -83,13 +84,16 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
         for file in files:
             if _NO_SNAPSHOT.fullmatch(file.name):
                 continue
+            head = _head(file)
             try:
-                contents = formats.scan(file)
+                contents = formats.scan(file, head)
             except SnapshotError as error:
                 broken[file] = error
                 continue
             if contents is None:
                 others.append(file)
+                if _may_be_log(file.name, head):
+                    found.files.append(file)
             else:
                 found.snapshots.append(_with_state(contents))
     patterns = {_pattern(contents.path.name) for contents in found.snapshots}
@@ -109,11 +113,11 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
     if broken and not skip_bad:
         raise _first_of(broken)
     found.skipped = [(file, str(error)) for file, error in broken.items()]
-    found.files = [file for file in others if file not in broken]
+    found.files = [file for file in found.files if file not in broken]
     if not found.snapshots:
         if broken:
             raise _first_of(broken)
-        raise RunError(_no_snapshots(folder, names))
+        raise RunError(_no_snapshots(folder))
     _choose(found)
     return found
 
@@ -184,10 +188,15 @@ def _with_state(contents: Contents) -> Contents:
     return replace(contents, epoch=epoch, iteration=iteration, written_by=trainer_state.FORMAT)
 
 
-def _top(folder: Path) -> list[str]:
-    """Return all names in the result folder but temporary ones, in natural order."""
+def _check(folder: Path) -> None:
+    """Check that the result folder can be listed.
+
+    Raises:
+        RunNotFoundError: there is no such folder.
+        RunError: it is no folder, or cannot be listed.
+    """
     try:
-        names = [entry.name for entry in os.scandir(folder)]
+        os.scandir(folder).close()
     except FileNotFoundError:
         raise RunNotFoundError(
             f"no folder {str(folder)!r} (a result folder is what a training leaves behind: snapshots and a log)"
@@ -196,7 +205,26 @@ def _top(folder: Path) -> list[str]:
         raise RunError(f"{str(folder)!r} is a file (give the folder that holds the snapshots and the log)") from None
     except OSError as error:
         raise RunError(f"cannot list {str(folder)!r}: {error.strerror} (give a folder that can be read)") from error
-    return sorted((name for name in names if not _is_temporary(name)), key=lambda name: (natural_key(name), name))
+
+
+def _head(path: Path) -> bytes:
+    """Return the first bytes of a file; none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES)
+    except OSError:
+        return b""
+
+
+def _may_be_log(name: str, head: bytes) -> bool:
+    """Tell whether it is worth the while to ask the log formats: a folder may hold a hundred thousand other files."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if name == LOG_NAME or start.startswith((b"[", b"{")):
+        return True
+    first_line = start.split(b"\n", 1)[0].lower()
+    return any(mark in first_line for mark in (b",", b";", b"\t")) and any(
+        word in first_line for word in (b"ep", b"it", b"step")
+    )
 
 
 def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
@@ -310,7 +338,9 @@ def _has_rows(path: Path) -> bool:
     return True
 
 
-def _no_snapshots(folder: Path, names: Sequence[str]) -> str:
+def _no_snapshots(folder: Path) -> str:
+    names = [name for name in os.listdir(folder) if not _is_temporary(name)]
+    names.sort(key=lambda name: (natural_key(name), name))
     if not names:
         return f"no snapshots in {str(folder)!r} (the folder is empty; {SNAPSHOT_HINT})"
     return f"no snapshots in {str(folder)!r} (found: {some(names)}; {SNAPSHOT_HINT})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zipfile
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def network(path: Path, sizes: Sequence[int] = (4, 5, 3), seed: int = 0, **besid
     """Write the state dict of a network of dense layers, beside other values where there are any."""
     random = np.random.default_rng(seed)
     state, storages = {}, {}
-    for place, (size_in, size_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for place, (size_in, size_out) in enumerate(pairwise(sizes)):
         for what, shape in (("weight", (size_out, size_in)), ("bias", (size_out,))):
             key = str(len(storages))
             state[f"fc{place + 1}.{what}"] = tensor(key, shape)

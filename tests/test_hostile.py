@@ -49,6 +49,12 @@ def raw(operations: bytes) -> bytes:
     return PROTO + operations + STOP
 
 
+def laugh(number: int) -> bytes:
+    """Return operations that push a list with ten times the list before."""
+    items = (b"h" + bytes([number - 1])) * 10 if number else b"N"
+    return b"](" + items + b"eq" + bytes([number])
+
+
 GETATTR = name("builtins", "getattr")
 IMPORT = call(name("builtins", "__import__"), "os")
 HOSTILE = {
@@ -73,14 +79,16 @@ HOSTILE = {
     "rebuild with a function instead of a storage": raw(
         call(name("torch._utils", "_rebuild_tensor_v2"), name("os", "system"), 0, (1,), (1,), False, {})
     ),
-    "numpy's object array": raw(call(name("numpy._core.multiarray", "_reconstruct"), name("numpy", "ndarray"), (0,), "b")),
+    "numpy's object array": raw(
+        call(name("numpy._core.multiarray", "_reconstruct"), name("numpy", "ndarray"), (0,), "b")
+    ),
     "torch.load in itself": raw(call(name("torch.serialization", "load"), "harmed.pt")),
     "runpy": raw(call(name("runpy", "run_path"), "harm.py")),
-    "deep recursion": raw(b"]" * 200_000 + b"a" * 199_999),
-    "deep tuples": raw(b")" + b"\x85" * 200_000),
-    "deep tuple as a key": raw(b"})" + b"\x85" * 200_000 + b"Ns"),
+    "deep recursion": raw(b"]" * 40_000 + b"a" * 39_999),
+    "deep tuples": raw(b")" + b"\x85" * 40_000),
+    "deep tuple as a key": raw(b"})" + b"\x85" * 40_000 + b"Ns"),
     "a list in itself": raw(b"]q\x00h\x00a"),
-    "billion laughs": raw(b"]" + b"q\x00" + b"".join(b"](" + b"h" + bytes([n]) + (b"h" + bytes([n])) * 9 + b"e" + b"q" + bytes([n + 1]) for n in range(60))),
+    "billion laughs": raw(b"".join(map(laugh, range(60)))),
     "memo at a huge place": raw(b"Nr\xff\xff\xff\xff"),
     "memo that was not put": raw(b"h\x05"),
     "BINUNICODE8 of 2**62 bytes": raw(b"\x8d" + struct.pack("<Q", 2**62) + b"x"),
@@ -153,7 +161,7 @@ def test_tensor_that_is_not_in_the_archive(result: Path, case: str) -> None:
     result.mkdir()
     write(result / "model_1.pt", {"fc.weight": BOMBS[case]}, {"0": np.ones(1, dtype="<f4")})
     tracemalloc.start()
-    with pytest.raises(NnanimError, match="model_1.pt"):
+    with pytest.raises(NnanimError, match=r"model_1\.pt"):
         open_run(result).snapshots[0].read()
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -218,7 +226,7 @@ def try_log(path: Path, data: bytes) -> None:
 def test_snapshot_cut_off_anywhere(result: Path, name: str) -> None:
     result.mkdir()
     data = SNAPSHOTS[name]
-    steps = range(0, len(data), max(1, len(data) // 700))
+    steps = range(0, len(data), max(1, len(data) // 300))
     for length in {*steps, *range(min(200, len(data))), *range(max(0, len(data) - 200), len(data))}:
         try_snapshot(result / name, data[:length])
 
@@ -226,12 +234,12 @@ def test_snapshot_cut_off_anywhere(result: Path, name: str) -> None:
 @pytest.mark.parametrize("name", LOGS)
 def test_log_cut_off_anywhere(result: Path, name: str) -> None:
     result.mkdir()
-    for length in range(len(LOGS[name])):
+    for length in range(0, len(LOGS[name]), 3):
         try_log(result / name, LOGS[name][:length])
 
 
 fuzz = settings(
-    max_examples=150,
+    max_examples=50,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -42,13 +42,17 @@ _READERS = {
 }
 
 
-def scan(path: Path) -> Contents | None:
+def scan(path: Path, head: bytes | None = None) -> Contents | None:
     """Read what a snapshot says of itself, or return None where the file is none.
+
+    Args:
+        path: the file.
+        head: its first bytes, where they are known already.
 
     Raises:
         SnapshotError: it begins as a snapshot and is damaged.
     """
-    for candidate in _candidates(path):
+    for candidate in _candidates(path, _head(path) if head is None else head):
         if candidate.sniff(path):
             return candidate.scan(path)
     return None
@@ -76,9 +80,8 @@ def explain(path: Path) -> None:
         check_magic(path)
 
 
-def _candidates(path: Path) -> tuple[Format, ...]:
+def _candidates(path: Path, head: bytes) -> tuple[Format, ...]:
     """Return the formats that a file may be of, by its first bytes and, in a zip archive, its names."""
-    head = _head(path)
     if head[:4] in _ZIP_MAGICS:
         names = _zip_names(path)
         if any(name.endswith("/data.pkl") for name in names):

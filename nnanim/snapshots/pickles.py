@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import pickletools
 import struct
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,12 +69,14 @@ def load(data: bytes, reduce: Reduce, persistent_load: PersistentLoad) -> Any:
         raise PickleError(f"it has {len(data)} bytes (at most {MAX_PICKLE_BYTES} are read)")
     machine = _Machine(reduce, persistent_load)
     try:
-        for count, (name, argument) in enumerate(_operations(data)):
-            if count > _MAX_OPERATIONS:
-                raise PickleError(f"it has more than {_MAX_OPERATIONS} operations")
-            if name == "STOP":
-                return machine.pop()
-            machine.do(name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a text of a damaged file has an invalid escape
+            for count, (name, argument) in enumerate(_operations(data)):
+                if count > _MAX_OPERATIONS:
+                    raise PickleError(f"it has more than {_MAX_OPERATIONS} operations")
+                if name == "STOP":
+                    return machine.pop()
+                machine.do(name, argument)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, struct.error) as error:
         # All from pickletools, which reads operations, or from a stack that does not hold what an operation takes.
         raise error if isinstance(error, PickleError) else PickleError("it is damaged") from error

@@ -130,10 +130,15 @@ def read_arrays(contents: Contents, keys: Sequence[str], *, use_torch: bool = Tr
         SnapshotError: the file cannot be read.
     """
     assert isinstance(contents, TorchContents)
-    if use_torch and contents.is_plain and importlib.util.find_spec("torch") is not None:
+    if use_torch and contents.is_plain and has_torch():
         return _load_with_torch(contents, keys)
     with open_torch(contents.path) as archive:
         return {key: archive.array(contents.tensors[key]) for key in keys}
+
+
+def has_torch() -> bool:
+    """Tell whether torch is installed, without importing it."""
+    return importlib.util.find_spec("torch") is not None
 
 
 def _load_with_torch(contents: TorchContents, keys: Sequence[str]) -> dict[str, np.ndarray]:
