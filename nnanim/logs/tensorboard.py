@@ -63,7 +63,7 @@ def read_all(paths: Sequence[Path]) -> Log:
     rows: dict[int, Row] = {}
     for path, scalars in found:
         for step, tag, value in scalars:
-            name = f"{path.parent.name}/{tag}" if len(folders[tag]) > 1 else tag
+            name = f"{path.parent.name}/{tag}" if len(folders[tag]) > 1 and tag != "epoch" else tag
             if tag not in _NO_METRICS:
                 rows.setdefault(step, {"iteration": step})[name] = value
     return make_log(paths[0], [rows[step] for step in sorted(rows)], FORMAT, HINT)
