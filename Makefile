@@ -34,7 +34,7 @@ test-lowest: $(LOWEST)/.installed  ## Run the tests with the oldest supported pa
 	$(LOWEST)/bin/python -m pytest -W default --disable-warnings -p no:cacheprovider $(ARGS)
 
 test-frameworks: $(FRAMEWORKS)/.installed  ## Run the tests that need PyTorch, Lightning, Keras and Transformers (2 GB)
-	$(FRAMEWORKS)/bin/python -m pytest -p no:cacheprovider tests/test_frameworks.py tests/test_formats.py $(ARGS)
+	$(FRAMEWORKS)/bin/python -m pytest -p no:cacheprovider tests/test_frameworks.py tests/test_result_folders.py $(ARGS)
 
 fixtures: $(FRAMEWORKS)/.installed  ## Train the networks of tests/fixtures again
 	for name in pytorch lightning keras transformers; do \

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         RunNotFoundError,
         ShapeError,
         SnapshotError,
+        WorkerError,
     )
     from nnanim.frame import Frame
     from nnanim.layers import Layer
@@ -42,6 +43,7 @@ _MODULES = {
         "RunNotFoundError",
         "ShapeError",
         "SnapshotError",
+        "WorkerError",
     ),
     "layers": ("Layer",),
     "recorder": ("Recorder",),
@@ -66,6 +68,7 @@ __all__ = [
     "ShapeError",
     "Snapshot",
     "SnapshotError",
+    "WorkerError",
     "createLearnAnimation",
     "create_learn_animation",
     "open_run",

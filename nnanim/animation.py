@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
-from itertools import islice
+from concurrent.futures import Executor
+from contextlib import nullcontext
+from itertools import tee
 from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 
 from nnanim import labels
-from nnanim.dot import dot_source
-from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file, write_animation
-from nnanim.errors import RunError
+from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file
+from nnanim.encoders.movie import Movie
+from nnanim.encoders.targets import GIF, PAGE, find_target, open_targets
+from nnanim.errors import OptionError, RunError
 from nnanim.frame import Edges, Frame, Nodes
-from nnanim.graphviz_engine import Drawing, draw
 from nnanim.metrics import curves_of, pick_metrics, row_x, unit_factor
 from nnanim.options import Options
+from nnanim.parallel import pays_off, process_pool
+from nnanim.press import Press, Sheet
 from nnanim.run import Run, Snapshot, open_run
 from nnanim.scene import Scene, make_scene
 from nnanim.theme import POINTS_PER_INCH
 from nnanim.timeline import choose_snapshots, timeline
 from nnanim.weights import read_weights
-
-if TYPE_CHECKING:
-    from nnanim.canvas import Canvas
-
-CHUNK = 32  # frames that one Graphviz process draws
 
 
 class Animation(Sequence[Frame]):
@@ -59,11 +57,20 @@ class Animation(Sequence[Frame]):
         self._weights = read_weights(self._snapshots, shape, self.options)
         self._edge_changes = _changes(self._weights.edges, self.options.since)
         self._bias_changes = _changes(self._weights.biases, self.options.since)
-        titles = [_time_text(snapshot) for snapshot in self._snapshots]
-        since = "the snapshot before" if self.options.since == "previous" else titles[0]
+        self._signed = self._which_are_signed()
+        self._titles = [_time_text(snapshot) for snapshot in self._snapshots]
+        self._since = "the snapshot before" if self.options.since == "previous" else self._titles[0]
         self._scene: Scene = make_scene(
-            self._weights, self._edge_changes, self._bias_changes, self._curves, since, titles, self.options
+            self._weights,
+            self._edge_changes,
+            self._bias_changes,
+            self._curves,
+            self._since,
+            self._titles,
+            self.options,
         )
+        options_ = self.options
+        self._press = Press(options_.figsize, options_.dpi, self._scene.still, options_.engine, options_.font)
 
     def __len__(self) -> int:
         return len(self._moments)
@@ -111,7 +118,7 @@ class Animation(Sequence[Frame]):
     @property
     def size_px(self) -> tuple[int, int]:
         """Width and height of a frame in pixels."""
-        return self._canvas.size_px
+        return self._press.canvas.size_px
 
     @property
     def node_centers_px(self) -> list[np.ndarray]:
@@ -128,9 +135,7 @@ class Animation(Sequence[Frame]):
         Raises:
             GraphvizError: Graphviz is missing or fails; the message names the frame.
         """
-        for chunk in _chunks(frames, CHUNK):
-            for frame, drawing in zip(chunk, self._drawings(chunk), strict=True):
-                yield self._canvas.paint(drawing, self._title(frame), frame.curve_x, frame.metrics)
+        return self._press.paint(map(self._sheet, frames))
 
     def paint_one(self, frame: Frame) -> np.ndarray:
         """Paint one frame, (H, W, 3) uint8."""
@@ -142,39 +147,87 @@ class Animation(Sequence[Frame]):
         Raises:
             ValueError: the network is not among the panels.
         """
-        if self._scene.network is None:
-            raise ValueError("the network is not among the panels")
-        points = POINTS_PER_INCH / self.options.dpi
-        edges, nodes = frame.edges, frame.nodes
-        return dot_source(
-            f"frame_{frame.index:05}",
-            self._scene.network,
-            edges.width_px * points,
-            edges.color,
-            nodes.ring_px * points,
-            nodes.color,
-            self._scene.theme.node,
-        )
+        return self._press.dot(self._sheet(frame))
 
-    def write(self, path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> None:
-        """Write all frames to a file whose suffix says the format: ``.gif``.
+    def write(
+        self,
+        *paths: str | Path,
+        file_format: str | None = None,
+        comment: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        jobs: int = 1,
+        executor: Executor | None = None,
+    ) -> None:
+        """Write all frames to files whose suffixes say the format; each frame is painted once for all of them.
 
-        The file appears whole or not at all; an older one stays untouched until then.
+        A path that ends in a slash, or is a folder, gets numbered pictures and ``frames.json``. Each output appears
+        whole or not at all; an older one stays untouched until then. A GIF's bytes are the same for any number of
+        processes.
 
         Args:
-            path: the file.
-            progress: called after each frame with how many are done and how many there are.
+            paths: one or more files or folders.
+            file_format: one of `nnanim.options.FORMATS`, whatever the suffixes say.
+            comment: a short ASCII text to keep in the files.
+            progress: called with how many frames are done and how many there are.
+            jobs: processes to use at most, for a GIF alone; other formats need every frame here. A short animation is
+                drawn by this one alone, which takes less time.
+            executor: who draws the frames instead, e.g. that of a cluster; `jobs` then says how many workers it has.
 
         Raises:
-            OutputError: the file cannot be written.
+            OutputError: an output cannot be written.
             GraphvizError: Graphviz is missing or fails.
+            WorkerError: one of the processes died.
         """
-        target = check_target(path)
-        images = self.paint(self)
-        if progress is not None:
-            images = _reporting(images, len(self), progress)
+        targets = [find_target(path, file_format) for path in paths]
+        films = [target for target in targets if target.format != PAGE]
         palette = self._scene.theme.gif_palette(self.options.color)
-        write_animation(target, images, self.durations_s, palette, loop=self.options.loop)
+        movie = Movie(self.size_px, tuple(self.durations_s), palette, self.options.loop, comment)
+        worthwhile = executor is not None or pays_off(len(self), len(self._weights.selection.layer), jobs)
+        if [film.format for film in films] == [GIF] and worthwhile:
+            from nnanim.segments import write_gif_in_pieces
+
+            with process_pool(jobs) if executor is None else nullcontext(executor) as workers:
+                write_gif_in_pieces(films[0].path, movie, workers, self._press, map(self._sheet, self), jobs, progress)
+        elif films:
+            with open_targets(films, movie) as add:
+                frames, same = tee(self)
+                for done, (frame, image) in enumerate(zip(frames, self.paint(same), strict=True), start=1):
+                    add(frame, image)
+                    if progress is not None:
+                        progress(done, len(self))
+        for target in targets:
+            if target.format == PAGE:
+                with whole_file(target.path) as temporary:
+                    temporary.write_text(self.html(comment=comment), encoding="utf-8", newline="\n")
+
+    def html(self, *, comment: str | None = None) -> str:
+        """Return the player: one page with all snapshots, which loads nothing from anywhere.
+
+        Args:
+            comment: a short text to keep in the page.
+        """
+        from nnanim.player import History, page
+
+        steps = self.options.tween + 1
+        durations_s = self.durations_s
+        history = History(
+            self.run.path.resolve().name,
+            self._weights,
+            self._edge_changes,
+            self._bias_changes,
+            self._curves,
+            self._titles,
+            np.array([row_x(self.run.log, row) for row in self._rows], dtype=float),
+            [sum(durations_s[start : start + steps]) for start in range(0, len(self), steps)],
+            self._since,
+        )
+        return page(history, self.options, comment)
+
+    def _repr_html_(self) -> str:
+        """Show the player in a notebook."""
+        from nnanim.player import in_frame
+
+        return in_frame(self.html())
 
     def write_still(self, path: str | Path, place: int, *, transparent: bool = False) -> None:
         """Write one frame as a picture whose suffix says the format: ``.svg``, ``.pdf`` or ``.png``.
@@ -192,11 +245,11 @@ class Animation(Sequence[Frame]):
         """
         target = check_target(path, STILL_SUFFIXES)
         frame = self._frame(range(len(self))[place], still=True)
-        (drawing,) = self._drawings([frame])
-        content = (drawing, self._title(frame), frame.curve_x, frame.metrics)
+        sheet = self._sheet(frame)
+        (drawing,) = self._press.drawings([sheet])
+        content = (drawing, sheet.title, sheet.curve_x, sheet.metrics)
         with whole_file(target) as temporary:
-            canvas = self._new_canvas()
-            canvas.save(temporary, target.suffix.lower()[1:], *content, transparent=transparent)
+            self._press.new_canvas().save(temporary, target.suffix.lower()[1:], *content, transparent=transparent)
 
     def place_of(self, *, epoch: float | None = None, iteration: int | None = None) -> int:
         """Return the index of the frame that shows the snapshot of an epoch or iteration.
@@ -214,11 +267,20 @@ class Animation(Sequence[Frame]):
         near = ", ".join(f"{value:g}" for value in sorted(known[:2])) or "none is known"
         raise RunError(f"no snapshot of {name} {wanted:g} in {str(self.run.path)!r} (nearest: {near})")
 
+    def _which_are_signed(self) -> np.ndarray:
+        """Return (E,) 1 for edges whose weight has a sign, 0 for norms, which stay grey by sign."""
+        weights = self._weights
+        signed = np.array([name not in weights.norms for name in weights.names])
+        if self.options.color == "sign" and not signed.any():
+            raise OptionError("color is 'sign': the edges of this network are norms of kernels, which have no sign")
+        each: np.ndarray = signed[weights.selection.layer].astype(np.float32)
+        return each
+
     def _edges(self, place: int, still: bool) -> Edges:
         shown, scene = self._weights.selection, self._scene
         weight = self._at(self._weights.edges, place)
         change = self._change_at(self._weights.edges, self._edge_changes, place)
-        number = weight if self.options.color == "sign" else change
+        number = weight * self._signed if self.options.color == "sign" else change
         color = self._colors(scene.theme.edge_colors(scene.colors(number), self.options.color), place, still)
         tails, heads = (
             np.concatenate(
@@ -276,46 +338,48 @@ class Animation(Sequence[Frame]):
         px: np.ndarray = lengths_pt * self.options.dpi / POINTS_PER_INCH
         return px
 
-    def _drawings(self, frames: Sequence[Frame]) -> Sequence[Drawing | None]:
-        if self._scene.network is None:
-            return [None] * len(frames)
-        return draw([self.dot(frame) for frame in frames], self.options.engine)
-
-    def _title(self, frame: Frame) -> str:
+    def _sheet(self, frame: Frame) -> Sheet:
         file_name = self._snapshots[self._moments[frame.index].before].path.name
-        return labels.time_text(frame.epoch, frame.iteration, file_name)
-
-    @cached_property
-    def _canvas(self) -> Canvas:
-        return self._new_canvas()
-
-    def _new_canvas(self) -> Canvas:
-        from nnanim.canvas import Canvas
-
-        return Canvas(self.options.figsize, self.options.dpi, self._scene.still)
+        points = POINTS_PER_INCH / self.options.dpi
+        return Sheet(
+            frame.index,
+            labels.time_text(frame.epoch, frame.iteration, file_name),
+            frame.curve_x,
+            frame.metrics,
+            frame.edges.width_px * points,
+            frame.edges.color,
+            frame.nodes.ring_px * points,
+            frame.nodes.color,
+        )
 
 
 def render(
     result: str | Path,
-    output: str | Path,
+    output: str | Path | Sequence[str | Path],
     shape: Sequence[int] | None = None,
     *,
     layers: Sequence[str] | None = None,
     log: str | Path | None = None,
     skip_bad: bool = False,
+    file_format: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    jobs: int = 1,
+    executor: Executor | None = None,
     **options: Any,
 ) -> Animation:
-    """Draw the run in a result folder into a file.
+    """Draw the run in a result folder into a file, or into several.
 
     Args:
         result: the folder that training left behind.
-        output: the file, whose suffix says the format.
+        output: as in `Animation.write`, one or a list of them.
         shape: sizes of the layers, input first; by default as found.
         layers: names of the layers to draw, as in `nnanim.open_run`.
         log: the log, where it is not found by itself.
         skip_bad: True goes on past broken snapshots.
-        progress: as in `Animation.write`.
+        file_format: as in `Animation.write`, and so are the next three.
+        progress: called with how many frames are done and how many there are.
+        jobs: processes to use at most.
+        executor: who draws the frames instead.
         options: the fields of `nnanim.options.Options`.
 
     Returns:
@@ -324,9 +388,11 @@ def render(
     Raises:
         NnanimError: the folder, an option or the output is not as it must be.
     """
-    check_target(output)
+    outputs = [output] if isinstance(output, str | Path) else output
+    for path in outputs:
+        find_target(path, file_format)
     animation = Animation(open_run(result, layers=layers, log=log, skip_bad=skip_bad), shape, **options)
-    animation.write(output, progress=progress)
+    animation.write(*outputs, file_format=file_format, progress=progress, jobs=jobs, executor=executor)
     return animation
 
 
@@ -340,15 +406,3 @@ def _changes(values: np.ndarray, since: str) -> np.ndarray:
 
 def _time_text(snapshot: Snapshot) -> str:
     return labels.time_text(snapshot.epoch, snapshot.iteration, snapshot.path.name)
-
-
-def _chunks(frames: Iterable[Frame], length: int) -> Iterator[list[Frame]]:
-    iterator = iter(frames)
-    while chunk := list(islice(iterator, length)):
-        yield chunk
-
-
-def _reporting(images: Iterator[np.ndarray], total: int, progress: Callable[[int, int], None]) -> Iterator[np.ndarray]:
-    for done, image in enumerate(images, start=1):
-        yield image
-        progress(done, total)

@@ -32,9 +32,9 @@ RAMP_STEPS = 41
 RAMP_PT = 54.0  # width of the bar of colours in the legend
 SAMPLE_PT = 17.0  # length of a sample line in the legend
 GAP_PT = 5.0
-SMALL_PRINT = 0.88  # of the text's size
+SMALL_PRINT = 0.87  # of the text's size
 _BACKEND = ("backend", "interactive", "toolbar", "date.", "keymap.", "webagg.", "tk.", "animation.", "_internal")
-SLACK = 1.03  # small letters are hinted to whole pixels and may come out wider than measured
+SLACK = 1.01  # small letters are hinted to whole pixels and may come out wider than measured
 
 
 # Whatever style the caller has set must not reach the picture: these count while figures are made, …
@@ -87,7 +87,7 @@ def legend_widths(legend: Legend, families: tuple[str, ...]) -> tuple[float, ...
     if legend.ramp is not None:
         low, high = legend.ramp
         widths.append(max(wide(low) + wide(high) + RAMP_PT + 2 * GAP_PT, wide(legend.ramp_print, SMALL_PRINT)))
-    samples = sum(wide(text) + SAMPLE_PT + 3.5 * GAP_PT for text, _ in legend.samples)
+    samples = sum(wide(text) + SAMPLE_PT + 3.5 * GAP_PT for text, _ in legend.samples) - 2.5 * GAP_PT
     widths.append(max(samples, wide(legend.samples_print, SMALL_PRINT)))
     return tuple(SLACK * width for width in widths)
 

@@ -18,8 +18,8 @@ from nnanim import theme as looks
 from nnanim.background import Background, Still
 from nnanim.brush import Brush, Lettering
 from nnanim.fonts import drawable, font_of
-from nnanim.graphviz_engine import Drawing
 from nnanim.metrics import Curve, value_text
+from nnanim.xdot import Drawing
 
 
 class Canvas:

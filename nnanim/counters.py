@@ -97,13 +97,8 @@ def align(log: Log, found: Sequence[Contents], form: str) -> tuple[Log, list[str
     iterations = [float(c.iteration) for c in found if c.iteration is not None]
     notes = []
     if "epoch" not in log.table and epochs and not iterations and _are_epochs(log, epochs):
-        log = Log(
-            log.path,
-            log.table.rename(columns={"iteration": "epoch"}),
-            log.present.rename(columns={"iteration": "epoch"}),
-            log.format,
-            log.notes,
-        )
+        names = {"iteration": "epoch"}
+        log = replace(log, table=log.table.rename(columns=names), present=log.present.rename(columns=names))
         notes.append("the steps of the log are taken for epochs, which the snapshots count")
     by_epoch = _epoch_shift(log, epochs, form)
     if by_epoch:
@@ -212,4 +207,4 @@ def _iteration_shift(log: Log, iterations: Sequence[float], form: str) -> int:
 def _shifted(log: Log, counter: str, by: int) -> Log:
     table = log.table.copy()
     table[counter] = table[counter] + by
-    return Log(log.path, table, log.present, log.format, log.notes)
+    return replace(log, table=table)

@@ -9,7 +9,8 @@
     ├── MetricError     (LookupError)   the log has no such metric
     ├── OptionError     (ValueError)    a value given by the caller is out of its range
     ├── GraphvizError   (RuntimeError)  Graphviz is missing, failed or answered something unexpected
-    └── OutputError     (OSError)       the output cannot be written
+    ├── OutputError     (OSError)       the output cannot be written
+    └── WorkerError     (RuntimeError)  a process that draws frames died
 
 Each also derives from the built-in class that a caller would expect. The message says what is wrong, the value, what
 would be right, and where. Anything else that escapes is a bug and keeps its traceback.
@@ -56,3 +57,7 @@ class GraphvizError(NnanimError, RuntimeError):
 
 class OutputError(NnanimError, OSError):
     """The output cannot be written."""
+
+
+class WorkerError(NnanimError, RuntimeError):
+    """A process that draws frames died."""

@@ -16,7 +16,6 @@ from nnanim.logs import chainer as chainer_log
 from nnanim.logs import csv as csv_log
 from nnanim.snapshots import Contents, formats
 from nnanim.snapshots.archive import SNAPSHOT_HINT
-from nnanim.snapshots.safetensors import SafetensorsContents
 
 LOG_NAME = "log"
 LISTED = 5
@@ -185,7 +184,8 @@ def _with_state(contents: Contents) -> Contents:
     if contents.epoch is not None or contents.iteration is not None or not state.is_file():
         return contents
     epoch, iteration = trainer_state.read_counters(state)
-    return replace(contents, epoch=epoch, iteration=iteration, written_by=trainer_state.FORMAT)
+    parts = (*contents.parts, state)
+    return replace(contents, epoch=epoch, iteration=iteration, written_by=trainer_state.FORMAT, parts=parts)
 
 
 def _check(folder: Path) -> None:
@@ -265,13 +265,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
 
 def _choose(found: Found) -> None:
     """Leave out what does not belong to the others: shards, older versions, other formats, copies."""
-    shards = {
-        place.path
-        for contents in found.snapshots
-        if isinstance(contents, SafetensorsContents)
-        for place in contents.places.values()
-        if place.path != contents.path
-    }
+    shards = {part for contents in found.snapshots for part in contents.parts}
     found.snapshots = [contents for contents in found.snapshots if contents.path not in shards]
     _keep_newest_version(found)
     counts = Counter(contents.format for contents in found.snapshots)

@@ -51,7 +51,7 @@ class Network:
         # Whole points across: Graphviz before 2.50 rounds the size of nodes to them.
         radius = floor(2 * min(theme.NODE_RADIUS_PT * scale, 0.36 * gap_y, 0.2 * gap_x)) / 2
         radius = max(radius, 0.5)
-        thickest = min(theme.EDGE_PT * scale, max(0.2 * gap_y, 1.2 * scale))
+        thickest = min(theme.EDGE_PT * scale, max(0.24 * gap_y, 1.2 * scale))
         crowd = max(len(selection.layer) / theme.HAIRLINE_EDGES, 1.0)
         thinnest = min(theme.HAIRLINE_PT * scale / np.sqrt(crowd), 0.5 * thickest)
         # A ring grows inwards and outwards by half of its width.

@@ -17,7 +17,17 @@ SPACINGS = ("even", "log")
 NODE_CHOICES = ("strongest", "even")
 EDGE_CHOICES = ("weight", "change")
 
-SUFFIXES = (".gif",)
+SUFFIX_FORMATS = {
+    ".gif": "gif",
+    ".html": "html",
+    ".mp4": "mp4",
+    ".webm": "webm",
+    ".webp": "webp",
+    ".apng": "apng",
+    ".png": "apng",
+}
+SUFFIXES = tuple(SUFFIX_FORMATS)
+FORMATS = (*dict.fromkeys(SUFFIX_FORMATS.values()), "frames")
 STILL_SUFFIXES = (".svg", ".pdf", ".png")
 
 DEFAULT_OUTPUT = "animation.gif"
@@ -27,7 +37,7 @@ DEFAULT_DPI = 100.0
 DEFAULT_FPS = 10.0
 DEFAULT_HOLD_S = 2.0
 DEFAULT_MAX_NODES = 24
-DEFAULT_MAX_EDGES = 600
+DEFAULT_MAX_EDGES = 250
 
 MIN_FPS = 0.01
 MAX_FPS = 50.0  # viewers take delays under 20 ms for 100 ms

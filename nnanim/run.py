@@ -102,6 +102,14 @@ class Run:
         return name_in(self.path, snapshot.path)
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that the run is made of, snapshots first."""
+        files = [file for snapshot in self.snapshots for file in (snapshot.path, *snapshot._contents.parts)]
+        if self.log is not None:
+            files += [self.log.path, *self.log.parts]
+        return tuple(dict.fromkeys(files))
+
+    @property
     def metrics(self) -> pd.DataFrame:
         """The table of the log; an empty one where there is no log."""
         if self.log is None:

@@ -100,7 +100,10 @@ def test_no_command_shows_the_help() -> None:
 
 # Defaults of the command line are those of the library
 
-NOT_OF_THE_LIBRARY = {"result", "output", "shape", "layers", "log", "skip_bad", "curve", "quiet", "version"}
+NOT_OF_THE_LIBRARY = {
+    *("result", "outputs", "file_format", "shape", "layers", "log", "skip_bad", "curve", "if_changed", "summary"),
+    *("quiet", "version"),
+}
 
 
 def test_every_choice_of_the_library_is_an_option() -> None:
@@ -112,8 +115,8 @@ def test_defaults_are_those_of_the_library() -> None:
     with render.make_context("render", ["result"]) as context:
         choices = {name: value for name, value in context.params.items() if name not in NOT_OF_THE_LIBRARY}
     assert choices == {name: getattr(Options(), name) for name in choices}
-    (output,) = (parameter for parameter in render.params if parameter.name == "output")
-    assert str(output.default) == library.DEFAULT_OUTPUT
+    (output,) = (parameter for parameter in render.params if parameter.name == "outputs")
+    assert output.default == (library.DEFAULT_OUTPUT,)
 
 
 @pytest.mark.parametrize("name", ["since", "color", "scale", "theme", "palette", "panels", "spacing", "nodes", "edges"])
@@ -133,7 +136,7 @@ def test_defaults_are_those_of_the_article() -> None:
         100,
     )
     assert library.DEFAULT_OUTPUT == "animation.gif"
-    assert library.SUFFIXES == (".gif",)
+    assert library.SUFFIXES[0] == ".gif"
     assert library.SINCE == ("first", "previous")
 
 
@@ -514,11 +517,13 @@ BAD_USAGE = {
     "shape in other digits": (["--shape", "4,²"], f"Invalid value for '--shape': '4,²' {SHAPE_HINT}"),
     "unknown suffix": (
         ["-o", "out.avi"],
-        "Invalid value for '-o' / '--output': unknown suffix '.avi' of 'out.avi' (must be one of .gif)",
+        "Invalid value for '-o' / '--output': unknown suffix '.avi' of 'out.avi' (must be one of .gif, .html, .mp4,"
+        " .webm, .webp, .apng, .png)",
     ),
     "no suffix": (
         ["-o", "out"],
-        "Invalid value for '-o' / '--output': unknown suffix '' of 'out' (must be one of .gif)",
+        "Invalid value for '-o' / '--output': unknown suffix '' of 'out' (must be one of .gif, .html, .mp4, .webm,"
+        " .webp, .apng, .png, or a folder with / at its end)",
     ),
     "since": (["--since", "last"], "Invalid value for '--since': 'last' is not one of 'first', 'previous'."),
     "figsize of one": (

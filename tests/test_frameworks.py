@@ -111,7 +111,7 @@ def test_old_format_is_refused_clearly(result: Path) -> None:
     torch = pytest.importorskip("torch")
     result.mkdir()
     torch.save({"w": torch.ones(2, 2)}, result / "net_1.pth", _use_new_zipfile_serialization=False)
-    with pytest.raises(nnanim.SnapshotError, match="in the format that PyTorch wrote before 1.6"):
+    with pytest.raises(nnanim.SnapshotError, match=r"in the format that PyTorch wrote before 1\.6"):
         nnanim.open_run(result)
 
 

@@ -6,8 +6,9 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -17,8 +18,8 @@ from gif_reader import read_gif
 from pictures import run_with
 
 from nnanim import Animation, OutputError, open_run
-from nnanim.encoders import SUFFIXES, check_target, write_animation
-from nnanim.encoders.gif import FixedPaletteGif
+from nnanim.encoders import SUFFIXES, check_target, whole_file
+from nnanim.encoders.gif import FixedPaletteGif, write_gif
 from nnanim.options import COLORS, PALETTES, THEMES
 from nnanim.theme import pick_theme
 
@@ -41,6 +42,11 @@ def drawings(count: int = len(DURATIONS_S), seed: int = 0) -> list[np.ndarray]:
         picture[number : number + 9, 3 * number : 3 * number + 14] = random.integers(0, len(PALETTE), (9, 14))
         images.append(PALETTE[picture])
     return images
+
+
+def write_animation(path: Path, images: Iterable[np.ndarray], *rest: Any, **options: Any) -> None:
+    with whole_file(path) as temporary:
+        write_gif(temporary, images, *rest, **options)
 
 
 def written(path: Path, images: list[np.ndarray], durations_s: list[float] | None = None) -> Path:
@@ -334,9 +340,21 @@ def nothing() -> None:
 
 
 REFUSED = {
-    "suffix": (nothing, "out.mp5", "unknown suffix '.mp5' of 'out.mp5' (must be one of .gif)"),
-    "no suffix": (nothing, "out", "unknown suffix '' of 'out' (must be one of .gif)"),
-    "a device": (nothing, "/dev/null", "unknown suffix '' of '/dev/null' (must be one of .gif)"),
+    "suffix": (
+        nothing,
+        "out.mp5",
+        "unknown suffix '.mp5' of 'out.mp5' (must be one of .gif, .html, .mp4, .webm, .webp, .apng, .png)",
+    ),
+    "no suffix": (
+        nothing,
+        "out",
+        "unknown suffix '' of 'out' (must be one of .gif, .html, .mp4, .webm, .webp, .apng, .png)",
+    ),
+    "a device": (
+        nothing,
+        "/dev/null",
+        "unknown suffix '' of '/dev/null' (must be one of .gif, .html, .mp4, .webm, .webp, .apng, .png)",
+    ),
     "no folder": (nothing, "no/where/out.gif", "the folder 'no/where' of the output 'out.gif' does not exist"),
     "no folder but a file": (
         make_file_for_folder,

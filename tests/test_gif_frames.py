@@ -137,7 +137,7 @@ def test_a_frame_stores_only_the_box_that_changed(tmp_path):
     write_gif(tmp_path / "box.gif", images, [0.1, 0.2], GREYS)
     with Image.open(tmp_path / "box.gif") as file:
         file.seek(1)
-        assert file.tile[0].extents == (50, 30, 70, 40)
+        assert tuple(file.tile[0])[1] == (50, 30, 70, 40)
         assert file.info["duration"] == 200
 
 

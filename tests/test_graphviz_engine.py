@@ -12,7 +12,8 @@ from folders import result_folder
 from pictures import run_with
 
 from nnanim import Animation, GraphvizError, open_run
-from nnanim.graphviz_engine import ENGINES, Drawing, draw, pick_engine
+from nnanim.graphviz_engine import ENGINES, draw, pick_engine
+from nnanim.xdot import Drawing
 
 
 @pytest.fixture(params=ENGINES)
@@ -85,7 +86,7 @@ def test_edge_of_default_width_is_1_pt(engine: str) -> None:
     source = """graph frame_00000 {
         graph [splines=line notranslate=true]
         node [label="" shape=circle style=filled fillcolor="#ffffff" color="#102030"]
-        a [pos="10,10"] b [pos="90,10"] c [pos="90,50"]
+        a [id=0 pos="10,10"] b [id=1 pos="90,10"] c [id=2 pos="90,50"]
         a -- b [id=1 penwidth=1 color="#0000ff"]
         a -- c [id=0 penwidth=3.5 color="#ff0000"]
         b -- c [id=2 color="#00ff00"]

@@ -27,7 +27,7 @@ def test_what_is_left_out_is_counted():
         ("l1", "24 of 100"),
         ("l2", "10"),
     ]
-    assert labels.remarks(weights) == "600 of 79\N{NARROW NO-BREAK SPACE}400 edges"
+    assert labels.remarks(weights) == "250 of 79\N{NARROW NO-BREAK SPACE}400 edges"
     assert labels.remarks(weights_of((4, 5, 3), Options())) == ""
 
 

@@ -199,7 +199,7 @@ def test_nodes_and_thick_edges_keep_inside_and_apart(tmp_path: Path, shape, figs
             assert np.diff(column[:, 1]).min() > 2 * animation._scene.network.node_radius_pt * 100 / 72
     edge = np.s_[0:2, :]
     assert (frame.image[edge] == 255).all()  # nothing is clipped at the top
-    assert len(frame.edges.weight) == min(600, sum(min(a, 24) * min(b, 24) for a, b in itertools.pairwise(shape)))
+    assert len(frame.edges.weight) == min(250, sum(min(a, 24) * min(b, 24) for a, b in itertools.pairwise(shape)))
 
 
 def test_log_spacing_keeps_both_ends_and_crowds_the_beginning(iris: Run):
@@ -210,3 +210,24 @@ def test_log_spacing_keeps_both_ends_and_crowds_the_beginning(iris: Run):
     evenly = [frame.epoch for frame in Animation(iris, max_frames=8)]
     assert (evenly[0], evenly[-1]) == (10, 500)
     assert set(np.diff(evenly)) == {70}
+
+
+def test_norms_have_no_sign(tmp_path: Path):
+    convolutions = open_run(IRIS.parent / "convolutions")
+    with pytest.raises(OptionError) as error:
+        Animation(convolutions, color="sign")
+    assert str(error.value) == "color is 'sign': the edges of this network are norms of kernels, which have no sign"
+
+
+def test_norms_beside_weights_stay_grey_by_sign(tmp_path: Path):
+    kernel = np.full((2, 1, 3, 3), 0.5)
+    run = run_with(tmp_path / "result", [[kernel, [[1.0, -1.0]]], [kernel, [[1.0, -1.0]]]])
+    frame = Animation(run, color="sign", scale="layer")[0]
+    theme = pick_theme("light", "vivid")
+    assert [tuple(color) for color in frame.edges.color.tolist()] == [
+        theme.unchanged,
+        theme.unchanged,
+        theme.positive,
+        theme.negative,
+    ]
+    np.testing.assert_allclose(frame.edges.weight, [1.5, 1.5, 1, -1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from nnanim.options import Options
 
 Command = Callable[..., Any]
 DEFAULTS = Options()
+STDOUT = "-"
 _ANY_PATH = click.Path(readable=False, path_type=Path)  # whether it can be read is bad data (exit 1), no bad usage
 
 
@@ -64,6 +67,30 @@ def check_suffix(suffixes: tuple[str, ...]) -> Callable[[click.Context, click.Pa
     return check
 
 
+def check_outputs(outputs: tuple[str, ...], file_format: str | None, *, if_changed: bool) -> None:
+    """Refuse outputs whose format nobody can tell, and those that contradict each other."""
+    for output in outputs:
+        if output == STDOUT:
+            if file_format is None:
+                raise click.UsageError("standard output has no suffix: say with --format what to write")
+            if file_format == "frames":
+                raise click.UsageError("a folder of frames cannot go to standard output")
+            if if_changed:
+                raise click.UsageError("standard output cannot be left alone: --if-changed needs a file")
+            if sys.stdout.isatty():
+                raise click.UsageError("standard output is a terminal: pipe it into a file or a program")
+        elif file_format is None and not output.endswith(("/", os.sep)) and not os.path.isdir(output):
+            suffix = Path(output).suffix
+            if suffix.lower() not in library.SUFFIXES:
+                known = ", ".join(library.SUFFIXES)
+                hint = "" if suffix else ", or a folder with / at its end"
+                message = f"unknown suffix {suffix!r} of {output!r} (must be one of {known}{hint})"
+                raise click.BadParameter(message, param_hint="'-o' / '--output'")
+    places = [os.path.abspath(output) for output in outputs if output != STDOUT]
+    if len(set(places)) < len(places) or outputs.count(STDOUT) > 1:
+        raise click.UsageError("the same output was given twice")
+
+
 def _choice(name: str, known: tuple[str, ...], text: str) -> Callable[[Command], Command]:
     return click.option(f"--{name}", type=click.Choice(known), default=known[0], show_default=True, help=text)
 
@@ -87,15 +114,30 @@ log = click.option(
     type=click.Path(path_type=Path),
     help="The log, where it is not in RESULT.  [default: found]",
 )
+READING = ("layers", "log", "skip_bad")
 skip_bad = click.option("--skip-bad", is_flag=True, help="Go on past broken snapshots, with a note for each.")
-output = click.option(
+outputs = click.option(
     "-o",
     "--output",
-    type=_ANY_PATH,
-    default=library.DEFAULT_OUTPUT,
+    "outputs",
+    metavar="FILE|FOLDER/|-",
+    multiple=True,
+    default=(library.DEFAULT_OUTPUT,),
     show_default=True,
-    callback=check_suffix(library.SUFFIXES),
-    help="The file to write.",
+    help=f"What to write: {', '.join(library.SUFFIXES)}; a folder (with / at its end) for numbered pictures and their"
+    " numbers; - for standard output. Can be given more than once.",
+)
+file_format = click.option(
+    "--format", "file_format", type=click.Choice(library.FORMATS), help="The format, whatever the output is called."
+)
+if_changed = click.option(
+    "--if-changed", is_flag=True, help="Leave an output alone that was made from the same run with the same options."
+)
+summary = click.option(
+    "--summary",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write the final metrics and a small picture as Markdown.",
 )
 still_output = click.option(
     "-o",

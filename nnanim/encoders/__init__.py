@@ -1,21 +1,18 @@
-"""Frames and durations to a file, which appears whole or not at all."""
+"""Files that appear whole or not at all, and the encoders that write them."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from nnanim.encoders.gif import write_gif
 from nnanim.errors import OutputError
 from nnanim.options import STILL_SUFFIXES, SUFFIXES
 
-__all__ = ["STILL_SUFFIXES", "SUFFIXES", "check_target", "whole_file", "write_animation"]
+__all__ = ["STILL_SUFFIXES", "SUFFIXES", "check_target", "whole_file"]
 
 
 def check_target(path: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
@@ -49,25 +46,6 @@ def check_target(path: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
     return path
 
 
-def write_animation(
-    path: Path, images: Iterable[np.ndarray], durations_s: Sequence[float], palette: np.ndarray, *, loop: bool = True
-) -> None:
-    """Write frames to a file that was checked with `check_target`.
-
-    Args:
-        path: where the file appears.
-        images: (H, W, 3) uint8 each, taken one at a time.
-        durations_s: how long each is shown.
-        palette: (C, 3) uint8, at most 255 colours, background first.
-        loop: whether it plays again from the start, for ever.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    with whole_file(path) as temporary:
-        write_gif(temporary, images, durations_s, palette, loop=loop)
-
-
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside the target, and move the file into place if all goes well."""
@@ -76,6 +54,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, target)
+    except OutputError:
+        raise
     except OSError as error:
         reason = error
         while isinstance(reason.__cause__, OSError):  # imageio hides the system's words behind its own

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from imageio.core.request import InitializationError, Request
 from imageio.core.v3_plugin_api import PluginV3
 
 from nnanim.encoders.gif_frames import MAX_COLORS, FramePacker
+from nnanim.encoders.movie import Add, Movie
+from nnanim.frame import Frame
 
 EXACT_EVERY = 32  # an exact frame does not depend on those before it, so another process can pack the next ones
 
@@ -40,21 +43,56 @@ def write_gif(
             file.write(image, duration_ms=1000 * duration_s, exact=is_last)
 
 
+def write_gif_segments(path: Path, segments: Iterable[bytes], movie: Movie) -> None:
+    """Write frames that `FramePacker` has packed as a GIF.
+
+    Args:
+        path: the file, which is overwritten.
+        segments: packed frames, taken one piece at a time.
+        movie: with the palette that they were packed with.
+    """
+    with _opened(path, movie) as file:
+        for blocks in segments:
+            file.append(blocks, movie.size_px[::-1])
+
+
 def is_exact(index: int, count: int) -> bool:
     """Tell whether a frame shows the nearest colours: the last of every `EXACT_EVERY`, and the last of all."""
     return index % EXACT_EVERY == EXACT_EVERY - 1 or index == count - 1
 
 
+@contextmanager
+def open_gif(path: Path, movie: Movie) -> Iterator[Add]:
+    """Write frames as a GIF; see `nnanim.encoders.movie`."""
+    with _opened(path, movie) as file:
+
+        def add(frame: Frame, image: np.ndarray) -> None:
+            exact = is_exact(frame.index, len(movie.durations_s))
+            file.write(image, duration_ms=1000 * frame.duration_s, exact=exact)
+
+        yield add
+
+
+@contextmanager
+def _opened(path: Path, movie: Movie) -> Iterator[FixedPaletteGif]:
+    with iio.imopen(
+        path, "w", plugin=FixedPaletteGif, palette=movie.palette, loop=movie.loop, comment=movie.comment
+    ) as file:
+        assert isinstance(file, FixedPaletteGif)
+        yield file
+
+
 class FixedPaletteGif(PluginV3):
     """Write RGB frames one after the other to a GIF with a palette that is known beforehand."""
 
-    def __init__(self, request: Request, *, palette: np.ndarray, loop: bool = True) -> None:
+    def __init__(self, request: Request, *, palette: np.ndarray, loop: bool = True, comment: str | None = None) -> None:
         """Open the file for writing.
 
         Args:
             request: imageio's description of the target; only writing is possible.
             palette: (C, 3) uint8, at most 255 colours.
             loop: whether it plays again from the start, for ever.
+            comment: a short ASCII text to keep in the file, or None.
         """
         self._begun = False  # imageio closes even what could not be opened
         super().__init__(request)
@@ -65,6 +103,7 @@ class FixedPaletteGif(PluginV3):
         self._palette = palette
         self._packer = FramePacker(palette)
         self._loop = loop
+        self._comment = comment
         self._file = request.get_file()
 
     def write(self, ndimage: Any, *, duration_ms: float = 100.0, exact: bool = True) -> None:
@@ -97,6 +136,9 @@ class FixedPaletteGif(PluginV3):
         self._file.write(b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0) + colors.tobytes())
         if self._loop:
             self._file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", 0) + b"\0")  # 0: for ever
+        if self._comment is not None:
+            text = self._comment.encode("ascii")
+            self._file.write(b"!\xfe" + bytes([len(text)]) + text + b"\0")
 
     def read(self, *_: Any, **__: Any) -> np.ndarray:
         raise NotImplementedError("this plugin only writes")

@@ -24,6 +24,7 @@ class Log:
             curve), the NaN of an absent key is not.
         format: ``"chainer"``, ``"csv"``, ``"jsonl"``, ``"transformers"`` or ``"tensorboard"``.
         notes: what a user should be told.
+        parts: other files that the log is made of.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Log:
     present: pd.DataFrame
     format: str = "chainer"
     notes: tuple[str, ...] = ()
+    parts: tuple[Path, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:

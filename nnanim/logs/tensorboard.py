@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nnanim.errors import LogError
@@ -66,7 +67,8 @@ def read_all(paths: Sequence[Path]) -> Log:
             name = f"{path.parent.name}/{tag}" if len(folders[tag]) > 1 and tag != "epoch" else tag
             if tag not in _NO_METRICS:
                 rows.setdefault(step, {"iteration": step})[name] = value
-    return make_log(paths[0], [rows[step] for step in sorted(rows)], FORMAT, HINT)
+    log = make_log(paths[0], [rows[step] for step in sorted(rows)], FORMAT, HINT)
+    return replace(log, parts=tuple(paths[1:]))
 
 
 def _scalars(path: Path) -> Iterator[tuple[int, str, float]]:

@@ -26,6 +26,7 @@ class Contents:
         is_ordered: True where the order of the weights is that in which the model defines them.
         turned: keys of weights that the file holds as (in, out) or (kh, kw, in, out).
         notes: what a user should be told.
+        parts: other files that the snapshot is made of.
     """
 
     path: Path
@@ -41,3 +42,4 @@ class Contents:
     is_ordered: bool = False
     turned: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    parts: tuple[Path, ...] = ()

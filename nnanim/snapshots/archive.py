@@ -8,6 +8,7 @@ Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import zipfile
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO, Literal
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from nnanim.errors import SnapshotError
 
 MAX_MEMBER_BYTES = 2**30
 MAX_HEADER_BYTES = 10_000
+SMALL_MEMBER_BYTES = 2**14  # opening a member of a zip archive takes longer than reading that much
 SNAPSHOT_HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
 
 # All that zipfile, zlib and NumPy raise on damaged archives; EOFError and zlib.error say "truncated", the others lie.
@@ -41,7 +43,7 @@ DAMAGE = (
 _NPY_MAGIC = b"\x93NUMPY"
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _HEADER = re.compile(
-    r"\{'descr': '([<>|=]?[a-zA-Z]\d{0,9})', 'fortran_order': (?:True|False), "
+    r"\{'descr': '([<>|=]?[a-zA-Z]\d{0,9})', 'fortran_order': (True|False), "
     r"'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\),? ?\}\s*"
 )
 _NUMBER_KINDS = "fiu"
@@ -54,6 +56,8 @@ class ArrayHeader:
 
     dtype: np.dtype
     shape: tuple[int, ...]
+    offset: int = 0  # of the data in its member
+    order: Literal["C", "F"] = "C"
 
 
 class Archive(Mapping[str, np.ndarray]):
@@ -64,6 +68,7 @@ class Archive(Mapping[str, np.ndarray]):
         self._npz = npz
         self._headers: dict[str, ArrayHeader] = {}
         self._members: dict[str, zipfile.ZipInfo] = {}
+        self._small: dict[str, bytes] = {}  # members that were read whole when their header was asked for
         if npz.zip is None:
             raise ValueError("the archive is closed")
         self._zip = npz.zip
@@ -146,7 +151,7 @@ class Archive(Mapping[str, np.ndarray]):
                 f"{key!r} in snapshot {str(self.path)!r} is encrypted or compressed in an unknown way ({SNAPSHOT_HINT})"
             )
         try:
-            with self._zip.open(info) as member:
+            with self._member(key, info) as member:
                 start = member.read(8)
                 width, code = (2, "<H") if start[6:7] == b"\x01" else (4, "<I")
                 (length,) = struct.unpack(code, member.read(width))
@@ -160,7 +165,7 @@ class Archive(Mapping[str, np.ndarray]):
             dtype = np.dtype(match[1])
         except (TypeError, ValueError, OverflowError) as error:
             raise self._damaged(key) from error
-        shape = tuple(int(size) for size in match[2].replace(",", " ").split())
+        shape = tuple(int(size) for size in match[3].replace(",", " ").split())
         count = 1
         for size in shape:
             count *= size
@@ -170,9 +175,19 @@ class Archive(Mapping[str, np.ndarray]):
                 f"{key!r} in snapshot {str(self.path)!r} is said to be {shape} of {dtype}, which takes"
                 f" {count * dtype.itemsize} bytes, but has {data_bytes} (the archive is damaged)"
             )
-        return ArrayHeader(dtype, shape)
+        return ArrayHeader(dtype, shape, 8 + width + length, "F" if match[2] == "True" else "C")
+
+    def _member(self, key: str, info: zipfile.ZipInfo) -> IO[bytes]:
+        if info.file_size > SMALL_MEMBER_BYTES:
+            return self._zip.open(info)
+        self._small[key] = self._zip.read(info)
+        return io.BytesIO(self._small[key])
 
     def _read(self, key: str) -> np.ndarray:
+        header = self._headers[key]
+        if key in self._small and 0 not in header.shape:
+            flat = np.frombuffer(self._small[key], header.dtype, offset=header.offset)
+            return flat.reshape(header.shape, order=header.order)
         try:
             array = self._npz[key]
         except DAMAGE as error:

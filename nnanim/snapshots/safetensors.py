@@ -89,6 +89,7 @@ def scan(path: Path) -> SafetensorsContents:
         epoch=_counter(said, "epoch"),
         iteration=_counter(said, "step") or _counter(said, "iteration"),
         turned=found_weights.turned,
+        parts=tuple(sorted({place.path for place in places.values()} - {path})),
         places=places,
     )
 

@@ -1,0 +1,86 @@
+"""A folder of numbered PNGs and one ``frames.json`` with what each frame means, for other programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from nnanim.encoders.movie import Add, Movie
+from nnanim.frame import Frame
+
+INDEX = "frames.json"
+VERSION = 1  # of the layout of frames.json
+
+
+def picture_name(index: int) -> str:
+    """Return the file name of a frame, from 0: ``00000.png``."""
+    return f"{index:05}.png"
+
+
+@contextmanager
+def open_frames(path: Path, movie: Movie) -> Iterator[Add]:
+    """Write frames into a new folder; see `nnanim.encoders.movie`."""
+    path.mkdir()
+    with (path / INDEX).open("w", encoding="utf-8", newline="\n") as index:
+        head = {"version": VERSION, "size_px": movie.size_px, "loop": movie.loop}
+        if movie.comment is not None:
+            head["comment"] = movie.comment
+        # One line for each frame, written as it comes: the whole need not be in memory.
+        index.write(json.dumps(head)[:-1] + ', "frames": [')
+        before = "\n"
+
+        def add(frame: Frame, image: np.ndarray) -> None:
+            nonlocal before
+            Image.fromarray(image).save(path / picture_name(frame.index))
+            index.write(before + json.dumps(meaning(frame), allow_nan=False))
+            before = ",\n"
+
+        yield add
+        index.write("\n]}\n")
+
+
+def meaning(frame: Frame) -> dict[str, Any]:
+    """Return what a frame means as plain numbers; None stands for NaN."""
+    edges, nodes = frame.edges, frame.nodes
+    return {
+        "file": picture_name(frame.index),
+        "epoch": frame.epoch,
+        "iteration": frame.iteration,
+        "duration_s": frame.duration_s,
+        "metrics": {name: _finite(value) for name, value in frame.metrics.items()},
+        "edges": {
+            "layer": edges.layer.tolist(),
+            "tail": edges.tail.tolist(),
+            "head": edges.head.tolist(),
+            "weight": _floats(edges.weight),
+            "change": _floats(edges.change),
+            "width_px": _floats(edges.width_px.astype(np.float32)),
+            "color": _hex(edges.color),
+        },
+        "nodes": {
+            "layer": nodes.layer.tolist(),
+            "neuron": nodes.neuron.tolist(),
+            "bias": _floats(nodes.bias),
+            "ring_px": _floats(nodes.ring_px.astype(np.float32)),
+            "color": _hex(nodes.color),
+        },
+    }
+
+
+def _floats(values: np.ndarray) -> list[float | None]:
+    # The shortest text that is read back as the same float32.
+    return [_finite(float(str(value))) for value in values.astype(np.float32)]
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _hex(colors: np.ndarray) -> list[str]:
+    return ["#" + bytes(color).hex() for color in colors]

@@ -1,0 +1,62 @@
+"""What an encoder is told, and the one interface that all of them have.
+
+A format's module has one function ``open_<format>(path, movie)``, a context manager that gives a function to add frames
+with. Frames are pushed, so several files can be written while each frame is painted once, and none is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nnanim.frame import Frame
+
+Add = Callable[[Frame, np.ndarray], None]
+"""Append a frame and its picture, (H, W, 3) uint8."""
+
+
+@dataclass(frozen=True, eq=False)
+class Movie:
+    """What is known before the first frame.
+
+    Attributes:
+        size_px: width and height of the frames.
+        durations_s: how long each is shown, multiples of 0.01.
+        palette: (C, 3) uint8, at most 255 colours, background first; for formats with indexed colours.
+        loop: whether it plays again from the start, for ever.
+        comment: a short ASCII text to keep in the file, or None.
+    """
+
+    size_px: tuple[int, int]
+    durations_s: tuple[float, ...]
+    palette: np.ndarray
+    loop: bool = True
+    comment: str | None = None
+
+
+Open = Callable[[Path, Movie], AbstractContextManager[Add]]
+"""Open a new file (or folder) for the frames of a movie; it is finished when the context is left without an error."""
+
+
+def changed_box(before: np.ndarray, after: np.ndarray, grid_px: int = 1) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of the smallest box in which two (H, W, 3) pictures differ.
+
+    Args:
+        before: one picture.
+        after: the other.
+        grid_px: left and top are multiples of it.
+
+    Returns:
+        A box of one pixel in the corner where nothing differs.
+    """
+    changed = (before != after).any(axis=2)
+    rows = np.flatnonzero(changed.any(axis=1))
+    if len(rows) == 0:
+        return 0, 0, 1, 1
+    columns = np.flatnonzero(changed.any(axis=0))
+    left, top = (int(place) // grid_px * grid_px for place in (columns[0], rows[0]))
+    return left, top, int(columns[-1]) + 1, int(rows[-1]) + 1

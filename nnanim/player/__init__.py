@@ -1,0 +1,116 @@
+"""The player: a run as one HTML page that needs nothing else, no network and no server.
+
+`data` says what the page is told, the scripts show it, and here both become one file.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from importlib.resources import files
+from typing import Any
+
+from nnanim.options import PALETTES, Options
+from nnanim.player.data import History, as_plain
+from nnanim.player.packing import pack
+from nnanim.theme import Color, pick_theme
+
+__all__ = ["History", "page"]
+
+SCRIPTS = ("run.js", "network.js", "details.js", "curve.js", "main.js")  # parts of one module, in this order
+# Nothing may be loaded from anywhere, and of scripts and styles only those run that are in the page now.
+POLICY = (
+    "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
+)
+
+
+def page(history: History, options: Options, comment: str | None = None) -> str:
+    """Write the page.
+
+    Args:
+        history: what there is to show.
+        options: the user's choices.
+        comment: a short text to keep in the page.
+    """
+    packed = pack(history.weights.edges, history.weights.biases)
+    data = as_plain(history, options) | {"planes": packed.planes}
+    style = _colors(options) + _own("player.css")
+    script = "".join(map(_own, SCRIPTS))
+    policy = POLICY.format(script=_hash(script), style=_hash(style))
+    return _fill(
+        _own("template.html"),
+        {
+            "policy": policy,
+            "comment": html.escape(comment or ""),
+            "title": html.escape(history.name),
+            "theme": options.theme if options.theme == "dark" else "auto",
+            "style": style,
+            "data": in_script(data),
+            "weights": packed.edges,
+            "biases": packed.biases,
+            "script": script,
+        },
+    )
+
+
+def in_frame(document: str) -> str:
+    """Wrap a page for a notebook, where it can neither reach the notebook nor be reached by its styles."""
+    return (
+        '<iframe title="nnanim player" sandbox="allow-scripts" loading="lazy"'
+        ' style="width:100%;height:760px;border:0;border-radius:8px" srcdoc="' + html.escape(document) + '"></iframe>'
+    )
+
+
+def in_script(data: Any) -> str:
+    """Write JSON that ends no script element, whatever the texts in it are."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _fill(template: str, parts: dict[str, str]) -> str:
+    """Put each part in the place of ``{{name}}``, never looking into what was put in."""
+    written = []
+    rest = template
+    while "{{" in rest:
+        before, _, rest = rest.partition("{{")
+        name, _, rest = rest.partition("}}")
+        written += [before, parts[name]]
+    return "".join([*written, rest])
+
+
+def _own(name: str) -> str:
+    return (files("nnanim.player") / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _colors(options: Options) -> str:
+    """Write the theme's colours as variables, light or dark by the reader's wish."""
+    assert options.palette in PALETTES
+    light, dark = (_variables(theme, options.palette) for theme in ("light", "dark"))
+    return (
+        f":root{{color-scheme:light;{light}}}\n"
+        f"@media(prefers-color-scheme:dark){{:root[data-theme=auto]{{color-scheme:dark;{dark}}}}}\n"
+        f":root[data-theme=dark]{{color-scheme:dark;{dark}}}\n"
+    )
+
+
+def _variables(theme: str, palette: str) -> str:
+    colors = pick_theme(theme, palette)
+    named: dict[str, Color] = {
+        "background": colors.background,
+        "ink": colors.ink,
+        "muted": colors.muted,
+        "line": colors.unchanged,
+        "node": colors.node,
+        "dot": colors.dot,
+        "curve0": colors.curves[0],
+        "curve1": colors.curves[1],
+    }
+    return "".join(f"--{name}:rgb({red} {green} {blue});" for name, (red, green, blue) in named.items())

@@ -1,0 +1,95 @@
+// The metrics and their dots.
+
+const plot = { left: 46, right: data.axes && data.axes.y.length > 1 ? 354 : 388, top: 10, bottom: 222 };
+const dots = [];
+const metricValues = [];
+let passed = null;
+
+const plotX = (value) => {
+  const [low, high] = data.axes.x_limits;
+  return plot.left + ((value - low) / (high - low)) * (plot.right - plot.left);
+};
+const plotY = (value, side) => {
+  const [low, high] = data.axes.y[side].limits;
+  return plot.bottom - ((value - low) / (high - low)) * (plot.bottom - plot.top);
+};
+
+function buildCurve() {
+  const svg = $("plot");
+  svg.setAttribute("aria-label", data.curves.map((curve) => curve.metric).join(", ") + " over " + data.axes.x_label);
+  const { left, right, top, bottom } = plot;
+  make("path", { class: "axis", d: `M${left} ${top}V${bottom}H${right}` }, svg);
+  for (const [value, text] of data.axes.x_ticks) {
+    make("path", { class: "axis", d: `M${plotX(value)} ${bottom}v4` }, svg);
+    make("text", { x: plotX(value), y: bottom + 18, "text-anchor": "middle" }, svg, text);
+  }
+  make("text", { x: (left + right) / 2, y: bottom + 40, "text-anchor": "middle" }, svg, data.axes.x_label);
+  data.axes.y.forEach(({ ticks }, side) => {
+    if (side) make("path", { class: "axis", d: `M${right} ${top}V${bottom}` }, svg);
+    for (const [value, text] of ticks) {
+      const y = plotY(value, side);
+      make("path", { class: "axis", d: side ? `M${right} ${y}h4` : `M${left} ${y}h-4` }, svg);
+      make("text", {
+        x: side ? right + 8 : left - 8, y, "text-anchor": side ? "start" : "end", "dominant-baseline": "central",
+      }, svg, text);
+    }
+  });
+  const clip = make("clipPath", { id: "until" }, make("defs", {}, svg));
+  passed = make("rect", { x: 0, y: 0, width: 0, height: 270 }, clip);
+  const upTo = make("g", { "clip-path": "url(#until)" });
+  for (const curve of data.curves) {
+    let path = "";
+    let open = false;
+    curve.x.forEach((value, index) => {
+      const y = curve.y[index];
+      if (y !== null) {
+        path += (open ? "L" : "M") + plotX(value).toFixed(1) + " " + plotY(y, curve.axis).toFixed(1);
+      }
+      open = y !== null;
+    });
+    const looks = `curve${curve.axis}` + (curve.held_out ? " held-out" : "");
+    make("path", { class: looks + " ahead", d: path }, svg);
+    make("path", { class: looks, d: path }, upTo);
+    const sample = make("svg", { viewBox: "0 0 28 12", "aria-hidden": "true" }, $("metrics"));
+    make("path", { class: looks, d: "M0 6H28" }, sample);
+    make("+dt", {}, $("metrics"), curve.metric);
+    metricValues.push(make("+dd", {}, $("metrics")));
+  }
+  svg.append(upTo);
+  for (const curve of data.curves) {
+    dots.push(make("circle", { class: curve.held_out ? "dot hollow" : "dot", r: curve.held_out ? 5 : 6 }, svg));
+  }
+}
+
+function between(values, position) {
+  const before = Math.floor(position);
+  const [low, high] = [values[before], values[Math.min(before + 1, count - 1)]];
+  if (before === position || low === null) return low;
+  return high === null ? null : low + (position - before) * (high - low);
+}
+
+function drawCurve() {
+  if (!data.axes) return;
+  const x = between(data.curve_x, state.position);
+  passed.setAttribute("width", x === null ? 0 : Math.max(0, plotX(x)));
+  data.curves.forEach((curve, index) => {
+    metricValues[index].textContent = curve.values[Math.round(state.position)];
+    const y = between(curve.dots, state.position);
+    dots[index].setAttribute("visibility", x === null || y === null ? "hidden" : "visible");
+    if (x === null || y === null) return;
+    dots[index].setAttribute("cx", plotX(x));
+    dots[index].setAttribute("cy", plotY(y, curve.axis));
+  });
+}
+
+function jump(event) {
+  const svg = $("plot");
+  const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+  let nearest = -1;
+  data.curve_x.forEach((x, index) => {
+    if (x === null) return;
+    const far = Math.abs(plotX(x) - point.x);
+    if (nearest < 0 || far < Math.abs(plotX(data.curve_x[nearest]) - point.x)) nearest = index;
+  });
+  if (nearest >= 0) go(nearest);
+}

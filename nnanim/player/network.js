@@ -1,0 +1,113 @@
+// The network as Graphviz drew it.
+
+let view = null;
+let lines = [];
+let circles = [];
+let halo = null;
+let scene = null;
+let drawnWidths = new Int16Array(edgeCount);
+let drawnColors = new Int16Array(edgeCount);
+
+function buildNetwork(name) {
+  view = data.views[name];
+  const [width, height] = view.size;
+  const graph = $("graph");
+  graph.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  graph.dataset.view = name;
+  graph.replaceChildren();
+  scene = make("g", {}, graph);
+  const edges = make("g", { id: "edges", role: "list", "aria-label": "Edges" }, scene);
+  lines = view.segments.map(([x1, y1, x2, y2]) =>
+    make("line", { x1, y1, x2, y2, role: "listitem", tabindex: -1 }, edges));
+  halo = make("circle", { id: "halo", visibility: "hidden" }, scene);
+  const nodes = make("g", { id: "nodes", role: "list", "aria-label": "Neurons" }, scene);
+  circles = view.circles.map(([cx, cy, r]) =>
+    make("circle", { class: "node", cx, cy, r, role: "listitem", tabindex: -1 }, nodes));
+  for (const [things, kind] of [[lines, "edge"], [circles, "node"]]) {
+    things.forEach((element, index) => {
+      element.dataset.kind = kind;
+      element.dataset.index = index;
+    });
+    if (things.length) things[0].setAttribute("tabindex", 0);
+  }
+  for (const [x, y] of view.left_out) {
+    for (const step of [-4, 0, 4]) make("circle", { class: "mark", cx: x, cy: y + step, r: 1.4 }, scene);
+  }
+  for (const { x, size, lines: texts } of view.captions) {
+    texts.forEach((text, row) => make("text", {
+      x, y: view.captions_y + 1.15 * row * view.text, "font-size": size, "text-anchor": "middle",
+      "dominant-baseline": "middle",
+    }, scene, text));
+  }
+  const last = data.nodes.column[nodeCount - 1];
+  [0, last].forEach((column, side) => {
+    const own = view.circles.filter((_, node) => data.nodes.column[node] === column);
+    view.labels[side].forEach((text, row) => make("text", {
+      class: "label", x: own[row][0] + (side ? 1 : -1) * view.label_offset, y: own[row][1], "font-size": view.text,
+      "text-anchor": side ? "start" : "end", "dominant-baseline": "central",
+    }, scene, text));
+  });
+  drawnWidths = new Int16Array(edgeCount).fill(-1);
+  drawnColors = new Int16Array(edgeCount).fill(-1);
+}
+
+function drawNetwork() {
+  if (!view) return;
+  const mode = data.modes[state.mode];
+  const edgeColors = colors("edge");
+  const byChange = state.mode === "change";
+  for (let edge = 0; edge < edgeCount; edge++) {
+    const weight = at(weights, edge, state.position);
+    const wide = level(Math.abs(weight), domainOf(data.width_domain, edge));
+    const norm = data.layers[data.edges.layer[edge]].norm; // has no sign, so it stays grey
+    const told = byChange ? changeAt(weights, edge, state.position) : norm ? 0 : weight;
+    const color = level(told, domainOf(mode.domain, edge)) + levels;
+    if (wide !== drawnWidths[edge]) lines[edge].setAttribute("stroke-width", view.widths[(drawnWidths[edge] = wide)]);
+    if (color !== drawnColors[edge]) lines[edge].setAttribute("stroke", edgeColors[(drawnColors[edge] = color)]);
+  }
+  const ringColors = colors("ring");
+  for (let node = 0; node < nodeCount; node++) {
+    const bias = view.rings ? at(biases, node, state.position) : NaN;
+    const has = !Number.isNaN(bias);
+    const told = byChange ? changeAt(biases, node, state.position) : bias;
+    const width = has ? view.rings[level(Math.abs(bias), data.ring_domain)] : view.thinnest_ring;
+    circles[node].setAttribute("stroke-width", width);
+    circles[node].setAttribute("stroke", has ? ringColors[level(told, mode.ring_domain) + levels] : "var(--muted)");
+  }
+  if (!state.playing) sortEdges();
+}
+
+// Strong edges lie on top, as in the pictures. The focused one stays where it is: moving it would take its focus.
+function sortEdges() {
+  const order = lines.map((_, edge) => edge).sort((a, b) => drawnWidths[a] - drawnWidths[b] || a - b);
+  const focused = lines.indexOf(document.activeElement);
+  const group = $("edges");
+  let behind = focused >= 0;
+  for (const edge of order) {
+    if (edge === focused) behind = false;
+    else group.insertBefore(lines[edge], behind ? lines[focused] : null);
+  }
+}
+
+function find(event) {
+  const point = new DOMPoint(event.clientX, event.clientY).matrixTransform($("graph").getScreenCTM().inverse());
+  let best = null;
+  let nearest = REACH;
+  view.circles.forEach(([x, y, r], index) => {
+    const far = Math.hypot(point.x - x, point.y - y) - r;
+    if (far < 2) best = { kind: "node", index };
+  });
+  if (best) return best;
+  view.segments.forEach(([x1, y1, x2, y2], index) => {
+    const [dx, dy] = [x2 - x1, y2 - y1];
+    const share = ((point.x - x1) * dx + (point.y - y1) * dy) / (dx * dx + dy * dy);
+    if (share < 0 || share > 1) return;
+    const far = Math.abs((point.x - x1) * dy - (point.y - y1) * dx) / Math.hypot(dx, dy);
+    const reached = Math.max(0, far - view.widths[drawnWidths[index]] / 2);
+    if (reached < nearest || (reached === 0 && nearest === 0 && drawnWidths[index] >= drawnWidths[best.index])) {
+      best = { kind: "edge", index };
+      nearest = reached;
+    }
+  });
+  return best;
+}

@@ -1,0 +1,111 @@
+// The run: its numbers, its looks, its words. Every look comes from the tables in the page; nothing is fetched.
+
+const $ = (id) => document.getElementById(id);
+const data = JSON.parse($("data").textContent);
+const root = document.documentElement;
+const SVG = "http://www.w3.org/2000/svg";
+const count = data.titles.length;
+const edgeCount = data.edges.layer.length;
+const nodeCount = data.nodes.neuron.length;
+const REACH = 9; // points around the pointer in which an edge is found
+const STRONGEST = 5;
+
+function make(name, attributes = {}, parent = null, text = null) {
+  const element = name[0] === "+" ? document.createElement(name.slice(1)) : document.createElementNS(SVG, name);
+  for (const key in attributes) element.setAttribute(key, attributes[key]);
+  if (text !== null) element.textContent = text;
+  if (parent) parent.append(element);
+  return element;
+}
+
+// Base64 of deflated byte planes of differences of float32 bit patterns, one thing after the other, each along time.
+async function unpack(id) {
+  const text = $(id).textContent;
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const flat = new Uint8Array(await new Response(stream).arrayBuffer());
+  const length = flat.length / data.planes;
+  const bits = new Uint32Array(length);
+  const lowest = 4 - data.planes;
+  for (let plane = 0; plane < data.planes; plane++) {
+    const shift = 8 * (lowest + plane);
+    const start = plane * length;
+    for (let i = 0; i < length; i++) bits[i] |= flat[start + i] << shift;
+  }
+  for (let i = 0; i < length; i++) if (i % count) bits[i] += bits[i - 1];
+  return new Float32Array(bits.buffer);
+}
+
+function tell(trouble) {
+  $("trouble").textContent = trouble;
+  $("trouble").hidden = false;
+}
+
+if (typeof DecompressionStream === "undefined") {
+  tell("This browser is too old for this page: it needs Chrome 89, Firefox 113, Safari 16.4 or later.");
+  throw new Error("no DecompressionStream");
+}
+const weights = await unpack("weights");
+const biases = await unpack("biases");
+
+function at(values, thing, position) {
+  const before = Math.floor(position);
+  const share = position - before;
+  const low = values[thing * count + before];
+  return share ? low + share * (values[thing * count + before + 1] - low) : low;
+}
+
+function growth(values, thing, index) {
+  const before = data.since.which === "first" ? 0 : Math.max(index - 1, 0);
+  return Math.fround(Math.abs(values[thing * count + index]) - Math.abs(values[thing * count + before]));
+}
+
+function changeAt(values, thing, position) {
+  const before = Math.floor(position);
+  if (before === position) return growth(values, thing, before);
+  if (data.since.which === "first") {
+    return Math.abs(at(values, thing, position)) - Math.abs(values[thing * count]);
+  }
+  const low = growth(values, thing, before);
+  return low + (position - before) * (growth(values, thing, before + 1) - low);
+}
+
+// The shortest digits that are this float32 and no other; fewer where the page holds rounded numbers.
+function exact(value) {
+  if (data.planes < 4) return (value === 0 ? "0" : "≈ " + Number(value.toPrecision(data.planes === 3 ? 5 : 3)));
+  for (let digits = 1; digits < 9; digits++) {
+    const text = value.toPrecision(digits);
+    if (Math.fround(Number(text)) === value) return String(Number(text));
+  }
+  return String(Number(value.toPrecision(9)));
+}
+const minus = (text) => text.replace("-", "−");
+const number = (value) => minus(exact(value));
+const signed = (value) => (value > 0 ? "+" : "") + number(value);
+
+const tables = {};
+for (const mode in data.modes) {
+  for (const theme in data.modes[mode].themes) {
+    for (const what of ["edge", "ring"]) {
+      const digits = data.modes[mode].themes[theme][what];
+      tables[mode + theme + what] = digits.match(/.{6}/g).map((color) => "#" + color);
+    }
+  }
+}
+const levels = (tables[data.color + "lightedge"].length - 1) / 2;
+const domainOf = (domain, thing) => (Array.isArray(domain) ? domain[thing] : domain);
+const level = (value, domain) => Math.round(levels * Math.max(-1, Math.min(1, value / domain)));
+
+const wishesDark = matchMedia("(prefers-color-scheme: dark)");
+const state = { position: count - 1, playing: false, speed: 1, mode: data.color, hovered: null, kept: null };
+const isDark = () => root.dataset.theme === "dark" || (root.dataset.theme === "auto" && wishesDark.matches);
+const colors = (what) => tables[state.mode + (isDark() ? "dark" : "light") + what];
+const chosen = () => state.hovered || state.kept;
+
+function nodeName(node) {
+  const column = data.nodes.column[node];
+  const place = (column ? data.layers[column - 1].name : "input") + " #" + data.nodes.neuron[node];
+  return data.nodes.name[node] ? data.nodes.name[node] + " (" + place + ")" : place;
+}
+const edgeName = (edge) => nodeName(data.edges.tail[edge]) + " → " + nodeName(data.edges.head[edge]);
+const edgeWord = (edge) => (data.layers[data.edges.layer[edge]].norm ? "norm" : "weight");

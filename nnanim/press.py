@@ -1,0 +1,123 @@
+"""Frames to pictures: DOT, Graphviz, canvas. Knows nothing of runs and weights: another process can do it too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from nnanim.background import Still
+from nnanim.canvas import Canvas
+from nnanim.dot import dot_source
+from nnanim.fonts import load_font
+from nnanim.graphviz_engine import draw
+from nnanim.xdot import Drawing
+
+CHUNK = 32  # frames that one Graphviz process draws
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """What is painted of one frame, no more.
+
+    Attributes:
+        index: place in the animation, from 0.
+        title: text above the network.
+        curve_x: where the dots on the curves are; NaN for none.
+        metrics: values in the log's units.
+        edge_pt: (E,) widths of the edges in points.
+        edge_color: (E, 3) uint8.
+        ring_pt: (N,) widths of the nodes' outlines in points.
+        ring_color: (N, 3) uint8.
+    """
+
+    index: int
+    title: str
+    curve_x: float
+    metrics: dict[str, float]
+    edge_pt: np.ndarray
+    edge_color: np.ndarray
+    ring_pt: np.ndarray
+    ring_color: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Press:
+    """Paint sheets of one animation.
+
+    Attributes:
+        figsize: width and height in inches.
+        dpi: pixels per inch.
+        still: all that stays the same.
+        engine: of Graphviz, or None for whichever is there.
+        font: a font file, or None.
+    """
+
+    figsize: tuple[float, float]
+    dpi: float
+    still: Still
+    engine: str | None
+    font: str | None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "canvas"}
+
+    @cached_property
+    def canvas(self) -> Canvas:
+        """The canvas of this process."""
+        return self.new_canvas()
+
+    def new_canvas(self) -> Canvas:
+        """Make a canvas that nobody else uses."""
+        load_font(self.font)  # which another process has not done yet
+        return Canvas(self.figsize, self.dpi, self.still)
+
+    def dot(self, sheet: Sheet) -> str:
+        """Write the network of a frame as DOT, lengths in points.
+
+        Raises:
+            ValueError: the network is not among the panels.
+        """
+        network = self.still.network
+        if network is None:
+            raise ValueError("the network is not among the panels")
+        return dot_source(
+            f"frame_{sheet.index:05}",
+            network,
+            sheet.edge_pt,
+            sheet.edge_color,
+            sheet.ring_pt,
+            sheet.ring_color,
+            self.still.theme.node,
+        )
+
+    def drawings(self, sheets: Sequence[Sheet]) -> Sequence[Drawing | None]:
+        """Let one Graphviz process draw the networks of frames; None for each where there is no network.
+
+        Raises:
+            GraphvizError: Graphviz is missing or fails; the message names the frame.
+        """
+        if self.still.network is None:
+            return [None] * len(sheets)
+        return draw([self.dot(sheet) for sheet in sheets], self.engine)
+
+    def paint(self, sheets: Iterable[Sheet]) -> Iterator[np.ndarray]:
+        """Paint frames in their order, each (H, W, 3) uint8.
+
+        Raises:
+            GraphvizError: Graphviz is missing or fails; the message names the frame.
+        """
+        for chunk in in_chunks(sheets, CHUNK):
+            for sheet, drawing in zip(chunk, self.drawings(chunk), strict=True):
+                yield self.canvas.paint(drawing, sheet.title, sheet.curve_x, sheet.metrics)
+
+
+def in_chunks(sheets: Iterable[Sheet], length: int) -> Iterator[list[Sheet]]:
+    """Cut frames into lists of a length, the last one shorter."""
+    iterator = iter(sheets)
+    while chunk := list(islice(iterator, length)):
+        yield chunk

@@ -1,0 +1,106 @@
+"""A run in a few lines of Markdown, for the summary of a CI job."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from nnanim.animation import Animation
+from nnanim.encoders import whole_file
+from nnanim.metrics import axis_of, curves_of, is_share, value_text
+from nnanim.run import Log
+
+PICTURE_PX = (600, 600)  # at most; the proportions are kept
+PICTURE_COLORS = 128
+CHART_POINTS = 40
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+def write_summary(animation: Animation, path: str | Path) -> None:
+    """Write the metrics of a run, a chart and a small picture of its last snapshot.
+
+    The picture is inside the file. GitHub leaves such pictures out of job summaries and shows their description
+    instead, so the chart is text, which GitHub and GitLab draw (Mermaid).
+
+    Raises:
+        OutputError: the file cannot be written.
+        GraphvizError: Graphviz is missing or fails.
+    """
+    text = summary(animation)
+    with whole_file(Path(path)) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def summary(animation: Animation) -> str:
+    """Return what `write_summary` writes."""
+    run, last = animation.run, animation[-1]
+    when = f"epoch {last.epoch:g}" if last.epoch is not None else "the last snapshot"
+    parts = [
+        f"## {_plain(run.path.resolve().name)}",
+        f"{len(run.snapshots)} snapshots up to {when}, layers of {' → '.join(map(str, animation.shape))} neurons.",
+    ]
+    if run.log is not None and run.log.metrics:
+        parts += [_table(run.log), _chart(run.log, tuple(last.metrics) or run.log.metrics[:1])]
+    parts.append(f"![Curve and network at {when}]({_picture(animation)})")
+    parts += [f"> {_plain(note)}" for note in animation.notes]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _table(log: Log) -> str:
+    rows = ["| metric | first | lowest | highest | last |", "|---|--:|--:|--:|--:|"]
+    for metric in log.metrics:
+        values = log.table[metric].to_numpy(dtype=float)
+        values = values[np.isfinite(values)]
+        if len(values):
+            told = (values[0], values.min(), values.max(), values[-1])
+            rows.append(f"| {_plain(metric)} | " + " | ".join(value_text(metric, value) for value in told) + " |")
+    return "\n".join(rows)
+
+
+def _chart(log: Log, metrics: tuple[str, ...]) -> str:
+    """Draw the first of the metrics and what was measured alike; a Mermaid chart has one axis."""
+    curves = [curve for curve in curves_of(log, metrics) if curve.axis == 0]
+    x = np.concatenate([curve.x[np.isfinite(curve.y)] for curve in curves])
+    if len(np.unique(x)) < 2:
+        return ""
+    places = np.linspace(x.min(), x.max(), CHART_POINTS)
+    lines = ["```mermaid", "xychart-beta", f'    x-axis "{axis_of(log)}" {_number(x.min())} --> {_number(x.max())}']
+    unit = " (%)" if is_share(curves[0].metric) else ""
+    lines.append(f'    y-axis "{_quoted(", ".join(curve.metric for curve in curves))}{unit}"')
+    for curve in curves:
+        finite = np.isfinite(curve.y)
+        if finite.any():
+            values = np.interp(places, curve.x[finite], curve.y[finite])
+            lines.append(f"    line [{', '.join(map(_number, values))}]")
+    return "\n".join([*lines, "```"])
+
+
+def _number(value: float) -> str:
+    return np.format_float_positional(value, precision=5, fractional=False, trim="-")  # Mermaid knows no exponents
+
+
+def _picture(animation: Animation) -> str:
+    with tempfile.TemporaryDirectory(prefix="nnanim-") as folder:
+        path = Path(folder) / "last.png"
+        animation.write_still(path, -1)
+        with Image.open(path) as still:
+            small = still.convert("RGB")
+    small.thumbnail(PICTURE_PX)
+    buffer = io.BytesIO()
+    small.quantize(PICTURE_COLORS).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _plain(text: str) -> str:
+    """Make a text from a file mean itself in Markdown."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _quoted(text: str) -> str:
+    return " ".join(text.replace('"', "'").split()).replace("`", "'")

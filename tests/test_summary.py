@@ -1,0 +1,71 @@
+"""The summary of a run in Markdown."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+from folders import result_folder
+from pictures import run_with
+from PIL import Image
+
+from nnanim import Animation, open_run
+from nnanim.summary import PICTURE_PX, summary, write_summary
+
+
+def picture(text: str) -> Image.Image:
+    (data,) = re.findall(r"!\[[^\]]+\]\(data:image/png;base64,([^)]+)\)", text)
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+def test_metrics_chart_and_picture(tmp_path: Path) -> None:
+    animation = Animation(open_run(result_folder(tmp_path / "result", epochs=[1, 2, 3, 4])))
+    write_summary(animation, tmp_path / "summary.md")
+    text = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert text.startswith("## result\n\n4 snapshots up to epoch 4, layers of 4 → 5 → 3 neurons.\n\n")
+    assert "| metric | first | lowest | highest | last |\n|---|--:|--:|--:|--:|\n" in text
+    assert "| main/loss | 1 | 0.25 | 1 | 0.25 |\n" in text
+    assert "| main/accuracy | 50.0 % | 50.0 % | 87.5 % | 87.5 % |\n" in text
+    assert '    x-axis "epoch" 1 --> 4\n    y-axis "main/accuracy (%)"\n    line [50, ' in text
+    assert text.count("87.5]") == 1
+    with picture(text) as small:
+        assert small.size == (600, 400)
+        colors = np.array(small.convert("RGB")).reshape(-1, 3).astype(int)
+    red = (colors[:, 0] > 180) & (colors[:, 1:].max(axis=1) < 90)
+    assert red.sum() > 100  # the last snapshot in its colours, not in ink
+    assert len(text) < 200_000
+
+
+def test_gaps_and_small_numbers(tmp_path: Path) -> None:
+    rows = [{"epoch": 1, "loss": 2e-7}, {"epoch": 2, "loss": float("nan")}, {"epoch": 3, "loss": 1e-7}]
+    text = summary(Animation(run_with(tmp_path / "result", [[[[1.0]]], [[[2.0]]]], rows)))
+    assert "| loss | 2e-07 | 1e-07 | 2e-07 | 1e-07 |" in text
+    (line,) = re.findall(r"line \[(.+)\]", text)
+    numbers = line.split(", ")
+    assert all(re.fullmatch(r"-?\d+(\.\d+)?", number) for number in numbers)  # Mermaid reads no exponents
+    assert float(numbers[0]) == 2e-7
+
+
+def test_without_a_log(tmp_path: Path) -> None:
+    text = summary(Animation(run_with(tmp_path / "result", [[[[1.0]]], [[[2.0]]]])))
+    assert "mermaid" not in text
+    assert "| metric" not in text
+    assert re.search(r"^> no log in .*result': the network is drawn alone$", text, re.MULTILINE)
+    assert max(picture(text).size) <= max(PICTURE_PX)
+
+
+def test_names_from_files_stay_text(tmp_path: Path) -> None:
+    name = 'a|b `c` <img src=x> ``` "end'
+    rows = [{"epoch": 1, name: 1.0}, {"epoch": 2, name: 2.0}]
+    text = summary(
+        Animation(
+            run_with(tmp_path / "_x_", [[[[1.0]]], [[[2.0]]]], rows),
+        )
+    )
+    assert text.startswith("## \\_x\\_\n")
+    assert '| a\\|b \\`c\\` \\<img src=x\\> \\`\\`\\` "end |' in text
+    assert "    y-axis \"a|b 'c' <img src=x> ''' 'end\"\n" in text
+    assert re.findall("^```", text, re.MULTILINE) == ["```"] * 2  # the chart's
