@@ -39,7 +39,7 @@ def sniff(path: Path) -> bool:
     if not is_zip(path):
         return False
     with open_archive(path) as archive:
-        return any(_is_weight(key) for key in archive)
+        return any(is_weight(key) for key in archive)
 
 
 def scan(path: Path) -> Contents:
@@ -49,11 +49,11 @@ def scan(path: Path) -> Contents:
         SnapshotError: the file cannot be read, or holds no weights.
     """
     with open_archive(path) as archive:
-        models = {(match[1], match[2]) for key in archive if _is_weight(key) and (match := _MODEL.match(key))}
+        models = {(match[1], match[2]) for key in archive if is_weight(key) and (match := _MODEL.match(key))}
         names = sorted((name for _, name in models), key=lambda name: (name != "main", natural_key(name)))
         start = next((start for start, name in models if names and name == names[0]), "")
         prefix = f"{start}model:{names[0]}/" if names else ""
-        keys = [key for key in archive if _is_weight(key) and key.startswith(prefix)]
+        keys = [key for key in archive if is_weight(key) and key.startswith(prefix)]
         if not keys:
             raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight's key is 'W' or ends in '/W')")
         longest = max(keys, key=len)
@@ -139,7 +139,8 @@ def read_log(path: Path) -> str | None:
     return next((text for text in texts if text), None)
 
 
-def _is_weight(key: str) -> bool:
+def is_weight(key: str) -> bool:
+    """Tell whether a key is that of a model's weight."""
     if key != "W" and not key.endswith("/W"):
         return False
     # Optimizers and extensions keep arrays under the same tails; only a model's own keys count.

@@ -26,6 +26,10 @@ class Format:
     scan: Callable[[Path], Contents]
     read: Callable[[Contents, Sequence[LayerHeader], Sequence[int] | None], list[Layer]]
 
+    def look(self, path: Path) -> Contents | None:
+        """Read what a snapshot of this format says of itself, or return None where the file is none."""
+        return self.scan(path) if self.sniff(path) else None
+
 
 CHAINER = Format(chainer.sniff, chainer.scan, chainer.read)
 NUMPY = Format(numpy_files.sniff, numpy_files.scan, numpy_files.read)
@@ -52,9 +56,10 @@ def scan(path: Path, head: bytes | None = None) -> Contents | None:
     Raises:
         SnapshotError: it begins as a snapshot and is damaged.
     """
-    for candidate in _candidates(path, _head(path) if head is None else head):
-        if candidate.sniff(path):
-            return candidate.scan(path)
+    for look in _candidates(path, _head(path) if head is None else head):
+        contents = look(path)
+        if contents is not None:
+            return contents
     return None
 
 
@@ -80,18 +85,20 @@ def explain(path: Path) -> None:
         check_magic(path)
 
 
-def _candidates(path: Path, head: bytes) -> tuple[Format, ...]:
-    """Return the formats that a file may be of, by its first bytes and, in a zip archive, its names."""
+def _candidates(path: Path, head: bytes) -> tuple[Callable[[Path], Contents | None], ...]:
+    """Return what to try with a file, by its first bytes and, in a zip archive, its names."""
     if head[:4] in _ZIP_MAGICS:
         names = _zip_names(path)
         if any(name.endswith("/data.pkl") for name in names):
-            return (PYTORCH,)
-        return (KERAS,) if "config.json" in names else (CHAINER, NUMPY)
+            return (pytorch.look,)
+        if any(chainer.is_weight(name.removesuffix(".npy")) for name in names):
+            return (chainer.scan,)
+        return (KERAS.look,) if "config.json" in names else (NUMPY.look,)
     if head[:8] == HDF5_MAGIC:
-        return (KERAS,)
+        return (KERAS.look,)
     if head[8:9] == b"{" or path.name.endswith(safetensors.INDEX_SUFFIX):
-        return (SAFETENSORS,)
-    return (NUMPY,) if head[:6] == b"\x93NUMPY" else ()
+        return (SAFETENSORS.look,)
+    return ()
 
 
 def _zip_names(path: Path) -> set[str]:

@@ -52,15 +52,9 @@ def sniff(path: Path) -> bool:
     """Tell whether a file is a PyTorch archive that holds weights, by its content alone.
 
     Raises:
-        SnapshotError: the file begins as a zip archive and is damaged, or is of the old format.
+        SnapshotError: the file begins as a zip archive and is damaged.
     """
-    if not is_zip(path):
-        return False
-    with open_torch(path) as archive:
-        if not archive.is_torch:
-            return False
-        saved, _ = archive.contents()
-    return bool(find_state(saved).tensors)
+    return is_zip(path) and look(path) is not None
 
 
 def problem_of(head: bytes) -> str:
@@ -76,15 +70,27 @@ def scan(path: Path) -> TorchContents:
     Raises:
         SnapshotError: the file cannot be read, or holds no weights.
     """
+    contents = look(path)
+    if contents is None:
+        raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight has two axes or more; {HINT})")
+    return contents
+
+
+def look(path: Path) -> TorchContents | None:
+    """Do as `scan`, but return None where the archive is not PyTorch's or holds no weights.
+
+    Raises:
+        SnapshotError: the file cannot be read.
+    """
     with open_torch(path) as archive:
         if not archive.is_torch:
-            raise SnapshotError(f"snapshot {str(path)!r} holds no data.pkl ({HINT})")
+            return None
         saved, is_plain = archive.contents()
     state = find_state(saved)
     tensors = {key: tensor for key, tensor in state.tensors.items() if tensor.is_real}
     found = find_weights({key: tensor.shape for key, tensor in tensors.items()})
     if not found.weights:
-        raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight has two axes or more)")
+        return None
     shared: dict[tuple[Any, ...], str] = {}
     weights, notes = [], []
     for header in found.weights:
