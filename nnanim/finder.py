@@ -14,7 +14,7 @@ from nnanim.layers import natural_key
 from nnanim.logs import Log, jsonl, tensorboard, trainer_state
 from nnanim.logs import chainer as chainer_log
 from nnanim.logs import csv as csv_log
-from nnanim.snapshots import Contents, formats
+from nnanim.snapshots import Contents, formats, npy_files
 from nnanim.snapshots.archive import SNAPSHOT_HINT
 
 LOG_NAME = "log"
@@ -29,7 +29,7 @@ _FOLDER = re.compile(
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"version_([0-9]+)")
-_SUFFIXES = (".npz", ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".hdf5")
+_SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".hdf5")
 # What Transformers leaves beside the weights.
 _NO_SNAPSHOT = re.compile(r"(?:optimizer|scheduler|scaler|rng_state.*|training_args)\.(?:pt|pth|bin)")
 _LOG_FORMATS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Log]], ...] = (
@@ -79,11 +79,15 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
     places = _walk(folder, found)
     broken: dict[Path, SnapshotError] = {}
     others: list[Path] = []
+    single: list[Path] = []
     for files in places.values():
         for file in files:
             if _NO_SNAPSHOT.fullmatch(file.name):
                 continue
             head = _head(file)
+            if file.suffix == ".npy" and head.startswith(npy_files.MAGIC):
+                single.append(file)
+                continue
             try:
                 contents = formats.scan(file, head)
             except SnapshotError as error:
@@ -95,6 +99,13 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
                     found.files.append(file)
             else:
                 found.snapshots.append(_with_state(contents))
+    for moment in npy_files.group(single):
+        try:
+            each = npy_files.scan(moment)
+        except SnapshotError as error:
+            broken[next(iter(moment.values()))] = error
+        else:
+            found.snapshots += [each] if each else []
     patterns = {_pattern(contents.path.name) for contents in found.snapshots}
     for file in others:
         if not _is_snapshot_name(file.name, patterns):

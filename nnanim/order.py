@@ -26,7 +26,10 @@ _ALONE = (
     (re.compile(r"(?:^|[./_])(?:shortcut|downsample|skip|residual)(?:[./_0-9]|$)"), SHORTCUT),
     (re.compile(r"(?:^|[./_])weight_(?:ih|hh|hr)(?:_|$)|(?:^|/)(?:[a-z_]*_)?cell(?:_[0-9]+)?(?:/[0-9]+)?$"), RECURRENT),
     (re.compile(r"(?:^|[./_])lora_?[ab](?:[./_]|$)"), ADAPTER),
-    (re.compile(r"(?:^|[./_])in_proj(?:_weight)?$"), "three projections of an attention in one"),
+    (
+        re.compile(r"(?:^|[./_])(?:in_proj(?:_weight)?|c_attn|w?qkv(?:_proj)?|query_key_value)$"),
+        "three projections of an attention in one",
+    ),
 )
 _TABLE = re.compile(r"embed|(?:^|[./_])w[tp]e(?:[./_]|$)|(?:^|[^a-z])emb(?:[^a-z]|$)")
 

@@ -24,7 +24,7 @@ from nnanim.errors import NnanimError
 from nnanim.finder import read_log
 from nnanim.logs import tensorboard
 from nnanim.run import open_run
-from nnanim.snapshots import formats, pickles, pytorch
+from nnanim.snapshots import formats, npy_files, pickles, pytorch
 from nnanim.snapshots.torch_state import find_state
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
@@ -183,12 +183,18 @@ def small_files() -> dict[str, bytes]:
         "a.keras": folder / "keras/model.01.keras",
         "a.h5": folder / "keras-h5/model-01.h5",
     }
-    return {name: path.read_bytes() for name, path in made.items()} | {"a.npz": npz()}
+    return {name: path.read_bytes() for name, path in made.items()} | {"a.npz": npz(), "W1.npy": npy()}
 
 
 def npz() -> bytes:
     file = io.BytesIO()
     np.savez(file, W1=np.ones((2, 2)), b1=np.ones(2))
+    return file.getvalue()
+
+
+def npy() -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.ones((2, 2), np.float32))
     return file.getvalue()
 
 
@@ -211,6 +217,10 @@ LOGS = logs()
 def try_snapshot(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with suppress(NnanimError):
+        if path.suffix == ".npy":
+            single = npy_files.scan({"W1": path})
+            if single is not None:
+                formats.read(single, single.weights)
         contents = formats.scan(path)
         if contents is not None:
             formats.read(contents, [header for header in contents.weights if header.can_be_drawn])

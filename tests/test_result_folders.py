@@ -11,7 +11,7 @@ import pytest
 from archives import network, tensor, write
 from folders import save, weights
 
-from nnanim import open_run
+from nnanim import SnapshotError, open_run
 from nnanim.snapshots import pytorch
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
@@ -258,6 +258,48 @@ def test_naming_of_numpy_archives(result: Path, case: str) -> None:
         straight = array if array.shape == layer.weight.shape else array.T
         assert np.array_equal(layer.weight, straight.astype(np.float32))
         assert (layer.bias is None) == ("alone" in case)
+
+
+SINGLE = {
+    "epoch behind": (["W1_epoch{}.npy", "b1_epoch{}.npy", "W2_epoch{}.npy"], (2, None)),
+    "epoch in front": (["epoch_{}_W1.npy", "epoch_{}_b1.npy", "epoch_{}_W2.npy"], (2, None)),
+    "a number behind": (["W1_{}.npy", "b1_{}.npy", "W2_{}.npy"], (None, 2)),
+    "folders": (["step_{}/W1.npy", "step_{}/b1.npy", "step_{}/W2.npy"], (None, 2)),
+}
+
+
+@pytest.mark.parametrize("case", SINGLE)
+def test_single_arrays_of_a_moment_make_a_snapshot(result: Path, case: str) -> None:
+    names, counters = SINGLE[case]
+    arrays = [np.asfortranarray(np.arange(20.0).reshape(5, 4)), np.arange(5.0), np.ones((3, 5), np.float16)]
+    for number in (10, 2):
+        for name, array in zip(names, arrays, strict=True):
+            path = result / name.format(number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, array + number)
+    np.save(result / "x_train.npy", np.ones((100, 4)))
+    run = open_run(result)
+    assert run.shape == (4, 5, 3)
+    assert (run.snapshots[0].epoch, run.snapshots[0].iteration) == counters
+    first, second = run.snapshots[1].read()
+    assert np.array_equal(first.weight, arrays[0] + 10)
+    assert np.array_equal(first.bias, arrays[1] + 10)  # type: ignore[arg-type]
+    assert np.array_equal(second.weight, arrays[2] + 10)
+    assert len(run.files) == 6
+    assert run.format == "numpy"
+
+
+def test_single_array_that_is_damaged(result: Path) -> None:
+    result.mkdir()
+    np.save(result / "W1_1.npy", np.ones((3, 4)))
+    data = (result / "W1_1.npy").read_bytes()
+    (result / "W1_1.npy").write_bytes(data[:-8])
+    with pytest.raises(SnapshotError) as caught:
+        open_run(result)
+    assert str(caught.value) == (
+        "snapshot 'result/W1_1.npy' is said to be (3, 4) of float64, but has 88 bytes"
+        " (a .npy file holds one array of numbers)"
+    )
 
 
 def test_square_kernels_are_turned_as_their_neighbours_are(result: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nnanim.errors import SnapshotError
 from nnanim.layers import Layer, LayerHeader
-from nnanim.snapshots import Contents, chainer, keras, numpy_files, pytorch, safetensors
+from nnanim.snapshots import Contents, chainer, keras, npy_files, numpy_files, pytorch, safetensors
 from nnanim.snapshots.archive import DAMAGE, SNAPSHOT_HINT, check_magic
 from nnanim.snapshots.hdf5 import MAGIC as HDF5_MAGIC
 
@@ -65,6 +65,8 @@ def scan(path: Path, head: bytes | None = None) -> Contents | None:
 
 def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
     """Read the weights of a snapshot with the reader of its format."""
+    if contents.format == npy_files.FORMAT:
+        return npy_files.read(contents, layers, shape)
     return _READERS[contents.format].read(contents, layers, shape)
 
 
