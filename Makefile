@@ -15,7 +15,7 @@ SAMPLE := $(wildcard sample_results/iris/*)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test test-lowest test-frameworks fixtures lint format typecheck sample gallery docs clean
+.PHONY: help bench demo test test-lowest test-frameworks fixtures lint format typecheck sample gallery docs clean
 
 help:  ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 - \2/p' Makefile | awk -F ' - ' '{printf "%-17s  %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ test-frameworks: $(FRAMEWORKS)/.installed  ## Run the tests that need PyTorch, L
 fixtures: $(FRAMEWORKS)/.installed  ## Train the networks of tests/fixtures again
 	for name in pytorch lightning keras transformers; do \
 	  $(FRAMEWORKS)/bin/python tests/training/train_$$name.py || exit 1; done
+
+bench: $(VENV)/.bench  ## Measure speed, memory and file size against others: benchmarks/RESULTS.md
+	$(RUN) benchmarks/bench.py $(ARGS)
 
 lint: $(VENV)/.dev  ## Check style and formatting
 	$(RUN) -m ruff check .
@@ -75,6 +78,10 @@ $(VENV)/.installed: pyproject.toml nnanim/__init__.py build-constraints.txt | $(
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.installed
 	$(RUN) $(PIP) --group dev
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml $(VENV)/.installed
+	$(RUN) $(PIP) --group bench
 	@touch $@
 
 $(LOWEST)/.installed: pyproject.toml nnanim/__init__.py tests/lowest-versions.txt | $(LOWEST)/.made

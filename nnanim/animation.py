@@ -169,9 +169,8 @@ class Animation(Sequence[Frame]):
             file_format: one of `nnanim.options.FORMATS`, whatever the suffixes say.
             comment: a short ASCII text to keep in the files.
             progress: called with how many frames are done and how many there are.
-            jobs: processes to use at most, for a GIF alone; other formats need every frame here. A short animation is
-                drawn by this one alone, which takes less time.
-            executor: who draws the frames instead, e.g. that of a cluster; `jobs` then says how many workers it has.
+            jobs: processes to use at most, for a GIF alone; a short one takes less time in this process.
+            executor: who draws the GIF instead, e.g. that of a cluster; `jobs` then says how many workers it has.
 
         Raises:
             OutputError: an output cannot be written.
@@ -191,7 +190,8 @@ class Animation(Sequence[Frame]):
         elif films:
             with open_targets(films, movie) as add:
                 frames, same = tee(self)
-                for done, (frame, image) in enumerate(zip(frames, self.paint(same), strict=True), start=1):
+                images = self._press.paint(map(self._sheet, same), ahead=jobs > 1)
+                for done, (frame, image) in enumerate(zip(frames, images, strict=True), start=1):
                     add(frame, image)
                     if progress is not None:
                         progress(done, len(self))
@@ -208,8 +208,7 @@ class Animation(Sequence[Frame]):
         """
         from nnanim.player import History, page
 
-        steps = self.options.tween + 1
-        durations_s = self.durations_s
+        steps, durations_s = self.options.tween + 1, self.durations_s
         history = History(
             self.run.path.resolve().name,
             self._weights,

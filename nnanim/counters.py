@@ -11,7 +11,7 @@ The rule: epochs and iterations are shown as the snapshots count them; a log tha
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -96,9 +96,8 @@ def align(log: Log, found: Sequence[Contents], form: str) -> tuple[Log, list[str
     epochs = [float(c.epoch) for c in found if c.epoch is not None]
     iterations = [float(c.iteration) for c in found if c.iteration is not None]
     notes = []
-    if "epoch" not in log.table and epochs and not iterations and _are_epochs(log, epochs):
-        names = {"iteration": "epoch"}
-        log = replace(log, table=log.table.rename(columns=names), present=log.present.rename(columns=names))
+    if "epoch" not in log.columns and epochs and not iterations and _are_epochs(log, epochs):
+        log = replace(log, columns=_renamed(log.columns), stated=_renamed(log.stated))
         notes.append("the steps of the log are taken for epochs, which the snapshots count")
     by_epoch = _epoch_shift(log, epochs, form)
     if by_epoch:
@@ -125,9 +124,9 @@ def join(snapshots: Sequence[Counted], log: Log | None) -> tuple[tuple[int | Non
     for snapshot in snapshots:
         row = None
         for counter, value in (("iteration", snapshot.iteration), ("epoch", snapshot.epoch)):
-            if log is None or value is None or counter not in log.table:
+            if log is None or value is None or counter not in log.columns:
                 continue
-            counts = log.table[counter].to_numpy(dtype=np.float64)
+            counts = log.columns[counter].astype(np.float64)
             distances = np.abs(counts - value)
             if np.isnan(distances).all():
                 continue
@@ -166,8 +165,8 @@ def _counters_in(name: str) -> tuple[int | None, int | None, int | None]:
 
 def _column_of(numbers: Sequence[int], names: Sequence[str], log: Log | None) -> str:
     """Return the counter that bare numbers in file names mean: "epoch" or "iteration"."""
-    columns = [] if log is None else [column for column in ("epoch", "iteration") if column in log.table]
-    holding = [column for column in columns if log is not None and set(numbers) <= set(log.table[column].tolist())]
+    columns = [] if log is None else [column for column in ("epoch", "iteration") if column in log.columns]
+    holding = [column for column in columns if log is not None and set(numbers) <= set(log.columns[column].tolist())]
     if numbers and len(holding) == 1:
         return holding[0]
     if len(columns) == 1 and log is not None and log.format != "chainer":
@@ -176,14 +175,14 @@ def _column_of(numbers: Sequence[int], names: Sequence[str], log: Log | None) ->
 
 
 def _are_epochs(log: Log, epochs: Sequence[float]) -> bool:
-    steps = log.table["iteration"].to_numpy(dtype=np.float64)
+    steps = log.columns["iteration"].astype(np.float64)
     return bool(len(steps)) and float(np.nanmax(steps)) - max(epochs) in (-1.0, 0.0, 1.0)
 
 
 def _epoch_shift(log: Log, epochs: Sequence[float], form: str) -> int:
-    if "epoch" not in log.table or not epochs or form in ("lightning", "transformers"):
+    if "epoch" not in log.columns or not epochs or form in ("lightning", "transformers"):
         return 0
-    counts = log.table["epoch"].to_numpy(dtype=np.float64)
+    counts = log.columns["epoch"].astype(np.float64)
     if np.isnan(counts).all():
         return 0
     first, last = float(np.nanmin(counts)), float(np.nanmax(counts))
@@ -195,9 +194,9 @@ def _epoch_shift(log: Log, epochs: Sequence[float], form: str) -> int:
 
 
 def _iteration_shift(log: Log, iterations: Sequence[float], form: str) -> int:
-    if "iteration" not in log.table or not iterations or form == "transformers":
+    if "iteration" not in log.columns or not iterations or form == "transformers":
         return 0
-    counts = set(log.table["iteration"].tolist())
+    counts = set(log.columns["iteration"].tolist())
     if form == "lightning" and log.format in ("csv", "tensorboard"):
         return 1
     none_fits = not any(iteration in counts for iteration in iterations)
@@ -205,6 +204,8 @@ def _iteration_shift(log: Log, iterations: Sequence[float], form: str) -> int:
 
 
 def _shifted(log: Log, counter: str, by: int) -> Log:
-    table = log.table.copy()
-    table[counter] = table[counter] + by
-    return replace(log, table=table)
+    return replace(log, columns={**log.columns, counter: log.columns[counter] + by})
+
+
+def _renamed(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {"epoch" if name == "iteration" else name: values for name, values in columns.items()}

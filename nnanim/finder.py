@@ -147,9 +147,9 @@ def find_log(found: Found) -> Log | None:
             logs += [read(file) for sniff, read in _LOG_FORMATS if sniff(file)][:1]
     states = [trainer_state.read(file) for file in found.files if trainer_state.sniff(file) and _has_rows(file)]
     if states:  # one in each checkpoint, and the newest holds what the others hold
-        logs.append(max(states, key=lambda log: len(log.table)))
+        logs.append(max(states, key=len))
     if logs:
-        longest = max(logs, key=lambda log: len(log.table))
+        longest = max(logs, key=len)
         if len(logs) > 1:
             rest = [name_in(found.folder, log.path) for log in logs if log is not longest]
             found.notes.append(f"of several logs the longest is used: {str(longest.path)!r} (others: {some(rest)})")

@@ -55,6 +55,7 @@ def drawable(text: str, missing: str) -> str:
     return text.translate(dict.fromkeys(map(ord, missing), "\N{WHITE SQUARE}"))
 
 
+@lru_cache(maxsize=8)
 def _paths(families: tuple[str, ...]) -> list[str]:
     return [
         font_manager.findfont(font_manager.FontProperties(family=[family]), fallback_to_default=False)
@@ -62,9 +63,8 @@ def _paths(families: tuple[str, ...]) -> list[str]:
     ]
 
 
-@lru_cache(maxsize=8)
 def font_of(families: tuple[str, ...]) -> FT2Font:
-    """Return the font of the families; its size is whatever it was last set to."""
+    """Return this thread's font of the families; its size is whatever it was last set to."""
     return font_manager.get_font(_paths(families))
 
 

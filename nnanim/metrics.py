@@ -128,9 +128,9 @@ def curves_of(log: Log | None, metrics: Sequence[str]) -> tuple[Curve, ...]:
     quantities = list(dict.fromkeys(map(quantity, metrics)))
     curves = []
     for metric in metrics:
-        has = log.present[metric].to_numpy()
-        x = log.table[x_label].to_numpy(dtype=float)[has]
-        y = log.table[metric].to_numpy(dtype=float)[has] * unit_factor(metric)
+        has = log.stated[metric]
+        x = log.columns[x_label][has].astype(float)
+        y = log.columns[metric][has] * unit_factor(metric)
         order = np.argsort(x, kind="stable")
         curves.append(
             Curve(metric, x[order], y[order], x_label, quantities.index(quantity(metric)), is_held_out(metric))
@@ -140,11 +140,11 @@ def curves_of(log: Log | None, metrics: Sequence[str]) -> tuple[Curve, ...]:
 
 def axis_of(log: Log) -> str:
     """Return the column that curves are drawn over."""
-    return "epoch" if "epoch" in log.table else "iteration"
+    return "epoch" if "epoch" in log.columns else "iteration"
 
 
 def row_x(log: Log | None, row: int | None) -> float:
     """Return where a row of the log lies on the curves' axis; NaN without a row."""
     if log is None or row is None:
         return float("nan")
-    return float(log.table[axis_of(log)].iloc[row])
+    return float(log.columns[axis_of(log)][row])

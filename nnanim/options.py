@@ -31,6 +31,7 @@ FORMATS = (*dict.fromkeys(SUFFIX_FORMATS.values()), "frames")
 STILL_SUFFIXES = (".svg", ".pdf", ".png")
 
 DEFAULT_OUTPUT = "animation.gif"
+RUN_PLACE = "{run}"  # in the name of an output: the name of the result folder
 DEFAULT_STILL = "network.svg"
 DEFAULT_FIGSIZE = (9.0, 6.0)
 DEFAULT_DPI = 100.0

@@ -61,8 +61,11 @@ def process_pool(jobs: int) -> Iterator[Executor]:
     except BaseException:
         # Whatever went wrong, Ctrl-C above all: what the processes are doing is of no use any more.
         executor.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - there:
+        ours = set(multiprocessing.active_children()) - there
+        for child in ours:
             child.terminate()
+        for child in ours:
+            child.join()
         raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

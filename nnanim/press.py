@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -105,15 +106,35 @@ class Press:
             return [None] * len(sheets)
         return draw([self.dot(sheet) for sheet in sheets], self.engine)
 
-    def paint(self, sheets: Iterable[Sheet]) -> Iterator[np.ndarray]:
+    def paint(self, sheets: Iterable[Sheet], at_once: int = CHUNK, *, ahead: bool = False) -> Iterator[np.ndarray]:
         """Paint frames in their order, each (H, W, 3) uint8.
+
+        Args:
+            sheets: taken as they are needed.
+            at_once: how many one Graphviz process draws.
+            ahead: whether Graphviz draws the next ones meanwhile, on another CPU.
 
         Raises:
             GraphvizError: Graphviz is missing or fails; the message names the frame.
         """
-        for chunk in in_chunks(sheets, CHUNK):
-            for sheet, drawing in zip(chunk, self.drawings(chunk), strict=True):
+        chunks = in_chunks(sheets, at_once)
+        drawn = self._drawn_ahead(chunks) if ahead else ((chunk, self.drawings(chunk)) for chunk in chunks)
+        for chunk, drawings in drawn:
+            for sheet, drawing in zip(chunk, drawings, strict=True):
                 yield self.canvas.paint(drawing, sheet.title, sheet.curve_x, sheet.metrics)
+
+    def _drawn_ahead(self, chunks: Iterable[list[Sheet]]) -> Iterator[tuple[list[Sheet], Sequence[Drawing | None]]]:
+        with ThreadPoolExecutor(1) as helper:
+            before: tuple[list[Sheet], Future[Sequence[Drawing | None]]] | None = None
+            for chunk in chunks:
+                now = chunk, helper.submit(self.drawings, chunk)
+                if before is None:
+                    _ = self.canvas  # which takes as long to make as Graphviz needs for the first frames
+                else:
+                    yield before[0], before[1].result()
+                before = now
+            if before is not None:
+                yield before[0], before[1].result()
 
 
 def in_chunks(sheets: Iterable[Sheet], length: int) -> Iterator[list[Sheet]]:

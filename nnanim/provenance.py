@@ -6,6 +6,7 @@ import hashlib
 import json
 import mmap
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ def render_if_changed(
     file_format: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     jobs: int = 1,
+    executor: Executor | None = None,
     **options: Any,
 ) -> Animation | None:
     """Do as `nnanim.render`, but leave alone every output that was made from the same run with the same options.
@@ -84,7 +86,7 @@ def render_if_changed(
     if not stale:
         return None
     animation = Animation(run, shape, **options)
-    animation.write(*stale, file_format=file_format, comment=made_from, progress=progress, jobs=jobs)
+    animation.write(*stale, file_format=file_format, comment=made_from, progress=progress, jobs=jobs, executor=executor)
     return animation
 
 

@@ -130,7 +130,7 @@ def make_segment(chunk: Chunk) -> bytes:
         GraphvizError: Graphviz is missing or fails; the message names the frame.
     """
     sheets = list(chunk.sheets) if chunk.before is None else [chunk.before, *chunk.sheets]
-    images = _press(chunk.press).paint(sheets)
+    images = _press(chunk.press).paint(sheets, at_once=len(sheets))
     packer = FramePacker(chunk.palette)
     if chunk.before is not None:
         packer.begin_behind(next(images))

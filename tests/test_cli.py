@@ -101,7 +101,8 @@ def test_no_command_shows_the_help() -> None:
 # Defaults of the command line are those of the library
 
 NOT_OF_THE_LIBRARY = {
-    *("result", "outputs", "file_format", "shape", "layers", "log", "skip_bad", "curve", "if_changed", "summary"),
+    *("results", "outputs", "file_format", "shape", "layers", "log", "skip_bad", "curve", "if_changed", "summary"),
+    *("jobs", "scheduler"),
     *("quiet", "version"),
 }
 
@@ -577,12 +578,12 @@ def test_bad_usage(result: Path, case: str) -> None:
 def test_result_is_needed() -> None:
     found = run("render")
     assert found.exit_code == 2
-    assert "Error: Missing argument 'RESULT'." in found.stderr
+    assert "Error: Missing argument 'RESULT...'." in found.stderr
 
 
 def test_bug_keeps_its_traceback(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good(result)
-    monkeypatch.setattr("nnanim.animation.Animation.paint", lambda *_: 1 / 0)
+    monkeypatch.setattr("nnanim.press.Press.paint", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("render", "result", *SMALL)
 

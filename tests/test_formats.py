@@ -20,6 +20,7 @@ from PIL import Image
 
 import nnanim
 from nnanim import Animation, OutputError, open_run
+from nnanim.canvas import Canvas
 from nnanim.encoders.movie import changed_box
 from nnanim.encoders.targets import Target, find_target
 from nnanim.options import FORMATS, SUFFIXES
@@ -279,18 +280,17 @@ def test_several_outputs_are_what_one_alone_would_be_and_each_frame_is_painted_o
     animation: Animation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painted = []
-    paint = Animation.paint
+    paint = Canvas.paint
 
-    def counting(self: Animation, frames: Any) -> Any:
-        for image in paint(self, frames):
-            painted.append(image)
-            yield image
+    def counting(self: Canvas, *what: Any) -> Any:
+        painted.append(what)
+        return paint(self, *what)
 
     names = ["out.gif", "out.png", "out.webp", "out.html"]
     for name in names:
         animation.write(tmp_path / name)
     alone = {name: (tmp_path / name).read_bytes() for name in names}
-    monkeypatch.setattr(Animation, "paint", counting)
+    monkeypatch.setattr(Canvas, "paint", counting)
     animation.write(*(tmp_path / name for name in names), f"{tmp_path}/frames/")
     assert len(painted) == len(animation)
     assert {name: (tmp_path / name).read_bytes() for name in names} == alone
@@ -317,3 +317,13 @@ def test_format_whatever_the_name(animation: Animation, tmp_path: Path) -> None:
         OutputError, match=r"^unknown format 'avi' of 'out' \(must be one of gif, html, mp4, webm, webp, apng, "
     ):
         animation.write("out", file_format="avi")
+
+
+@pytest.mark.skipif(shutil.which("identify") is None, reason="ImageMagick is not installed")
+def test_imagemagick_reads_the_webp(animation: Animation, tmp_path: Path) -> None:
+    animation.write(tmp_path / "out.webp")
+    command = ["identify", "-format", "%n %T %g\n", str(tmp_path / "out.webp")]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [["3", "10"], ["3", "10"], ["3", "200"]]
+    width, height = animation.size_px
+    assert all(line.split()[2].startswith(f"{width}x{height}+") for line in lines)

@@ -387,8 +387,9 @@ def test_light_and_dark_follow_the_system_and_the_button(browser: Any, file: Pat
     drawn = stroke(player, 3)
     player.page.emulate_media(color_scheme=other)
     assert player.page.evaluate(ground) == colors[other]
-    assert stroke(player, 3) != drawn
+    player.page.locator(f'#graph line[data-index="3"]:not([stroke="{drawn[0]}"])').wait_for()
     player.page.emulate_media(color_scheme=wish)
+    player.page.locator(f'#graph line[data-index="3"][stroke="{drawn[0]}"]').wait_for()
     player.page.click("#theme")
     assert player.page.evaluate(ground) == colors[other]
     assert stroke(player, 3) != drawn
@@ -464,7 +465,9 @@ def test_long_run_plays_through(browser: Any, tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     sizes, count = (20, 15, 13), 2000
     shapes = [(15, 20), (13, 15)]
-    selection = select([np.ones(shape) for shape in shapes], [np.ones(shape) for shape in shapes], Options())
+    selection = select(
+        [np.ones(shape) for shape in shapes], [np.ones(shape) for shape in shapes], Options(max_edges=500)
+    )
     edges = random.normal(size=(count, len(selection.layer))).cumsum(axis=0).astype(np.float32)
     assert edges.shape[1] == 495
     biases = random.normal(size=(count, sum(sizes))).astype(np.float32)

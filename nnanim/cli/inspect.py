@@ -44,7 +44,7 @@ def as_dict(run: Run) -> dict[str, Any]:
             for snapshot in run.snapshots
         ],
         "skipped": [{"file": name, "reason": reason} for name, reason in run.skipped],
-        "log": run.log and {"file": run.log.path.name, "rows": len(run.log.table), "metrics": list(run.log.metrics)},
+        "log": run.log and {"file": run.log.path.name, "rows": len(run.log), "metrics": list(run.log.metrics)},
         "notes": list(run.notes),
     }
 
@@ -75,7 +75,7 @@ def as_lines(run: Run) -> list[str]:
     if run.log is None:
         lines.append("log        none")
     else:
-        lines.append(f"log        {run.log.path}, {run.log.format}, {len(run.log.table)} rows")
+        lines.append(f"log        {run.log.path}, {run.log.format}, {len(run.log)} rows")
         lines += [f"  {name}" for name in run.log.metrics]
     lines += [f"note: {note}" for note in run.notes]
     return lines

@@ -96,6 +96,17 @@ def _choice(name: str, known: tuple[str, ...], text: str) -> Callable[[Command],
 
 
 result = click.argument("result", type=_ANY_PATH)
+results = click.argument("results", metavar="RESULT...", type=_ANY_PATH, nargs=-1, required=True)
+jobs = click.option(
+    "-j",
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Processes to draw with at most.  [default: the CPUs that may be used]",
+)
+scheduler = click.option(
+    "--scheduler", metavar="ADDRESS", help="Draw on a Dask cluster, whose scheduler is at tcp://HOST:PORT."
+)
 shape = click.option(
     "--shape",
     metavar="N,N,...",
@@ -125,7 +136,8 @@ outputs = click.option(
     default=(library.DEFAULT_OUTPUT,),
     show_default=True,
     help=f"What to write: {', '.join(library.SUFFIXES)}; a folder (with / at its end) for numbered pictures and their"
-    " numbers; - for standard output. Can be given more than once.",
+    " numbers; - for standard output. Can be given more than once."
+    f" For several folders {library.RUN_PLACE} in it stands for what tells them apart.",
 )
 file_format = click.option(
     "--format", "file_format", type=click.Choice(library.FORMATS), help="The format, whatever the output is called."

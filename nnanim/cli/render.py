@@ -1,4 +1,4 @@
-"""``nnanim render``: a result folder becomes an animated picture, a video, a page or a folder of pictures."""
+"""``nnanim render``: a result folder becomes an animated picture."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,11 @@ from nnanim import __version__
 from nnanim.cli import options
 
 if TYPE_CHECKING:
-    from nnanim import Animation
+    from nnanim.sweep import Outcome
 
 
 @click.command()
-@options.result
+@options.results
 @options.shape
 @options.reading_options
 @options.outputs
@@ -27,20 +28,24 @@ if TYPE_CHECKING:
 @options.animation_options
 @options.if_changed
 @options.summary
+@options.jobs
+@options.scheduler
 @options.quiet
 @click.version_option(__version__, prog_name="nnanim")
 def render(
-    result: Path,
+    results: tuple[Path, ...],
     shape: tuple[int, ...] | None,
     outputs: tuple[str, ...],
     file_format: str | None,
     curve: bool | None,
     if_changed: bool,
     summary: Path | None,
+    jobs: int | None,
+    scheduler: str | None,
     quiet: bool,
     **choices: Any,
 ) -> None:
-    """Draw the run in the folder RESULT.
+    """Draw the run in the folder RESULT, or the runs in several.
 
     The metric's curve with a moving dot stands beside the network, whose edges are thick where weights are large, red
     where learning strengthened them and blue where it weakened them.
@@ -52,52 +57,85 @@ def render(
             raise click.UsageError("--panels and --curve/--no-curve cannot be used together")
         choices["panels"] = wanted
     reading = {name: choices.pop(name) for name in options.READING}
+    if jobs is not None and scheduler is not None:
+        raise click.UsageError("--jobs and --scheduler cannot be used together")
+    if len(results) > 1 and (options.STDOUT in outputs or summary is not None):
+        raise click.UsageError("standard output and --summary are for one folder alone")
     options.check_outputs(outputs, file_format, if_changed=if_changed)
-    import nnanim
     from nnanim.encoders import check_target
-    from nnanim.provenance import render_if_changed
+    from nnanim.parallel import usable_cpus
+    from nnanim.sweep import cluster, plan_outputs, render_each
 
     if summary is not None:
         check_target(summary, (summary.suffix.lower(),))
-    with (
-        click.progressbar(length=0, label="drawing", file=sys.stderr, hidden=quiet or not sys.stderr.isatty()) as bar,
-        tempfile.TemporaryDirectory(prefix="nnanim-") as folder,
-    ):
+    with ExitStack() as stack:
+        # What goes to another program goes there when it is whole.
+        piped = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nnanim-"))) / "piped"
+        plan = plan_outputs(results, [str(piped) if output == options.STDOUT else output for output in outputs])
+        if scheduler is None:
+            executor, workers = None, jobs or usable_cpus()
+        else:
+            executor, workers = stack.enter_context(cluster(scheduler))
+        hidden = quiet or not sys.stderr.isatty()
+        bar = stack.enter_context(click.progressbar(length=0, label="drawing", file=sys.stderr, hidden=hidden))
 
-        def progress(done: int, total: int) -> None:
+        def progress(result: Path, done: int, total: int) -> None:
+            bar.label = "drawing" if len(results) == 1 else f"drawing {result}"
             bar.length = total
             bar.update(done - bar.pos)
 
-        # What goes to another program goes there when it is whole.
-        piped = Path(folder) / "piped"
-        paths = [str(piped) if output == options.STDOUT else output for output in outputs]
-        how: dict[str, Any] = {"file_format": file_format, "progress": progress, **reading, **choices}
-        animation: Animation | None
-        if if_changed:
-            animation = render_if_changed(result, paths, shape, **how)
-        else:
-            animation = nnanim.render(result, paths, shape, **how)
+        how = {"file_format": file_format, "jobs": workers, "executor": executor, **reading, **choices}
+        outcomes: list[Outcome] = []
+        for outcome in render_each(results, plan, shape, if_changed=if_changed, progress=progress, **how):
+            if outcome.error is not None and len(results) == 1:
+                raise outcome.error
+            outcomes.append(outcome)
+            if outcome.animation is not None and not quiet:
+                for note in outcome.animation.notes:
+                    click.echo(f"nnanim: note: {note}", err=True)
         if summary is not None:
-            from nnanim.summary import write_summary
-
-            write_summary(animation or nnanim.Animation(nnanim.open_run(result, **reading), shape, **choices), summary)
+            _summarise(outcomes[0], shape, summary, reading, choices)
+        sizes = {output: _size(Path(output)) for outcome in outcomes for output in outcome.written}
         if piped.exists():
             with piped.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
-    if quiet:
-        return
-    if animation is None:
-        click.echo(f"{', '.join(outputs)}: nothing changed", err=True)
-        return
-    for note in animation.notes:
-        click.echo(f"nnanim: note: {note}", err=True)
-    took_s = time.perf_counter() - begun
-    count = len(animation)
+    took = f"in {time.perf_counter() - begun:.1f} s"
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    for outcome in failed if quiet else outcomes:
+        for line in _lines(outcome, sizes, str(piped)):
+            click.echo(line if len(results) > 1 or not outcome.written else f"{line}, {took}", err=True)
+    if len(results) > 1 and not quiet:
+        click.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} folders drawn, {took}", err=True)
+    if failed:
+        click.get_current_context().exit(1)
+
+
+def _lines(outcome: Outcome, sizes: dict[str, int], piped: str) -> list[str]:
+    """Say what became of a folder: a line for each output."""
+    if outcome.error is not None:
+        return [f"{', '.join(outcome.outputs)}: not written: {outcome.error}"]
+    if outcome.animation is None:
+        return [f"{', '.join(outcome.outputs)}: nothing changed"]
+    width, height = outcome.animation.size_px
+    count = len(outcome.animation)
     frames = "1 frame" if count == 1 else f"{count} frames"
-    width, height = animation.size_px
-    for output in outputs:
-        size = "" if output == options.STDOUT else f"{_size(Path(output)) / 1000:.0f} KB, "
-        click.echo(f"{output}: {frames}, {width}x{height} px, {size}in {took_s:.1f} s", err=True)
+    lines = []
+    for output in outcome.outputs:
+        name, size = (options.STDOUT, "") if output == piped else (output, f", {sizes[output] / 1000:.0f} KB")
+        lines.append(f"{name}: {frames}, {width}x{height} px{size}")
+    return lines
+
+
+def _summarise(
+    outcome: Outcome, shape: tuple[int, ...] | None, path: Path, reading: dict[str, Any], choices: dict[str, Any]
+) -> None:
+    import nnanim
+    from nnanim.summary import write_summary
+
+    animation = outcome.animation
+    if animation is None:
+        animation = nnanim.Animation(nnanim.open_run(outcome.result, **reading), shape, **choices)
+    write_summary(animation, path)
 
 
 def _size(path: Path) -> int:

@@ -15,6 +15,7 @@ from PIL import Image
 MAX_COLORS = 255  # one of 256 entries is needed for "unchanged"
 TOLERANCE = 8  # of 255 in each channel: 3 %, on an antialiased rim of a line
 BITS = 8
+BATCH = 256  # colours; a larger product of matrices would be worth several threads to the library, not to us
 OPAQUE = 0xFF000000
 
 
@@ -114,11 +115,11 @@ class _Nearest:
 
     def _find(self, keys: np.ndarray) -> np.ndarray:
         best = np.empty(len(keys), dtype=np.uint8)
-        for start in range(0, len(keys), 4096):
-            part = keys[start : start + 4096]
+        for start in range(0, len(keys), BATCH):
+            part = keys[start : start + BATCH]
             channels = np.stack([part & 0xFF, part >> 8 & 0xFF, part >> 16], axis=1).astype(np.float32)
             # |c - p|^2 without |c|^2, which is the same for all p. Whole numbers below 2^24: exact in float32.
-            best[start : start + 4096] = (self._squares - 2 * channels @ self._palette).argmin(axis=1)
+            best[start : start + BATCH] = (self._squares - 2 * channels @ self._palette).argmin(axis=1)
         return best
 
 

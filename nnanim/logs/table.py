@@ -111,25 +111,21 @@ def tabulate(path: Path, rows: Sequence[Row], form: str, notes: Iterable[str] = 
     Raises:
         LogError: there are too many values.
     """
-    import pandas as pd
-
     numeric = dict.fromkeys(key for row in rows for key, value in row.items() if is_number(value))
     if len(numeric) * len(rows) > MAX_CELLS:
         raise LogError(
             f"log {str(path)!r} is too large: {len(rows)} rows of {len(numeric)} columns (at most {MAX_CELLS} values)"
         )
     columns = {key: np.array([_value(row.get(key)) for row in rows], dtype=np.float64) for key in numeric}
-    table = pd.DataFrame(
-        {key: _as_counts(values) if key in ("epoch", "iteration") else values for key, values in columns.items()}
-    )
+    for counter in ("epoch", "iteration"):
+        if counter in columns:
+            columns[counter] = _as_counts(columns[counter])
     # null stands for NaN where a writer keeps to strict JSON; a text or an object is no value of a metric.
-    present = pd.DataFrame(
-        {
-            key: np.array([key in row and (row[key] is None or is_number(row[key])) for row in rows], dtype=bool)
-            for key in numeric
-        }
-    )
-    return Log(path, table, present, form, tuple(notes))
+    stated = {
+        key: np.array([key in row and (row[key] is None or is_number(row[key])) for row in rows], dtype=bool)
+        for key in numeric
+    }
+    return Log(path, columns, stated, form, tuple(notes))
 
 
 def is_number(value: object) -> bool:

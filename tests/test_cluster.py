@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from folders import result_folder
+
+from nnanim import Animation, WorkerError, open_run
+from nnanim.cli import main
+from nnanim.sweep import cluster
+
+distributed = pytest.importorskip("distributed", reason="needs Dask")
+
+# Dask and what it imports warn about each other, and a killed worker leaves its sockets open.
+pytestmark = pytest.mark.filterwarnings("default")
+FRAMES = 200
+SMALL = {"figsize": (3, 2), "dpi": 60}
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[Any]:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL"
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def animation(tmp_path: Path) -> Animation:
+    return Animation(open_run(result_folder(tmp_path / "result", epochs=range(1, FRAMES + 1))), **SMALL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_worker_is_killed_half_way(local: Any, animation: Animation, tmp_path: Path) -> None:
+    animation.write(tmp_path / "alone.gif")
+    killed: list[int] = []
+
+    def progress(done: int, total: int) -> None:
+        if not killed and done >= 64:
+            with distributed.Client(local.scheduler_address, set_as_default=False) as client:
+                killed.append(next(iter(client.run(os.getpid).values())))
+            os.kill(killed[0], signal.SIGKILL)
+
+    with cluster(local.scheduler_address) as (executor, workers):
+        assert workers == 2
+        animation.write(tmp_path / "cluster.gif", executor=executor, jobs=workers, progress=progress)
+    assert killed
+    assert (tmp_path / "cluster.gif").read_bytes() == (tmp_path / "alone.gif").read_bytes()
+
+
+def test_the_command_draws_on_a_cluster(local: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        result_folder(tmp_path / name)
+    sizes = ["--figsize", "3,2", "--dpi", "60"]
+    command = ["render", "a", "b", *sizes, "--quiet", "-o"]
+    there = CliRunner().invoke(main, [*command, "{run}-cluster.gif", "--scheduler", local.scheduler_address])
+    here = CliRunner().invoke(main, [*command, "{run}-here.gif", "--jobs", "1"])
+    assert (there.exit_code, here.exit_code) == (0, 0), there.output
+    for name in "ab":
+        assert (tmp_path / f"{name}-cluster.gif").read_bytes() == (tmp_path / f"{name}-here.gif").read_bytes()
+
+
+def test_no_scheduler_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = distributed.Client
+    monkeypatch.setattr(distributed, "Client", lambda *args, **options: real(*args, **{**options, "timeout": 0.2}))
+    with (
+        pytest.raises(WorkerError, match=r"^no Dask scheduler answers at 'tcp://127\.0\.0\.1:9'"),
+        cluster("tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(WorkerError) as caught, cluster("tcp://127.0.0.1:8786"):
+        pass
+    assert str(caught.value) == "a scheduler needs Dask: install 'nnanim[dask]'"

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import graphviz
+import numpy as np
+import pytest
+from folders import result_folder
+
+from nnanim import Animation, GraphvizError, WorkerError, open_run, parallel
+from nnanim.encoders.gif import EXACT_EVERY
+from nnanim.parallel import answers_in_order, pays_off, process_pool, usable_cpus
+from nnanim.press import CHUNK, Press
+from nnanim.segments import segments
+
+FRAMES = 2 * EXACT_EVERY + 6
+SMALL = {"figsize": (3, 2), "dpi": 60}
+
+
+@pytest.fixture
+def animation(tmp_path: Path) -> Animation:
+    return Animation(open_run(result_folder(tmp_path / "result", epochs=range(1, FRAMES + 1))), **SMALL)
+
+
+class Now:
+    """An executor that does the work when it is asked for, and counts what is under way."""
+
+    def __init__(self) -> None:
+        self.fetched = self.submitted = self.most_ahead = 0
+        self.sent: list[int] = []
+
+    def submit(self, work: Any, task: Any) -> Future:
+        self.submitted += 1
+        self.sent.append(len(pickle.dumps(task)))
+        future: Future = Future()
+        future.set_result(work(pickle.loads(pickle.dumps(task))))
+        self.most_ahead = max(self.most_ahead, self.submitted - self.fetched)
+        return future
+
+
+def dying(number: int) -> int:
+    if number == 2:
+        os._exit(9)
+    return number
+
+
+def failing(number: int) -> int:
+    if number == 2:
+        raise GraphvizError(f"Graphviz did not draw 'frame_{number:05}'")
+    return number
+
+
+def half(number: int) -> float:
+    return number / 2
+
+
+def test_bytes_are_the_same_for_any_number_of_processes(animation: Animation, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(parallel, "WORTH_S", 0.0)
+    for jobs in (1, 2, 3):
+        animation.write(tmp_path / f"{jobs}.gif", jobs=jobs)
+    first, *others = ((tmp_path / f"{jobs}.gif").read_bytes() for jobs in (1, 2, 3))
+    assert others == [first, first]
+    assert not multiprocessing.active_children()
+
+
+def test_threads_will_do(animation: Animation, tmp_path: Path) -> None:
+    animation.write(tmp_path / "one.gif")
+    with ThreadPoolExecutor(2) as executor:
+        animation.write(tmp_path / "threads.gif", executor=executor, jobs=2)
+    assert (tmp_path / "threads.gif").read_bytes() == (tmp_path / "one.gif").read_bytes()
+
+
+def test_progress_tells_every_chunk(animation: Animation, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    with ThreadPoolExecutor(1) as executor:
+        animation.write(tmp_path / "x.gif", executor=executor, progress=lambda done, total: told.append((done, total)))
+    assert told == [(32, FRAMES), (64, FRAMES), (FRAMES, FRAMES)]
+
+
+def test_what_is_sent_is_narrow(animation: Animation) -> None:
+    executor = Now()
+    palette = animation._scene.theme.gif_palette("change")
+    sheets = (animation._sheet(frame) for frame in animation)
+    list(segments(executor, animation._press, palette, sheets, animation.durations_s, 2))
+    edges = len(animation[0].edges.weight)
+    nodes = len(animation[0].nodes.bias)
+    per_frame = 11 * (edges + nodes) + 1500  # a width and a colour for each, names and headers of arrays
+    assert max(executor.sent) < len(pickle.dumps(animation._press)) + (CHUNK + 1) * per_frame
+
+
+def test_no_more_answers_than_asked_for_wait() -> None:
+    executor = Now()
+    taken = []
+    for answer in answers_in_order(executor, half, iter(range(20)), 4):
+        executor.fetched += 1
+        taken.append(answer)
+    assert taken == [number / 2 for number in range(20)]
+    assert executor.most_ahead <= 5
+
+
+def test_one_graphviz_process_for_a_chunk(animation: Animation, tmp_path: Path, monkeypatch) -> None:
+    calls: list[int] = []
+    real = graphviz.pipe
+
+    def counted(engine: str, form: str, data: bytes, **options: Any) -> bytes:
+        calls.append(data.count(b"graph frame_"))
+        answer: bytes = real(engine, form, data, **options)
+        return answer
+
+    monkeypatch.setattr(graphviz, "pipe", counted)
+    animation = Animation(animation.run, engine="system", **SMALL)
+    animation.write(tmp_path / "x.gif")
+    assert calls == [32, 32, 6]
+    calls.clear()
+    with ThreadPoolExecutor(1) as executor:
+        animation.write(tmp_path / "y.gif", executor=executor)
+    assert calls == [32, 33, 7]  # the frame before is drawn once more
+
+
+def test_an_error_in_a_worker_comes_back() -> None:
+    with pytest.raises(GraphvizError) as caught, process_pool(2) as executor:
+        list(answers_in_order(executor, failing, range(4), 4))
+    assert str(caught.value) == "Graphviz did not draw 'frame_00002'"
+    assert not multiprocessing.active_children()
+
+
+def test_an_error_in_a_worker_leaves_no_litter(animation: Animation, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    animation = Animation(animation.run, engine="system", **SMALL)
+    with ThreadPoolExecutor(2) as executor, pytest.raises(GraphvizError) as caught:
+        animation.write(tmp_path / "x.gif", executor=executor)
+    assert str(caught.value) == "Graphviz's 'neato' was not found on PATH"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["result"]
+
+
+def test_a_dying_worker_is_told() -> None:
+    with pytest.raises(WorkerError) as caught, process_pool(1) as executor:
+        list(answers_in_order(executor, dying, range(4), 1))
+    assert str(caught.value) == "a process that draws frames died at chunk 3 (out of memory? try fewer --jobs)"
+    assert not multiprocessing.active_children()
+
+
+def test_what_is_short_is_drawn_by_one_process() -> None:
+    assert not pays_off(50, 85, 2)
+    assert not pays_off(5000, 85, 1)
+    assert not pays_off(20, 79400, 2)  # one chunk cannot be shared
+    assert pays_off(500, 85, 2)
+    assert pays_off(50, 17664, 2)
+    assert usable_cpus() >= 1
+
+
+def test_a_press_is_pickled_without_its_canvas(animation: Animation) -> None:
+    before = len(pickle.dumps(animation._press))
+    image = animation[0].image
+    again = pickle.dumps(animation._press)
+    assert len(again) == before
+    press: Press = pickle.loads(again)
+    (same,) = press.paint([animation._sheet(animation[0])])
+    assert np.array_equal(same, image)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_it_leaves_no_process_and_no_litter(tmp_path: Path, signum: int, code: int) -> None:
+    result_folder(tmp_path / "result", epochs=range(1, 400))
+    mark = f"nnanim-test-{os.getpid()}-{signum}"
+    command = [sys.executable, "-m", "nnanim", "render", "result", "-o", "x.gif", "--jobs", "2"]
+    environment = {**os.environ, "NNANIM_TEST": mark}
+    deadline = time.monotonic() + 60
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        # this one, a server, two workers
+        while len(processes_with(mark)) < 4 or not list(tmp_path.glob(".nnanim-*")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        if signum == signal.SIGINT:
+            os.killpg(process.pid, signum)  # as a terminal does on Ctrl-C: to all of them
+        else:
+            process.send_signal(signum)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert b"Traceback" not in said
+    while processes_with(mark):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["result"]
+
+
+def processes_with(mark: str) -> list[int]:
+    """Return the processes that have inherited a mark in their environment."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue  # it has ended, or belongs to somebody else
+    return found
+
+
+def test_frames_are_taken_one_chunk_at_a_time(animation: Animation, tmp_path: Path, monkeypatch) -> None:
+    """Memory stays flat only if no more frames are made than can be drawn."""
+    made: list[int] = []
+    real = Animation._sheet
+
+    def counted(self: Animation, frame: Any) -> Any:
+        made.append(frame.index)
+        return real(self, frame)
+
+    monkeypatch.setattr(Animation, "_sheet", counted)
+    ahead = [len(made) - done for done, _ in enumerate(animation.paint(animation), start=1)]
+    assert max(ahead) < CHUNK
+    assert len(made) == FRAMES
+
+
+def test_every_snapshot_is_opened_three_times(tmp_path: Path, monkeypatch) -> None:
+    """To be recognised, for its counters and shapes, and for its weights."""
+    opened: list[str] = []
+    real = np.load
+
+    def counted(file: Any, **options: Any) -> Any:
+        opened.append(Path(file.name).name)
+        return real(file, **options)
+
+    monkeypatch.setattr(np, "load", counted)
+    Animation(open_run(result_folder(tmp_path / "result", epochs=[1, 2, 3])), **SMALL)
+    assert sorted(opened) == sorted(3 * ["trainer_00001", "trainer_00002", "trainer_00003"])
