@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 LOWEST := .venv-lowest
+FRAMEWORKS := .venv-frameworks
 RUN := $(VENV)/bin/python
 PIP := -m pip --disable-pip-version-check install --quiet
 # More options for pytest: make test ARGS="-k encoder"
@@ -14,7 +15,7 @@ SAMPLE := $(wildcard sample_results/iris/*)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help bench demo test test-lowest lint format typecheck sample gallery docs clean
+.PHONY: help bench demo test test-lowest test-frameworks fixtures lint format typecheck sample gallery docs clean
 
 help:  ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 - \2/p' Makefile | awk -F ' - ' '{printf "%-17s  %s\n", $$1, $$2}'
@@ -31,6 +32,13 @@ test: $(VENV)/.dev  ## Run the tests (set up first what is missing)
 # Old releases warn about each other, so warnings are not errors here.
 test-lowest: $(LOWEST)/.installed  ## Run the tests with the oldest supported packages, without Chainer (Python 3.10)
 	$(LOWEST)/bin/python -m pytest -W default --disable-warnings -p no:cacheprovider $(ARGS)
+
+test-frameworks: $(FRAMEWORKS)/.installed  ## Run the tests that need PyTorch, Lightning, Keras and Transformers (2 GB)
+	$(FRAMEWORKS)/bin/python -m pytest -p no:cacheprovider tests/test_frameworks.py tests/test_result_folders.py $(ARGS)
+
+fixtures: $(FRAMEWORKS)/.installed  ## Train the networks of tests/fixtures again
+	for name in pytorch lightning keras transformers; do \
+	  $(FRAMEWORKS)/bin/python tests/training/train_$$name.py || exit 1; done
 
 bench: $(VENV)/.bench  ## Measure speed, memory and file size against others: benchmarks/RESULTS.md
 	$(RUN) benchmarks/bench.py $(ARGS)
@@ -59,7 +67,7 @@ docs: $(VENV)/.installed  ## Write docs/reference.md from what --help says
 	$(RUN) docs/make_reference.py
 
 clean:  ## Remove what make has made, the environments too
-	rm -rf $(VENV) $(LOWEST) demo.gif build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(FRAMEWORKS) demo.gif build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find nnanim tests sample_results -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is written only when its step is through, so a step that was broken off is done again.
@@ -78,6 +86,10 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.installed
 
 $(LOWEST)/.installed: pyproject.toml nnanim/__init__.py tests/lowest-versions.txt | $(LOWEST)/.made
 	$(LOWEST)/bin/python $(PIP) --constraint tests/lowest-versions.txt --group test --editable .
+	@touch $@
+
+$(FRAMEWORKS)/.installed: pyproject.toml nnanim/__init__.py | $(FRAMEWORKS)/.made
+	$(FRAMEWORKS)/bin/python $(PIP) --group frameworks --editable .
 	@touch $@
 
 # An environment that works is kept. Where Debian leaves ensurepip out (no python3-venv), the interpreter's own pip

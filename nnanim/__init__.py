@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from nnanim.frame import Frame
     from nnanim.layers import Layer
+    from nnanim.recorder import Recorder
     from nnanim.run import Run, Snapshot, open_run
 
 _MODULES = {
@@ -45,6 +46,7 @@ _MODULES = {
         "WorkerError",
     ),
     "layers": ("Layer",),
+    "recorder": ("Recorder",),
     "run": ("Run", "Snapshot", "open_run"),
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
@@ -59,6 +61,7 @@ __all__ = [
     "NnanimError",
     "OptionError",
     "OutputError",
+    "Recorder",
     "Run",
     "RunError",
     "RunNotFoundError",

@@ -357,6 +357,9 @@ def render(
     output: str | Path | Sequence[str | Path],
     shape: Sequence[int] | None = None,
     *,
+    layers: Sequence[str] | None = None,
+    log: str | Path | None = None,
+    skip_bad: bool = False,
     file_format: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     jobs: int = 1,
@@ -369,6 +372,9 @@ def render(
         result: the folder that training left behind.
         output: as in `Animation.write`, one or a list of them.
         shape: sizes of the layers, input first; by default as found.
+        layers: names of the layers to draw, as in `nnanim.open_run`.
+        log: the log, where it is not found by itself.
+        skip_bad: True goes on past broken snapshots.
         file_format: as in `Animation.write`, and so are the next three.
         progress: called with how many frames are done and how many there are.
         jobs: processes to use at most.
@@ -384,7 +390,7 @@ def render(
     outputs = [output] if isinstance(output, str | Path) else output
     for path in outputs:
         find_target(path, file_format)
-    animation = Animation(open_run(result), shape, **options)
+    animation = Animation(open_run(result, layers=layers, log=log, skip_bad=skip_bad), shape, **options)
     animation.write(*outputs, file_format=file_format, progress=progress, jobs=jobs, executor=executor)
     return animation
 

@@ -65,7 +65,8 @@ def is_share(metric: str) -> bool:
 
 def quantity(metric: str) -> str:
     """Return what is measured, whatever the data: ``accuracy`` for ``validation/main/accuracy``, ``val_accuracy``."""
-    last = metric.rsplit("/", 1)[-1]
+    parts = metric.split("/")
+    last = next((part for part in reversed(parts) if not part.lower().startswith(_STAGES)), parts[-1])
     words = [word for word in last.split("_") if not word.lower().startswith(_STAGES)]
     return "_".join(words) or last
 

@@ -31,11 +31,10 @@ def fingerprint(run: Run, shape: Sequence[int] | None, options: Options) -> str:
     """
     digest = hashlib.sha256()
     chosen = {name: value for name, value in asdict(options).items() if name not in _LOOKLESS}
-    told = [__version__, run.path.resolve().name, shape, chosen]
+    drawn = [layer.key for layer in run.layers]
+    told = [__version__, run.path.resolve().name, shape, chosen, drawn]
     digest.update(json.dumps(told, sort_keys=True, default=str).encode())
-    files = [snapshot.path for snapshot in run.snapshots]
-    if run.log is not None and run.log.path not in files:
-        files.append(run.log.path)
+    files = list(run.files)
     if options.font is not None:
         files.append(Path(options.font))
     for path in files:
@@ -65,6 +64,9 @@ def render_if_changed(
     output: str | Path | Sequence[str | Path],
     shape: Sequence[int] | None = None,
     *,
+    layers: Sequence[str] | None = None,
+    log: str | Path | None = None,
+    skip_bad: bool = False,
     file_format: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     jobs: int = 1,
@@ -78,7 +80,7 @@ def render_if_changed(
     """
     outputs = [output] if isinstance(output, str | Path) else list(output)
     targets = [find_target(path, file_format) for path in outputs]
-    run = open_run(result)
+    run = open_run(result, layers=layers, log=log, skip_bad=skip_bad)
     made_from = fingerprint(run, shape, Options(**options))
     stale = [path for path, target in zip(outputs, targets, strict=True) if not is_current(target, made_from)]
     if not stale:

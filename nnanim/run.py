@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from nnanim.chain import Chain, chain_layers
-from nnanim.errors import RunError, RunNotFoundError, SnapshotError
-from nnanim.layers import MAX_LAYERS, Layer, LayerHeader, natural_key, sizes_of
+from nnanim.counters import align, fill_counters, in_order, join
+from nnanim.errors import RunError, SnapshotError
+from nnanim.finder import LISTED, find, find_log, more, name_in, read_log, some
+from nnanim.layers import MAX_LAYERS, Layer, LayerHeader, sizes_of
 from nnanim.logs import Log
 from nnanim.logs import chainer as chainer_log
-from nnanim.snapshots import Contents, fill_counters, in_order
+from nnanim.order import choose_layers, order_layers
+from nnanim.snapshots import Contents, formats
 from nnanim.snapshots import chainer as chainer_snapshots
-from nnanim.snapshots.archive import SNAPSHOT_HINT, check_magic
 
 if TYPE_CHECKING:
     import os
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Log", "Run", "Snapshot", "open_run"]
 
-LOG_NAME = "log"
-_LISTED = 5
 NO_EDGES = "a weight that can be drawn is (out, in) or (out, in, kernel …)"
 
 
@@ -37,7 +35,8 @@ class Snapshot:
 
     Attributes:
         path: the file.
-        epoch: epochs that were complete, as the file or else its name says; None where neither does.
+        epoch: as the file or else its name says; None where neither does. Most count complete epochs, Lightning and
+            some scripts begin with 0.
         iteration: updates that were done, as the file or else its name says; None where neither does.
     """
 
@@ -51,8 +50,9 @@ class Snapshot:
         """Read the weights.
 
         Args:
-            shape: declared layer sizes, input side first. With them the weights are loaded strictly into a Chainer
-                model of these sizes; without Chainer they are read from the file with the same checks.
+            shape: declared layer sizes, input side first. With them the weights of a Chainer snapshot are loaded
+                strictly into a Chainer model of these sizes; without Chainer, and in other formats, they are read from
+                the file with the same checks.
 
         Returns:
             The layers in the order in which they follow each other, input side first.
@@ -62,7 +62,7 @@ class Snapshot:
             ShapeError: the declared sizes do not fit the snapshot.
             SnapshotError: the file cannot be read, or holds NaN or infinite weights.
         """
-        return chainer_snapshots.read(self._contents, self._layers, shape)
+        return formats.read(self._contents, self._layers, shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +71,15 @@ class Run:
 
     Attributes:
         path: the folder.
-        format: who wrote the snapshots, ``"chainer"``.
+        format: who wrote the snapshots: ``"chainer"``, ``"pytorch"``, ``"lightning"``, ``"transformers"``,
+            ``"safetensors"``, ``"keras"`` or ``"numpy"``.
         snapshots: in the order of the training, by iteration, else epoch, else name.
         layers: layers of the first snapshot in the order in which they follow each other, input side first.
         log: the log, or None where there is none.
         rows: for every snapshot the row of the log that belongs to it, or None.
         notes: what a user should be told.
+        left_out: layers of the first snapshot that are not drawn, each with its reason in ``skipped``.
+        skipped: names of the files that were left out because they are broken, each with the reason.
     """
 
     path: Path
@@ -86,11 +89,25 @@ class Run:
     log: Log | None
     rows: tuple[int | None, ...]
     notes: tuple[str, ...]
+    left_out: tuple[LayerHeader, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Layer sizes, input side first: ``(4, 5, 5, 5, 3)``."""
         return sizes_of(self.layers)
+
+    def name_of(self, snapshot: Snapshot) -> str:
+        """Return the name of a snapshot's file within the folder: ``checkpoint-50/model.safetensors``."""
+        return name_in(self.path, snapshot.path)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that the run is made of, snapshots first."""
+        files = [file for snapshot in self.snapshots for file in (snapshot.path, *snapshot._contents.parts)]
+        if self.log is not None:
+            files += [self.log.path, *self.log.parts]
+        return tuple(dict.fromkeys(files))
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -102,124 +119,91 @@ class Run:
         return self.log.table
 
 
-def open_run(path: str | os.PathLike[str]) -> Run:
+def open_run(
+    path: str | os.PathLike[str],
+    *,
+    layers: Sequence[str] | None = None,
+    log: str | os.PathLike[str] | None = None,
+    skip_bad: bool = False,
+) -> Run:
     """Open a result folder: find snapshots and log, sort the snapshots and join them to the log.
 
     Names and shapes are read, no weights. Files and folders whose name begins with ``tmp`` or a dot are ignored.
 
     Args:
         path: the folder that a training left behind.
+        layers: names of the layers to draw, input side first; by default those that follow each other.
+        log: the log, where it is not found by itself.
+        skip_bad: True goes on past snapshots that are broken or hold no finite numbers. All weights are read for that.
 
     Raises:
         RunNotFoundError: there is no such folder.
         RunError: it is no folder, or holds nothing that can be drawn.
         SnapshotError: a snapshot cannot be read, or is of another network than the first.
         LogError: the log cannot be read.
+        OptionError: there are no such layers, or they do not follow each other.
     """
     folder = Path(path)
-    files, names = _list(folder)
-    notes: list[str] = []
-    found = _find_snapshots(folder, files, names, notes)
-    log = _find_log(folder, files, {contents.path for contents in found}, notes)
-    found = in_order(fill_counters(found, log))
-    silent = [contents.path.name for contents in found if contents.epoch is None and contents.iteration is None]
-    if silent and len(found) > 1:
-        notes.append(f"neither epoch nor iteration is known of {_some(silent)}: drawn last, in order of the names")
-    if log is None:
-        log = _log_inside(folder, found, notes)
-    chain = _chain(found[0], notes)
-    snapshots = tuple(
-        Snapshot(other.path, other.epoch, other.iteration, other, _same_network(folder, found[0], other, chain))
-        for other in found
-    )
+    found = find(folder, skip_bad=skip_bad)
+    notes = found.notes
+    table = find_log(found) if log is None else read_log(Path(log))
+    form = found.snapshots[0].written_by or found.snapshots[0].format
+    contents = in_order(_without_copies(folder, fill_counters(found.snapshots, table), notes))
+    silent = [name_in(folder, each.path) for each in contents if each.epoch is None and each.iteration is None]
+    if silent and len(contents) > 1:
+        notes.append(f"neither epoch nor iteration is known of {some(silent)}: drawn last, in order of the names")
+    if table is None:
+        table = _log_inside(folder, contents, notes)
+    if table is not None:
+        table, more_notes = align(table, contents, form)
+        notes += [*table.notes, *more_notes]
+    chain = _chain(contents[0], layers, notes)
+    snapshots = list(_snapshots(folder, contents, chain, found.skipped, skip_bad=skip_bad))
+    if not snapshots:
+        raise SnapshotError(found.skipped[0][1])
+    notes += [f"skipped: {reason}" for _, reason in found.skipped]
     if len(snapshots) == 1:
         notes.append(f"only one snapshot in {str(folder)!r}: there is no change to show")
-    rows = _join(snapshots, log, notes)
-    return Run(folder, chainer_snapshots.FORMAT, snapshots, chain.layers, log, rows, tuple(notes))
+    rows, more_notes = join(snapshots, table)
+    notes += more_notes
+    skipped = tuple((name_in(folder, file), reason) for file, reason in found.skipped)
+    return Run(folder, form, tuple(snapshots), chain.layers, table, rows, tuple(notes), chain.left_out, skipped)
 
 
-def _list(folder: Path) -> tuple[list[Path], list[str]]:
-    """Return the files that may be read, and all names but temporary ones, both in natural order."""
-    try:
-        entries = sorted(folder.iterdir(), key=lambda entry: (natural_key(entry.name), entry.name))
-    except FileNotFoundError:
-        raise RunNotFoundError(
-            f"no folder {str(folder)!r} (a result folder is what a training leaves behind: snapshots and a log)"
-        ) from None
-    except NotADirectoryError:
-        raise RunError(f"{str(folder)!r} is a file (give the folder that holds the snapshots and the log)") from None
-    except OSError as error:
-        raise RunError(f"cannot list {str(folder)!r}: {error.strerror} (give a folder that can be read)") from error
-    entries = [entry for entry in entries if not entry.name.startswith(("tmp", "."))]
-    return [entry for entry in entries if entry.is_file()], [entry.name for entry in entries]
-
-
-def _find_snapshots(folder: Path, files: Sequence[Path], names: Sequence[str], notes: list[str]) -> list[Contents]:
-    found: list[Contents] = []
-    others: list[Path] = []
-    broken: dict[Path, SnapshotError] = {}
-    for file in files:
+def _snapshots(
+    folder: Path, contents: Sequence[Contents], chain: Chain, skipped: list[tuple[Path, str]], *, skip_bad: bool
+) -> Iterator[Snapshot]:
+    for each in contents:
         try:
-            if chainer_snapshots.sniff(file):
-                found.append(chainer_snapshots.scan(file))
-            else:
-                others.append(file)
+            layers = _same_network(folder, contents[0], each, chain)
+            snapshot = Snapshot(each.path, each.epoch, each.iteration, each, layers)
+            if skip_bad:
+                snapshot.read()
         except SnapshotError as error:
-            broken[file] = error
-    patterns = {_pattern(contents.path.name) for contents in found}
-    for file, problem in broken.items():
-        if not found or _is_snapshot_name(file.name, patterns):
-            raise problem
-    for file in others:
-        if not _is_snapshot_name(file.name, patterns):
+            if not skip_bad:
+                raise
+            skipped.append((each.path, str(error)))
             continue
-        check_magic(file)
-        if file.suffix != ".npz":  # a data set may well be a NumPy archive
-            notes.append(f"{str(file)!r} holds no weights and is not drawn")
-    if not found:
-        raise RunError(_no_snapshots(folder, names))
-    trainers = [contents for contents in found if contents.is_trainer]
-    if trainers and len(trainers) < len(found):
-        models = [contents.path.name for contents in found if not contents.is_trainer]
-        notes.append(f"models saved beside the trainer's snapshots are not drawn: {_some(models)}")
-        found = trainers
-    several = next((contents for contents in found if contents.other_models), None)
-    if several is not None:
-        rest = _some(several.other_models)
-        notes.append(f"of several models in {str(several.path)!r}, {several.model!r} is drawn (others: {rest})")
-    return found
+        yield snapshot
 
 
-def _no_snapshots(folder: Path, names: Sequence[str]) -> str:
-    if not names:
-        return f"no snapshots in {str(folder)!r} (the folder is empty; {SNAPSHOT_HINT})"
-    return f"no snapshots in {str(folder)!r} (found: {_some(names)}; {SNAPSHOT_HINT})"
+def _without_copies(folder: Path, found: Sequence[Contents], notes: list[str]) -> list[Contents]:
+    """Leave out files such as ``last.ckpt`` and ``best.pt`` where a numbered one is of the same moment."""
+    moments = {(each.epoch, each.iteration): each for each in reversed(found) if re.search("[0-9]", each.path.stem)}
+    kept = []
+    for each in found:
+        same = moments.get((each.epoch, each.iteration))
+        is_counted = each.epoch is not None or each.iteration is not None
+        if same is not None and is_counted and _is_copy(each, same):
+            names = [name_in(folder, path) for path in (each.path, same.path)]
+            notes.append(f"{names[0]!r} is of the same moment as {names[1]!r} and is not drawn")
+        else:
+            kept.append(each)
+    return kept
 
 
-def _is_snapshot_name(name: str, patterns: set[str]) -> bool:
-    """Tell whether a file is expected to be a snapshot: ``snapshot_iter_5``, ``trainer_00010``, or like a found one."""
-    if _pattern(name) in patterns or name.endswith(".npz"):
-        return True
-    suffix = Path(name).suffix[1:]
-    return name.startswith(("snapshot", "trainer")) and not re.search("[A-Za-z]", suffix)
-
-
-def _pattern(name: str) -> str:
-    return re.sub(r"[0-9]+", "#", name)
-
-
-def _find_log(folder: Path, files: Sequence[Path], snapshots: set[Path], notes: list[str]) -> Log | None:
-    named = folder / LOG_NAME
-    if named in files and named not in snapshots:
-        return chainer_log.read(named)
-    logs = [chainer_log.read(file) for file in files if file not in snapshots and chainer_log.sniff(file)]
-    if not logs:
-        return None
-    longest = max(logs, key=len)
-    if len(logs) > 1:
-        rest = [log.path.name for log in logs if log is not longest]
-        notes.append(f"of several logs the longest is used: {str(longest.path)!r} (others: {_some(rest)})")
-    return longest
+def _is_copy(each: Contents, same: Contents) -> bool:
+    return each.path.parent == same.path.parent and re.search("[0-9]", each.path.stem) is None
 
 
 def _log_inside(folder: Path, found: Sequence[Contents], notes: list[str]) -> Log | None:
@@ -233,7 +217,7 @@ def _log_inside(folder: Path, found: Sequence[Contents], notes: list[str]) -> Lo
     return log
 
 
-def _chain(first: Contents, notes: list[str]) -> Chain:
+def _chain(first: Contents, names: Sequence[str] | None, notes: list[str]) -> Chain:
     """Order the layers of the first snapshot."""
     where = str(first.path)
     drawable = [header for header in first.weights if header.can_be_drawn]
@@ -244,7 +228,7 @@ def _chain(first: Contents, notes: list[str]) -> Chain:
             f"no layer in {where!r} can be drawn (found: {_shapes(first.weights)};"
             " a layer that can be drawn is a Linear or a convolution with a weight of shape (out, in, …))"
         )
-    chain = chain_layers(first.weights)
+    chain = choose_layers(first, names) if names else order_layers(first)
     for reason, headers in _by_reason(chain.left_out).items():
         notes.append(f"layers not drawn: {_shapes(headers)} ({reason})")
     told = {header.key: header.transposed for header in first.weights}
@@ -282,48 +266,12 @@ def _same_network(folder: Path, first: Contents, other: Contents, chain: Chain) 
     )
 
 
-def _join(snapshots: Sequence[Snapshot], log: Log | None, notes: list[str]) -> tuple[int | None, ...]:
-    """Return the nearest row of the log for every snapshot, by iteration where both know it, else by epoch."""
-    rows: list[int | None] = []
-    differences: dict[str, list[float]] = {"iteration": [], "epoch": []}
-    for snapshot in snapshots:
-        row = None
-        for counter, value in (("iteration", snapshot.iteration), ("epoch", snapshot.epoch)):
-            if log is None or value is None or counter not in log.columns:
-                continue
-            distances = np.abs(log.columns[counter].astype(np.float64) - value)
-            if np.isnan(distances).all():
-                continue
-            row = int(np.nanargmin(distances))
-            differences[counter].append(float(distances[row]))
-            break
-        rows.append(row)
-    for counter, found in differences.items():
-        apart = [difference for difference in found if difference]
-        if apart:
-            notes.append(
-                f"{len(apart)} of {len(snapshots)} snapshots have no row of their own in the log:"
-                f" the nearest is used, up to {max(apart):g} {counter}s away"
-            )
-    if log is not None and None in rows:
-        notes.append(f"{rows.count(None)} of {len(snapshots)} snapshots share no counter with the log")
-    return tuple(rows)
-
-
 def _network(layers: Sequence[LayerHeader]) -> str:
     if not layers:
         return "none that can be drawn"
-    return f"{','.join(map(str, sizes_of(layers)))} ({_some([header.name for header in layers])})"
+    return f"{','.join(map(str, sizes_of(layers)))} ({some([header.name for header in layers])})"
 
 
 def _shapes(headers: Sequence[LayerHeader]) -> str:
-    shown = [f"{header.name!r} {header.shape}" for header in headers[:_LISTED]]
-    return ", ".join(shown) + _more(len(headers))
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:_LISTED])) + _more(len(names))
-
-
-def _more(count: int) -> str:
-    return f" and {count - _LISTED} more" if count > _LISTED else ""
+    shown = [f"{header.name!r} {header.shape}" for header in headers[:LISTED]]
+    return ", ".join(shown) + more(len(headers))

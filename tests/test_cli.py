@@ -26,7 +26,7 @@ from nnanim.cli import main
 from nnanim.cli.render import render
 from nnanim.options import Options
 
-HINT = "a snapshot is a Chainer .npz archive"
+HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
 LOG_HINT = "a log is a JSON list with one object per row, as Chainer's LogReport writes it"
 KEY = "updater/model:main/predictor/l1/W"
 SMALL = ("--figsize", "3,2")  # quick to draw
@@ -101,7 +101,8 @@ def test_no_command_shows_the_help() -> None:
 # Defaults of the command line are those of the library
 
 NOT_OF_THE_LIBRARY = {
-    *("results", "outputs", "file_format", "shape", "curve", "if_changed", "summary", "jobs", "scheduler"),
+    *("results", "outputs", "file_format", "shape", "layers", "log", "skip_bad", "curve", "if_changed", "summary"),
+    *("jobs", "scheduler"),
     *("quiet", "version"),
 }
 
@@ -263,9 +264,9 @@ def test_inspect_for_people(result: Path) -> None:
         "  l1  5x4  updater/model:main/predictor/l1/W\n"
         "  l2  3x5  updater/model:main/predictor/l2/W\n"
         "snapshots\n"
-        "  trainer_00001  epoch 1  iteration 3\n"
-        "  trainer_00002  epoch 2  iteration 6\n"
-        "log        result/log, 2 rows\n"
+        "  trainer_00001  epoch 1  iteration 3  row 1\n"
+        "  trainer_00002  epoch 2  iteration 6  row 2\n"
+        "log        result/log, chainer, 2 rows\n"
         "  main/loss\n"
         "  main/accuracy\n"
     )
@@ -282,6 +283,8 @@ def test_inspect_for_programs(result: Path) -> None:
             {"name": "l1", "weight": "updater/model:main/predictor/l1/W", "shape": [5, 4]},
             {"name": "l2", "weight": "updater/model:main/predictor/l2/W", "shape": [3, 5]},
         ],
+        "left_out": [],
+        "skipped": [],
         "snapshots": [
             {"file": "trainer_00001", "epoch": 1, "iteration": 3},
             {"file": "trainer_00002", "epoch": 2, "iteration": 6},
@@ -494,10 +497,10 @@ def test_folder_that_cannot_be_read_is_bad_data(result: Path, monkeypatch: pytes
     good(result)
     refused = PermissionError(13, "Permission denied")
 
-    def iterdir(_: Path) -> None:
+    def scandir(_: Path) -> None:
         raise refused
 
-    monkeypatch.setattr(Path, "iterdir", iterdir)
+    monkeypatch.setattr(os, "scandir", scandir)
     monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.R_OK)
     found = run("inspect", "result")
     assert (found.exit_code, found.stdout) == (1, "")

@@ -8,6 +8,7 @@ import pytest
 
 from nnanim.errors import LogError
 from nnanim.logs import chainer as chainer_log
+from nnanim.logs import table
 
 HINT = "a log is a JSON list with one object per row, as Chainer's LogReport writes it"
 
@@ -97,14 +98,14 @@ def test_log_that_is_not_text(result: Path) -> None:
 
 
 def test_log_that_is_too_large(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chainer_log, "MAX_LOG_BYTES", 20)
+    monkeypatch.setattr(table, "MAX_LOG_BYTES", 20)
     with pytest.raises(LogError) as caught:
         log(Path("log"), json.dumps([{"epoch": 1, "loss": 0.5}]))
     assert str(caught.value) == "log 'log' is too large (at most 20 bytes are read)"
 
 
 def test_log_with_too_many_columns(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chainer_log, "_MAX_CELLS", 5)
+    monkeypatch.setattr(table, "MAX_CELLS", 5)
     with pytest.raises(LogError) as caught:
         log(Path("log"), '[{"epoch": 1, "a": 1}, {"b": 1}]')
     assert str(caught.value) == "log 'log' is too large: 2 rows of 3 columns (at most 5 values)"

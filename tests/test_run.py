@@ -14,7 +14,7 @@ from folders import claim_size, log_rows, result_folder, save, trainer_arrays, w
 from nnanim.errors import LogError, NnanimError, RunError, RunNotFoundError, SnapshotError
 from nnanim.run import open_run
 
-HINT = "a snapshot is a Chainer .npz archive"
+HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
 KEY = "updater/model:main/predictor/l1/W"
 
 

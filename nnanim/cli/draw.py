@@ -14,6 +14,7 @@ from nnanim.options import PANELS
 @click.command()
 @options.result
 @options.shape
+@options.reading_options
 @options.still_output
 @click.option("--epoch", type=float, metavar="N", help="The snapshot of this epoch.")
 @click.option("--iteration", type=int, metavar="N", help="The snapshot of this iteration.")
@@ -26,6 +27,9 @@ def draw(
     result: Path,
     shape: tuple[int, ...] | None,
     output: Path,
+    layers: tuple[str, ...] | None,
+    log: Path | None,
+    skip_bad: bool,
     epoch: float | None,
     iteration: int | None,
     last: bool,
@@ -40,7 +44,8 @@ def draw(
     import nnanim
 
     panels = panels or ("both" if choices["metric"] else "network")
-    animation = nnanim.Animation(nnanim.open_run(result), shape, panels=panels, **choices)
+    run = nnanim.open_run(result, layers=layers, log=log, skip_bad=skip_bad)
+    animation = nnanim.Animation(run, shape, panels=panels, **choices)
     place = -1 if epoch is None and iteration is None else animation.place_of(epoch=epoch, iteration=iteration)
     animation.write_still(output, place, transparent=transparent)
     if not quiet:

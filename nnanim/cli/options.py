@@ -113,6 +113,20 @@ shape = click.option(
     callback=parse_shape,
     help="Sizes of the layers, input first, as in 4,5,5,5,3; the snapshots must have just these.  [default: as found]",
 )
+layers = click.option(
+    "--layers",
+    metavar="NAME,NAME,...",
+    callback=lambda _ctx, _param, value: tuple(name.strip() for name in value.split(",")) if value else None,
+    help="Names of the layers to draw, input first; inspect lists them.  [default: those that follow each other]",
+)
+log = click.option(
+    "--log",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The log, where it is not in RESULT.  [default: found]",
+)
+READING = ("layers", "log", "skip_bad")
+skip_bad = click.option("--skip-bad", is_flag=True, help="Go on past broken snapshots, with a note for each.")
 outputs = click.option(
     "-o",
     "--output",
@@ -249,6 +263,11 @@ quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors
 _LOOKS = (metric, color, since, scale, theme, palette, figsize, dpi)
 _CONTENTS = (max_nodes, nodes, max_edges, edges, bias, input_labels, output_labels, font)
 _TIME = (fps, hold_s, duration_s, loop, tween, every, max_frames, spacing, start, stop)
+
+
+def reading_options(command: Command) -> Command:
+    """Add the options that say how a result folder is read."""
+    return _add(command, (layers, log, skip_bad))
 
 
 def animation_options(command: Command) -> Command:

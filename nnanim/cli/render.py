@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.results
 @options.shape
+@options.reading_options
 @options.outputs
 @options.file_format
 @options.animation_options
@@ -55,6 +56,7 @@ def render(
         if click.get_current_context().get_parameter_source("panels") is not click.core.ParameterSource.DEFAULT:
             raise click.UsageError("--panels and --curve/--no-curve cannot be used together")
         choices["panels"] = wanted
+    reading = {name: choices.pop(name) for name in options.READING}
     if jobs is not None and scheduler is not None:
         raise click.UsageError("--jobs and --scheduler cannot be used together")
     if len(results) > 1 and (options.STDOUT in outputs or summary is not None):
@@ -82,7 +84,7 @@ def render(
             bar.length = total
             bar.update(done - bar.pos)
 
-        how = {"file_format": file_format, "jobs": workers, "executor": executor, **choices}
+        how = {"file_format": file_format, "jobs": workers, "executor": executor, **reading, **choices}
         outcomes: list[Outcome] = []
         for outcome in render_each(results, plan, shape, if_changed=if_changed, progress=progress, **how):
             if outcome.error is not None and len(results) == 1:
@@ -92,7 +94,7 @@ def render(
                 for note in outcome.animation.notes:
                     click.echo(f"nnanim: note: {note}", err=True)
         if summary is not None:
-            _summarise(outcomes[0], shape, summary, choices)
+            _summarise(outcomes[0], shape, summary, reading, choices)
         sizes = {output: _size(Path(output)) for outcome in outcomes for output in outcome.written}
         if piped.exists():
             with piped.open("rb") as file:
@@ -124,13 +126,15 @@ def _lines(outcome: Outcome, sizes: dict[str, int], piped: str) -> list[str]:
     return lines
 
 
-def _summarise(outcome: Outcome, shape: tuple[int, ...] | None, path: Path, choices: dict[str, Any]) -> None:
+def _summarise(
+    outcome: Outcome, shape: tuple[int, ...] | None, path: Path, reading: dict[str, Any], choices: dict[str, Any]
+) -> None:
     import nnanim
     from nnanim.summary import write_summary
 
     animation = outcome.animation
     if animation is None:
-        animation = nnanim.Animation(nnanim.open_run(outcome.result), shape, **choices)
+        animation = nnanim.Animation(nnanim.open_run(outcome.result, **reading), shape, **choices)
     write_summary(animation, path)
 
 

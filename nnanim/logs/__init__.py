@@ -26,11 +26,17 @@ class Log:
             int64 where every row has one.
         stated: (R,) bool for every numeric key, True where the row has the key. A NaN that the log states is a gap in
             the curve, the NaN of an absent key is not.
+        format: ``"chainer"``, ``"csv"``, ``"jsonl"``, ``"transformers"`` or ``"tensorboard"``.
+        notes: what a user should be told.
+        parts: other files that the log is made of.
     """
 
     path: Path
     columns: Mapping[str, np.ndarray]
     stated: Mapping[str, np.ndarray]
+    format: str = "chainer"
+    notes: tuple[str, ...] = ()
+    parts: tuple[Path, ...] = ()
 
     # Tables are made when they are asked for: drawing an animation does not wait for pandas.
 

@@ -26,7 +26,7 @@ from nnanim.errors import SnapshotError
 MAX_MEMBER_BYTES = 2**30
 MAX_HEADER_BYTES = 10_000
 SMALL_MEMBER_BYTES = 2**14  # opening a member of a zip archive takes longer than reading that much
-SNAPSHOT_HINT = "a snapshot is a Chainer .npz archive"
+SNAPSHOT_HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
 
 # All that zipfile, zlib and NumPy raise on damaged archives; EOFError and zlib.error say "truncated", the others lie.
 DAMAGE = (
@@ -104,7 +104,7 @@ class Archive(Mapping[str, np.ndarray]):
             KeyError: there is no such array.
             SnapshotError: it is damaged, too large, or holds something else than numbers.
         """
-        header = self._header(key)
+        header = self.header(key)
         if header.dtype.kind == "O":
             raise SnapshotError(
                 f"{key!r} in snapshot {str(self.path)!r} holds Python objects, which are never loaded"
@@ -124,12 +124,18 @@ class Archive(Mapping[str, np.ndarray]):
             KeyError: there is no such array.
             SnapshotError: it is damaged or too large.
         """
-        header = self._header(key)
+        header = self.header(key)
         if header.dtype.kind not in _TEXT_KINDS or header.shape != ():
             return None
         return str(self._read(key)[()])
 
-    def _header(self, key: str) -> ArrayHeader:
+    def header(self, key: str) -> ArrayHeader:
+        """Return type and shape of any array without reading it.
+
+        Raises:
+            KeyError: there is no such array.
+            SnapshotError: it is damaged or too large.
+        """
         if key not in self._headers:
             self._headers[key] = self._parse_header(key, self._members[key])
         return self._headers[key]

@@ -12,18 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
-from math import prod
 from pathlib import Path
 
-import numpy as np
-
-from nnanim.chain import fit_to_sizes
-from nnanim.errors import ShapeError, SnapshotError
-from nnanim.layers import Layer, LayerHeader, check_sizes, natural_key, sizes_of
+from nnanim.errors import SnapshotError
+from nnanim.layers import Layer, LayerHeader, check_sizes, natural_key
 from nnanim.snapshots import Contents
-from nnanim.snapshots.archive import MAX_MEMBER_BYTES, Archive, is_zip, open_archive
+from nnanim.snapshots.archive import Archive, is_zip, open_archive
 from nnanim.snapshots.links import is_transposed, why_skipped
+from nnanim.snapshots.reading import check_finite, check_total, fit, to_layer
 from nnanim.snapshots.skeleton import load_layers
 
 FORMAT = "chainer"
@@ -43,7 +39,7 @@ def sniff(path: Path) -> bool:
     if not is_zip(path):
         return False
     with open_archive(path) as archive:
-        return any(_is_weight(key) for key in archive)
+        return any(is_weight(key) for key in archive)
 
 
 def scan(path: Path) -> Contents:
@@ -53,11 +49,11 @@ def scan(path: Path) -> Contents:
         SnapshotError: the file cannot be read, or holds no weights.
     """
     with open_archive(path) as archive:
-        models = {(match[1], match[2]) for key in archive if _is_weight(key) and (match := _MODEL.match(key))}
+        models = {(match[1], match[2]) for key in archive if is_weight(key) and (match := _MODEL.match(key))}
         names = sorted((name for _, name in models), key=lambda name: (name != "main", natural_key(name)))
         start = next((start for start, name in models if names and name == names[0]), "")
         prefix = f"{start}model:{names[0]}/" if names else ""
-        keys = [key for key in archive if _is_weight(key) and key.startswith(prefix)]
+        keys = [key for key in archive if is_weight(key) and key.startswith(prefix)]
         if not keys:
             raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight's key is 'W' or ends in '/W')")
         longest = max(keys, key=len)
@@ -109,9 +105,8 @@ def read(
     """
     where = str(contents.path)
     if shape is not None:
-        layers = _fit(contents, layers, check_sizes(shape))
-    if sum(4 * prod(header.shape) for header in layers) > MAX_MEMBER_BYTES:
-        raise SnapshotError(f"the weights in snapshot {where!r} take more than {MAX_MEMBER_BYTES} bytes together")
+        layers = fit(contents, layers, check_sizes(shape))
+    check_total(layers, where)
     with open_archive(contents.path) as archive:
         for header in layers:
             if header.key not in archive or archive.number_header(header.key).shape != header.shape:
@@ -123,9 +118,12 @@ def read(
             except ImportError:  # Chainer is an extra; its model would only be filled with the same arrays
                 loaded = None
         if loaded is None:
-            loaded = [_read_layer(archive, header) for header in layers]
+            loaded = [
+                to_layer(header, archive[header.key], None if header.bias_key is None else archive[header.bias_key])
+                for header in layers
+            ]
     for layer in loaded:
-        _check_finite(layer, where)
+        check_finite(layer, where)
     return loaded
 
 
@@ -141,7 +139,8 @@ def read_log(path: Path) -> str | None:
     return next((text for text in texts if text), None)
 
 
-def _is_weight(key: str) -> bool:
+def is_weight(key: str) -> bool:
+    """Tell whether a key is that of a model's weight."""
     if key != "W" and not key.endswith("/W"):
         return False
     # Optimizers and extensions keep arrays under the same tails; only a model's own keys count.
@@ -173,54 +172,3 @@ def _counter(archive: Archive, key: str) -> int | None:
     if header.shape != () or header.dtype.kind not in "iu":
         return None
     return int(archive[key])
-
-
-def _fit(contents: Contents, layers: Sequence[LayerHeader], sizes: tuple[int, ...]) -> Sequence[LayerHeader]:
-    found = sizes_of(layers)
-    if found == sizes:
-        return layers
-    where = str(contents.path)
-    if len(found) != len(sizes):
-        raise ShapeError(
-            f"shape {_dashes(sizes)} does not fit snapshot {where!r}: {len(sizes) - 1} layers of weights declared,"
-            f" {len(found) - 1} found (the snapshot is {_dashes(found)})"
-        )
-    # The order may have been ambiguous (an autoencoder is a circle of sizes); the declared sizes decide it.
-    fitting = fit_to_sizes(contents.weights, sizes)
-    if fitting is not None:
-        return fitting
-    steps = zip(layers, pairwise(found), pairwise(sizes), strict=True)
-    header, there, wanted = next(step for step in steps if step[1] != step[2])
-    is_plain = header.shape == there[::-1]
-    is_there, is_wanted = (there[::-1], wanted[::-1]) if is_plain else map(_nodes, (there, wanted))
-    raise ShapeError(
-        f"shape {_dashes(sizes)} does not fit snapshot {where!r}: layer {header.name!r} is {is_there} there,"
-        f" {is_wanted} declared (the snapshot is {_dashes(found)})"
-    )
-
-
-def _read_layer(archive: Archive, header: LayerHeader) -> Layer:
-    with np.errstate(over="ignore"):  # a float64 weight too large for float32 is told as infinite
-        weight = archive[header.key].astype(np.float32)
-        if header.transposed:
-            weight = weight.swapaxes(0, 1)
-        bias = None if header.bias_key is None else archive[header.bias_key].astype(np.float32)
-    return Layer(header.name, header.key, weight, bias)
-
-
-def _check_finite(layer: Layer, where: str) -> None:
-    for what, values in (("weights", layer.weight), ("biases", layer.bias)):
-        bad = 0 if values is None else int(np.count_nonzero(~np.isfinite(values)))
-        if values is not None and bad:
-            raise SnapshotError(
-                f"layer {layer.name!r} in snapshot {where!r} has {bad} NaN or infinite {what} of {values.size}"
-                " (every one must be a finite number; did the training diverge?)"
-            )
-
-
-def _nodes(step: tuple[int, int]) -> str:
-    return f"{step[0]} to {step[1]} nodes"
-
-
-def _dashes(sizes: Sequence[int]) -> str:
-    return ",".join(map(str, sizes))

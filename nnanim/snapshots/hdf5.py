@@ -1,0 +1,287 @@
+"""A reader for the part of HDF5 that Keras writes: groups with symbol tables, plain datasets, texts as attributes.
+
+HDF5's own library is written in C for files that are trusted; here a damaged file costs an error message. What is read:
+superblocks 0 and 1, object headers of version 1, datasets in one piece (or compact) of little- or big-endian numbers.
+
+Format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (version 3.0 of the specification)
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import numpy as np
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+MAX_OBJECTS = 100_000
+MAX_DEPTH = 32
+MAX_DATA_BYTES = 2**30
+_MAX_BLOCK_BYTES = 2**24
+_MAX_TEXTS = 10_000
+_UNDEFINED = 2**64 - 1
+
+_DATASPACE, _DATATYPE, _LAYOUT, _ATTRIBUTE, _CONTINUATION, _SYMBOL_TABLE = 0x1, 0x3, 0x8, 0xC, 0x10, 0x11
+_LINK, _LINK_INFO = 0x6, 0x2
+
+
+class Hdf5Error(ValueError):
+    """The bytes are no HDF5 that can be read here; the message ends the sentence "the file …"."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An array in the file.
+
+    Attributes:
+        dtype: NumPy's code of its type with the order of bytes, ``"<f4"``; empty where it is no real number.
+        shape: sizes of its axes.
+        address: its first byte; None where it holds nothing yet, or is stored in another way than in one piece.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    address: int | None
+
+
+@dataclass
+class Group:
+    """Names of what lies in a group, in the order of the file (that of the alphabet), and its attributes."""
+
+    members: dict[str, int] = field(default_factory=dict)
+    attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Hdf5File:
+    """An HDF5 file whose superblock was read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Read the superblock.
+
+        Args:
+            file: open for reading, at any place.
+
+        Raises:
+            Hdf5Error: it is no HDF5 file, or one of a newer kind.
+        """
+        self._file = file
+        self._size = file.seek(0, 2)
+        head = self._at(0, 96)
+        if head[:8] != MAGIC:
+            raise Hdf5Error("is no HDF5 file")
+        version = head[8]
+        if version not in (0, 1):
+            raise Hdf5Error(f"has an HDF5 superblock of version {version} (0 is what Keras writes)")
+        if head[13] != 8 or head[14] != 8:
+            raise Hdf5Error("has addresses that are not of 8 bytes")
+        place = 24 + 4 * version  # behind version 1's one more field
+        self._base, _, end, _ = struct.unpack_from("<4Q", head, place)
+        if self._base != 0 or end > self._size:
+            raise Hdf5Error("is truncated")
+        self.root = struct.unpack_from("<Q", head, place + 40)[0]
+        self._objects = 0
+
+    def walk(self) -> Iterator[tuple[str, Group | Dataset]]:
+        """Yield path and content of every group and dataset, the root as ``""`` first.
+
+        Raises:
+            Hdf5Error: the file is damaged.
+        """
+        waiting = [("", self.root, 0)]
+        seen: set[int] = set()
+        while waiting:
+            path, address, depth = waiting.pop()
+            if address in seen or depth > MAX_DEPTH:
+                continue
+            seen.add(address)
+            found = self._object(address)
+            yield path, found
+            if isinstance(found, Group):
+                names = list(found.members.items())
+                waiting.extend((f"{path}/{name}".lstrip("/"), place, depth + 1) for name, place in reversed(names))
+
+    def read(self, dataset: Dataset) -> np.ndarray:
+        """Read the numbers of a dataset.
+
+        Raises:
+            Hdf5Error: it does not lie in the file.
+        """
+        if dataset.address is None or not dataset.dtype:
+            raise Hdf5Error("holds a dataset that is compressed, empty, or not of numbers")
+        dtype = np.dtype(dataset.dtype)
+        count = math.prod(dataset.shape)
+        data = self._at(dataset.address, count * dtype.itemsize, MAX_DATA_BYTES)
+        return np.frombuffer(data, dtype=dtype, count=count).reshape(dataset.shape)
+
+    def _at(self, address: int, size: int, limit: int = _MAX_BLOCK_BYTES) -> bytes:
+        if size > limit:
+            raise Hdf5Error(f"has a block of {size} bytes (at most {limit} are read)")
+        if address + size > self._size:
+            raise Hdf5Error("is truncated")
+        self._file.seek(address)
+        data = self._file.read(size)
+        if len(data) != size:
+            raise Hdf5Error("is truncated")
+        return data
+
+    def _object(self, address: int) -> Group | Dataset:
+        self._objects += 1
+        if self._objects > MAX_OBJECTS:
+            raise Hdf5Error(f"holds more than {MAX_OBJECTS} objects")
+        group = Group()
+        dtype, place, is_dataset = "", None, False
+        shape: tuple[int, ...] = ()
+        for kind, data, start in self._messages(address):
+            try:
+                if kind == _SYMBOL_TABLE:
+                    tree, heap = struct.unpack_from("<2Q", data)
+                    group.members = dict(self._symbols(tree, self._heap(heap)))
+                elif kind == _DATASPACE:
+                    shape = _shape(data)
+                elif kind == _DATATYPE:
+                    dtype = _dtype(data)
+                elif kind == _LAYOUT:
+                    is_dataset = True
+                    place = _place(data, start)
+                elif kind == _ATTRIBUTE:
+                    name, texts = self._attribute(data)
+                    group.attributes[name] = texts
+                elif kind in (_LINK, _LINK_INFO):
+                    raise Hdf5Error("has groups of a newer kind than Keras writes")
+            except (struct.error, IndexError) as error:
+                raise Hdf5Error("is damaged") from error
+        if not is_dataset:
+            return group
+        if math.prod(shape) * 8 > 2 * MAX_DATA_BYTES:
+            raise Hdf5Error(f"claims an array of shape {shape} (at most {MAX_DATA_BYTES} bytes are read)")
+        return Dataset(dtype, shape, place)
+
+    def _messages(self, address: int) -> Iterator[tuple[int, bytes, int]]:
+        """Yield type, data and first byte of each message of an object header."""
+        head = self._at(address, 16)
+        if head[:4] == b"OHDR":
+            raise Hdf5Error("has objects of a newer kind than Keras writes")
+        version, count, size = head[0], *struct.unpack_from("<HxxxxI", head, 2)
+        if version != 1:
+            raise Hdf5Error("is damaged")
+        blocks = [(address + 16, size)]
+        while blocks and count > 0:
+            start, size = blocks.pop(0)
+            block = self._at(start, size)
+            place = 0
+            while place + 8 <= len(block) and count > 0:
+                kind, length = struct.unpack_from("<2H", block, place)
+                data = block[place + 8 : place + 8 + length]
+                if len(data) != length:
+                    raise Hdf5Error("is damaged")
+                count -= 1
+                if kind == _CONTINUATION and length >= 16:
+                    blocks.append(struct.unpack_from("<2Q", data))
+                yield kind, data, start + place + 8
+                place += 8 + length
+
+    def _heap(self, address: int) -> bytes:
+        head = self._at(address, 32)
+        if head[:4] != b"HEAP":
+            raise Hdf5Error("is damaged")
+        size, _, data = struct.unpack_from("<3Q", head, 8)
+        return self._at(data, size)
+
+    def _symbols(self, tree: int, names: bytes) -> Iterator[tuple[str, int]]:
+        """Yield name and address of each member of a group."""
+        waiting = [(tree, MAX_DEPTH)]
+        seen: set[int] = set()
+        while waiting:
+            address, level_above = waiting.pop()
+            if address in seen:
+                continue
+            seen.add(address)
+            head = self._at(address, 8)
+            if head[:4] == b"SNOD":
+                (count,) = struct.unpack_from("<H", head, 6)
+                entries = self._at(address + 8, 40 * count)
+                for place in range(0, 40 * count, 40):
+                    name, member = struct.unpack_from("<2Q", entries, place)
+                    end = names.find(b"\0", name)
+                    if name >= len(names) or end < 0:
+                        raise Hdf5Error("is damaged")
+                    yield names[name:end].decode("utf-8", "replace"), member
+                continue
+            if head[:4] != b"TREE" or head[4] != 0 or head[5] >= level_above or len(seen) > MAX_OBJECTS:
+                raise Hdf5Error("is damaged")
+            (count,) = struct.unpack_from("<H", head, 6)
+            body = self._at(address + 24, 16 * count)  # key, child, key, child, …
+            children = [struct.unpack_from("<Q", body, 16 * place + 8)[0] for place in range(count)]
+            waiting.extend((child, head[5]) for child in reversed(children))
+
+    def _attribute(self, data: bytes) -> tuple[str, tuple[str, ...]]:
+        """Return name and texts of an attribute; no texts where it holds something else."""
+        version = data[0]
+        name_size, type_size, space_size = struct.unpack_from("<3H", data, 2)
+        pad = 8 if version == 1 else 1
+        place = 9 if version == 3 else 8
+        parts = []
+        for size in (name_size, type_size, space_size):
+            parts.append(data[place : place + size])
+            place += -(-size // pad) * pad
+        name = parts[0].split(b"\0", 1)[0].decode("utf-8", "replace")
+        count = math.prod(_shape(parts[2]))
+        kind, size = parts[1][0] & 15, struct.unpack_from("<I", parts[1], 4)[0]
+        values = data[place:]
+        if count > _MAX_TEXTS or count * size > len(values) or size == 0:
+            return name, ()
+        texts = [values[start : start + size] for start in range(0, count * size, size)]
+        if kind == 9 and parts[1][1] & 15 == 1 and size == 16:
+            texts = [self._heap_object(*struct.unpack("<4xQI", text)) for text in texts]
+        elif kind != 3:
+            return name, ()
+        return name, tuple(text.split(b"\0", 1)[0].decode("utf-8", "replace") for text in texts)
+
+    def _heap_object(self, address: int, index: int) -> bytes:
+        """Return an object of the global heap."""
+        if address in (0, _UNDEFINED):
+            return b""
+        head = self._at(address, 16)
+        if head[:4] != b"GCOL":
+            raise Hdf5Error("is damaged")
+        block = self._at(address, struct.unpack_from("<Q", head, 8)[0])
+        place = 16
+        while place + 16 <= len(block):
+            number, _, size = struct.unpack_from("<HHxxxxQ", block, place)
+            if number == index:
+                return block[place + 16 : place + 16 + size]
+            if number == 0:
+                break
+            place += 16 + -(-size // 8) * 8
+        return b""
+
+
+def _shape(data: bytes) -> tuple[int, ...]:
+    version, rank = data[0], data[1]
+    return struct.unpack_from(f"<{rank}Q", data, 8 if version == 1 else 4)
+
+
+def _dtype(data: bytes) -> str:
+    kind, flags, size = data[0] & 15, data[1], struct.unpack_from("<I", data, 4)[0]
+    order = ">" if flags & 1 else "<"
+    if kind == 0 and size in (1, 2, 4, 8):
+        return f"{order}{'i' if flags & 8 else 'u'}{size}"
+    if kind == 1 and size in (2, 4, 8):
+        # Sizes of exponent and mantissa tell IEEE's numbers from others of the same length, such as bfloat16.
+        exponent, mantissa = data[8 + 5], data[8 + 7]
+        if (exponent, mantissa) == {2: (5, 10), 4: (8, 23), 8: (11, 52)}[size]:
+            return f"{order}f{size}"
+    return ""
+
+
+def _place(data: bytes, start: int) -> int | None:
+    version, kind = data[0], data[1]
+    if version not in (3, 4) or kind > 1:
+        return None
+    if kind == 0:
+        return start + 4
+    address = int(struct.unpack_from("<Q", data, 2)[0])
+    return None if address == _UNDEFINED else address

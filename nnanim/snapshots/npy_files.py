@@ -1,0 +1,163 @@
+"""Single ``.npy`` files: those of one moment make a snapshot.
+
+The moment is in the name (``W1_epoch3.npy``, ``epoch_3_W1.npy``, ``W1_3.npy``) or in that of the folder
+(``epoch_3/W1.npy``); what is left of the name is that of the array.
+
+Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from nnanim.errors import SnapshotError
+from nnanim.layers import Layer, LayerHeader, natural_key
+from nnanim.snapshots import Contents
+from nnanim.snapshots.archive import MAX_MEMBER_BYTES
+from nnanim.snapshots.parameters import find_weights, is_weight_name
+from nnanim.snapshots.reading import read_layers
+
+FORMAT = "npy"
+MAGIC = b"\x93NUMPY"
+HINT = "a .npy file holds one array of numbers"
+_MAX_HEADER_BYTES = 10_000
+_MOMENT = re.compile(r"(?P<word>epoch|iter|iteration|step|ckpt|checkpoint)[-_=]?(?P<number>[0-9]{1,15})")
+_NUMBER = re.compile(r"(?P<name>.+?)[-_](?P<number>[0-9]{1,15})")
+_HEADER = re.compile(
+    r"\{'descr': '([<>|=]?f[248])', 'fortran_order': (True|False), "
+    r"'shape': \(((?:\d{1,15}, ?)*(?:\d{1,15})?)\),? ?\}\s*"
+)
+
+
+@dataclass(frozen=True)
+class Header:
+    """Type, shape and place of the numbers of a file."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    order: str
+    start: int
+
+
+@dataclass(frozen=True)
+class NpyContents(Contents):
+    """What the files of one moment say, with the file of each array."""
+
+    files: dict[str, Path] = field(default_factory=dict, repr=False, compare=False)
+
+
+def group(paths: Iterable[Path]) -> list[dict[str, Path]]:
+    """Put the files of each moment together, by the names of their arrays; only moments that have a weight."""
+    moments: dict[tuple[Path, str], dict[str, Path]] = {}
+    for path in paths:
+        moment, name = _split(path)
+        moments.setdefault((path.parent, moment), {})[name] = path
+    return [files for files in moments.values() if any(map(is_weight_name, files))]
+
+
+def scan(files: Mapping[str, Path]) -> NpyContents | None:
+    """Read names and shapes of a snapshot, or return None where no file holds a weight.
+
+    Args:
+        files: of one moment, by the names of their arrays.
+
+    Raises:
+        SnapshotError: a file is damaged.
+    """
+    shapes = {}
+    for name in sorted(files, key=natural_key):
+        header = _header(files[name])
+        if header is not None and (len(header.shape) < 2 or is_weight_name(name)):
+            shapes[name] = header.shape
+    parameters = find_weights(shapes)
+    if not parameters.weights:
+        return None
+    first, *rest = (files[name] for name in shapes)
+    match = _MOMENT.fullmatch(_split(first)[0])
+    number = int(match["number"]) if match else None
+    is_epoch = match is not None and match["word"] == "epoch"
+    return NpyContents(
+        path=first,
+        format=FORMAT,
+        written_by="numpy",
+        weights=parameters.weights,
+        epoch=number if is_epoch else None,
+        iteration=None if is_epoch else number,
+        turned=parameters.turned,
+        parts=tuple(rest),
+        files={name: files[name] for name in shapes},
+    )
+
+
+def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
+    """Read the weights of a snapshot, as `nnanim.snapshots.reading.read_layers` says."""
+    return read_layers(contents, layers, shape, read_arrays)
+
+
+def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read arrays of a snapshot as they are in the files.
+
+    Raises:
+        SnapshotError: a file cannot be read.
+    """
+    assert isinstance(contents, NpyContents)
+    return {key: _read(contents.files[key]) for key in keys}
+
+
+def _split(path: Path) -> tuple[str, str]:
+    """Return the moment and the array's name, as the names of a file and its folder say them."""
+    stem = path.stem.lower()
+    match = _MOMENT.search(stem)
+    if match:
+        name = path.stem[: match.start()] + path.stem[match.end() :]
+        return match[0], name.strip("_-=. ") or "weight"
+    inside = _MOMENT.search(path.parent.name.lower())
+    if inside:
+        return inside[0], path.stem
+    numbered = _NUMBER.fullmatch(path.stem)
+    return (numbered["number"], numbered["name"]) if numbered else ("", path.stem)
+
+
+def _header(path: Path) -> Header | None:
+    """Read the header of a file; None where it holds something else than real numbers."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_MAX_HEADER_BYTES)
+        size = path.stat().st_size
+    except OSError as error:
+        raise SnapshotError(f"cannot read snapshot {str(path)!r}: {error.strerror} ({HINT})") from error
+    width = 2 if start[6:7] == b"\x01" else 4
+    begin = 8 + width + int.from_bytes(start[8 : 8 + width], "little")
+    if start[:6] != MAGIC or len(start) < min(begin, _MAX_HEADER_BYTES) or begin > _MAX_HEADER_BYTES:
+        raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({HINT})")
+    match = _HEADER.fullmatch(start[8 + width : begin].decode("latin-1"))
+    if match is None:
+        return None
+    dtype = np.dtype(match[1])
+    shape = tuple(int(number) for number in match[3].replace(",", " ").split())
+    if prod(shape) * dtype.itemsize != size - begin or size > MAX_MEMBER_BYTES:
+        raise SnapshotError(
+            f"snapshot {str(path)!r} is said to be {shape} of {dtype}, but has {size - begin} bytes ({HINT})"
+        )
+    return Header(dtype, shape, "F" if match[2] == "True" else "C", begin)
+
+
+def _read(path: Path) -> np.ndarray:
+    header = _header(path)
+    if header is None:
+        raise SnapshotError(f"snapshot {str(path)!r} holds no real numbers ({HINT})")
+    try:
+        data = path.read_bytes()[header.start :]
+    except OSError as error:
+        raise SnapshotError(f"cannot read snapshot {str(path)!r}: {error.strerror} ({HINT})") from error
+    count = prod(header.shape)
+    if len(data) != count * header.dtype.itemsize:
+        raise SnapshotError(f"snapshot {str(path)!r} changed while the run was read (is it still training?)")
+    numbers = np.frombuffer(data, header.dtype, count)
+    return numbers.reshape(header.shape) if header.order == "C" else numbers.reshape(header.shape[::-1]).T
