@@ -11,16 +11,21 @@ import sys
 from pathlib import Path
 
 
-def commands_of(path: Path) -> list[list[str]]:
-    """Return the words of each ``nnanim …`` line that stands in a block of shell commands."""
+def lines_of(path: Path) -> list[str]:
+    """Return each ``nnanim …`` line that stands in a block of shell commands."""
     inside = False
-    commands = []
+    lines = []
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("```"):
             inside = line == "```sh"
         elif inside and line.startswith("nnanim "):
-            commands.append(shlex.split(line, comments=True))
-    return commands
+            lines.append(line)
+    return lines
+
+
+def commands_of(path: Path) -> list[list[str]]:
+    """Return the words of each of these lines."""
+    return [shlex.split(line, comments=True) for line in lines_of(path)]
 
 
 def main() -> None:
