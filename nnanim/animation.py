@@ -20,7 +20,7 @@ from nnanim.errors import OptionError, RunError
 from nnanim.frame import Edges, Frame, Nodes
 from nnanim.metrics import curves_of, pick_metrics, row_x, unit_factor
 from nnanim.options import Options
-from nnanim.parallel import pays_off, process_pool
+from nnanim.parallel import pays_off, prepare_pool, process_pool
 from nnanim.press import Press, Sheet
 from nnanim.run import Run, Snapshot, open_run
 from nnanim.scene import Scene, make_scene
@@ -69,8 +69,7 @@ class Animation(Sequence[Frame]):
             self._titles,
             self.options,
         )
-        options_ = self.options
-        self._press = Press(options_.figsize, options_.dpi, self._scene.still, options_.engine, options_.font)
+        self._press = Press.of(self._scene.still, self.options)
 
     def __len__(self) -> int:
         return len(self._moments)
@@ -334,8 +333,7 @@ class Animation(Sequence[Frame]):
         return None if ends[1] is None else ends[0] + share * (ends[1] - ends[0])
 
     def _px(self, lengths_pt: np.ndarray) -> np.ndarray:
-        px: np.ndarray = lengths_pt * self.options.dpi / POINTS_PER_INCH
-        return px
+        return np.asarray(lengths_pt * self.options.dpi / POINTS_PER_INCH)
 
     def _sheet(self, frame: Frame) -> Sheet:
         file_name = self._snapshots[self._moments[frame.index].before].path.name
@@ -390,7 +388,9 @@ def render(
     outputs = [output] if isinstance(output, str | Path) else output
     for path in outputs:
         find_target(path, file_format)
-    animation = Animation(open_run(result, layers=layers, log=log, skip_bad=skip_bad), shape, **options)
+    run = open_run(result, layers=layers, log=log, skip_bad=skip_bad)
+    prepare_pool(len(run.snapshots), 1 if executor else jobs)
+    animation = Animation(run, shape, **options)
     animation.write(*outputs, file_format=file_format, progress=progress, jobs=jobs, executor=executor)
     return animation
 
@@ -399,8 +399,7 @@ def _changes(values: np.ndarray, since: str) -> np.ndarray:
     """Return the growth of |value| (S, …) against the first snapshot or the one before."""
     magnitudes = np.abs(values)
     before = magnitudes[:1] if since == "first" else np.concatenate([magnitudes[:1], magnitudes[:-1]])
-    changes: np.ndarray = magnitudes - before
-    return changes
+    return np.asarray(magnitudes - before)
 
 
 def _time_text(snapshot: Snapshot) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext
 from typing import TypeVar
 
 from nnanim.errors import WorkerError
@@ -38,6 +39,14 @@ def pays_off(frames: int, edges: int, jobs: int) -> bool:
     return jobs > 1 and frames > CHUNK and frames * (FRAME_S + EDGE_S * edges) > WORTH_S
 
 
+def prepare_pool(frames: int, jobs: int) -> None:
+    """Let the server process import Matplotlib while this one still reads, where it will pay off."""
+    if pays_off(frames, 0, jobs) and _context().get_start_method() == "forkserver":
+        from multiprocessing import forkserver
+
+        forkserver.ensure_running()
+
+
 @contextmanager
 def process_pool(jobs: int) -> Iterator[Executor]:
     """Start processes that import nnanim at once, and leave none of them behind.
@@ -48,10 +57,7 @@ def process_pool(jobs: int) -> Iterator[Executor]:
     Args:
         jobs: how many processes.
     """
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload(["nnanim.segments"])
+    context = _context()
     there = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(jobs, context, initializer=_begin)
     try:
@@ -103,6 +109,14 @@ def answers_in_order(
     finally:
         for future in waiting:
             future.cancel()
+
+
+def _context() -> BaseContext:
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(["nnanim.segments"])
+    return context
 
 
 def _begin() -> None:

@@ -16,6 +16,7 @@ from nnanim.canvas import Canvas
 from nnanim.dot import dot_source
 from nnanim.fonts import load_font
 from nnanim.graphviz_engine import draw
+from nnanim.options import Options
 from nnanim.xdot import Drawing
 
 CHUNK = 32  # frames that one Graphviz process draws
@@ -63,6 +64,11 @@ class Press:
     still: Still
     engine: str | None
     font: str | None
+
+    @classmethod
+    def of(cls, still: Still, options: Options) -> Press:
+        """Make the press of an animation."""
+        return cls(options.figsize, options.dpi, still, options.engine, options.font)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "canvas"}
