@@ -364,19 +364,14 @@ def render(
     executor: Executor | None = None,
     **options: Any,
 ) -> Animation:
-    """Draw the run in a result folder into a file, or into several.
+    """Draw the run in the folder that training left behind into a file, or into several.
 
     Args:
-        result: the folder that training left behind.
+        result: the folder.
         output: as in `Animation.write`, one or a list of them.
         shape: sizes of the layers, input first; by default as found.
-        layers: names of the layers to draw, as in `nnanim.open_run`.
-        log: the log, where it is not found by itself.
-        skip_bad: True goes on past broken snapshots.
-        file_format: as in `Animation.write`, and so are the next three.
-        progress: called with how many frames are done and how many there are.
-        jobs: processes to use at most.
-        executor: who draws the frames instead.
+        layers, log, skip_bad: as in `nnanim.open_run`.
+        file_format, progress, jobs, executor: as in `Animation.write`.
         options: the fields of `nnanim.options.Options`.
 
     Returns:
