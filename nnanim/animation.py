@@ -160,8 +160,7 @@ class Animation(Sequence[Frame]):
         """Write all frames to files whose suffixes say the format; each frame is painted once for all of them.
 
         A path that ends in a slash, or is a folder, gets numbered pictures and ``frames.json``. Each output appears
-        whole or not at all; an older one stays untouched until then. A GIF's bytes are the same for any number of
-        processes.
+        whole or not at all; an older one stays untouched until then. A GIF's bytes are the same for any `jobs`.
 
         Args:
             paths: one or more files or folders.

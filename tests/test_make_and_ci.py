@@ -138,7 +138,9 @@ def test_completion_script(shell: str, language: str, tmp_path: Path, path_with_
     (line,) = blocks(language)
     assert f"_NNANIM_COMPLETE={shell}_source nnanim" in line
     if shutil.which(shell):
-        done = run([shell, "-c", line], path_with_nnanim, tmp_path)
+        # A person's zsh has its completion system on.
+        first = "autoload -Uz compinit && compinit -u -d dump\n" if shell == "zsh" else ""
+        done = run([shell, "-c", first + line], path_with_nnanim, tmp_path)
         assert done.returncode == 0, done.stderr
     done = run(["nnanim"], path_with_nnanim, tmp_path, _NNANIM_COMPLETE=f"{shell}_source")
     assert done.returncode == 0
