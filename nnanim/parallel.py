@@ -60,21 +60,22 @@ def process_pool(jobs: int) -> Iterator[Executor]:
     context = _context()
     there = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(jobs, context, initializer=_begin)
+    finished = False
     try:
         for _ in range(jobs):
             executor.submit(_import_all)
         yield executor
-    except BaseException:
-        # Whatever went wrong, Ctrl-C above all: what the processes are doing is of no use any more.
-        executor.shutdown(wait=False, cancel_futures=True)
-        ours = set(multiprocessing.active_children()) - there
-        for child in ours:
-            child.terminate()
-        for child in ours:
-            child.join()
-        raise
+        finished = True
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        # Whatever went wrong, Ctrl-C above all: what the processes are doing is of no use any more.
+        executor.shutdown(wait=finished, cancel_futures=True)
+        if not finished:
+            ours = set(multiprocessing.active_children()) - there
+            for child in ours:
+                child.terminate()
+            for child in ours:
+                child.join()
+            executor.shutdown(wait=True)
 
 
 def answers_in_order(
