@@ -117,7 +117,7 @@ class Animation(Sequence[Frame]):
     @property
     def size_px(self) -> tuple[int, int]:
         """Width and height of a frame in pixels."""
-        return self._press.canvas.size_px
+        return self._press.size_px
 
     @property
     def node_centers_px(self) -> list[np.ndarray]:

@@ -1,39 +1,68 @@
-"""Paint what changes from frame to frame straight with Agg: lines, circles and short texts, without an artist for each.
+"""Paint lines, circles, areas and texts with the operations of `matplotlib.backend_bases.RendererBase`.
 
-Matplotlib's artists would give the same picture and spend most of their time on what never changes. The operations are
-those of `matplotlib.backend_bases.RendererBase`.
+The same strokes make pixels, SVG and PDF. Matplotlib's artists would give the same picture and spend most of their time
+on what never changes.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from math import floor
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import RendererAgg, get_hinting_flag
-from matplotlib.ft2font import FT2Font
+from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
 from matplotlib.transforms import Affine2D, Bbox, IdentityTransform
 
-from nnanim.theme import POINTS_PER_INCH, Color
+from nnanim.layout import Box
+from nnanim.theme import POINTS_PER_INCH
 
 UNIT_LINE = Path(np.array([[0.0, 0.0], [1.0, 0.0]]))
 UNIT_CIRCLE = Path.unit_circle()
+UNIT_SQUARE = Path.unit_rectangle()
 SOLID = [(0.0, None)]
 DASHES = (3.7, 1.6)  # dash and gap in widths of the line, as `lines.dashed_pattern`
 NOTHING = np.zeros((0, 4))
-# One character for each digit and one piece of text between two: few pieces make all numbers.
-PIECES = re.compile(r"\d|\D+")
+
+Shade = tuple[float, float, float]  # red, green and blue in 0 … 255, not always whole numbers
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a line of text stands, and its look.
+
+    Attributes:
+        x: in points, of its end or middle that `ha` says.
+        y: in points, of its part that `va` says.
+        size_pt: of the letters.
+        color: of the letters.
+        ha: ``"left"``, ``"center"`` or ``"right"``.
+        va: ``"top"``, ``"center"`` or ``"baseline"``.
+    """
+
+    x: float
+    y: float
+    size_pt: float
+    color: Shade
+    ha: Literal["left", "center", "right"] = "left"
+    va: Literal["top", "center", "baseline"] = "baseline"
 
 
 class Brush:
-    """Paint on an Agg renderer. Lengths and places are in points from the lower left corner, y up."""
+    """Paint on a renderer. Lengths and places are in points from the lower left corner, y up."""
 
-    def __init__(self, renderer: RendererAgg, dpi: float) -> None:
-        self._renderer: Any = renderer  # the hints of its base class do not know arrays
+    def __init__(self, renderer: Any, dpi: float, families: tuple[str, ...]) -> None:
+        """Take a renderer.
+
+        Args:
+            renderer: a `matplotlib.backend_bases.RendererBase`; its type hints do not know arrays.
+            dpi: its pixels per inch.
+            families: font families, the first that has a character draws it.
+        """
+        self._renderer = renderer
+        self._dpi = dpi
+        self._families = list(families)
         self._to_px = Affine2D().scale(dpi / POINTS_PER_INCH)
         self._same = IdentityTransform()
         self._more: dict[str, Any] = {}
@@ -52,35 +81,76 @@ class Brush:
         self._collection(context, UNIT_LINE, forms, NOTHING, _rgba(colors), widths)
 
     def circles(self, circles: np.ndarray, fills: np.ndarray, lines: np.ndarray, widths: np.ndarray) -> None:
-        """Paint circles in their order, (N, 3) centre and radius, colours (N, 3) uint8, widths (N,) of the outlines."""
+        """Paint circles in their order, (N, 3) centre and radius, colours (N, 3) in 0 … 255, widths (N,) of rims."""
         forms = np.zeros((len(circles), 3, 3))
         forms[:, 0, 0] = forms[:, 1, 1] = circles[:, 2]
         forms[:, :2, 2], forms[:, 2, 2] = circles[:, :2], 1.0
         self._collection(self._renderer.new_gc(), UNIT_CIRCLE, forms, _rgba(fills), _rgba(lines), widths)
 
-    def curve(
+    def line(
         self,
-        points_px: np.ndarray,
+        points: np.ndarray,
         width: float,
-        color: tuple[float, float, float, float],
-        clip_px: Bbox,
+        color: Shade,
         *,
-        dashed: bool,
+        dashed: bool = False,
+        cap: str = "butt",
+        inside: Box | None = None,
     ) -> None:
-        """Paint a line through points, (N, 2) in pixels, with gaps where they are NaN; its colour is in 0 … 1."""
+        """Paint one line through points, (N, 2), with gaps where they are NaN.
+
+        Args:
+            points: at least one.
+            width: in points.
+            color: of the line.
+            dashed: whether it has gaps.
+            cap: ``"butt"``, or ``"projecting"`` for ends that reach on by half of the width.
+            inside: what is painted at most.
+        """
         context = self._renderer.new_gc()
         context.set_linewidth(width)
-        context.set_foreground(color, isRGBA=True)
-        context.set_clip_rectangle(clip_px)
+        context.set_foreground(unit(color))
         context.set_joinstyle("round")
+        context.set_capstyle(cap)
+        if inside is not None:
+            corners = [[inside.left, inside.bottom], [inside.right, inside.top]]
+            context.set_clip_rectangle(Bbox(self._to_px.transform(corners)))
         if dashed:
-            context.set_capstyle("butt")
             context.set_dashes(0, [length * width for length in DASHES])
-        else:
-            context.set_capstyle("projecting")
-        path = Path(points_px)
+        path = Path(points)
         path.should_simplify = False
-        self._renderer.draw_path(context, path, self._same)
+        self._renderer.draw_path(context, path, self._to_px)
+
+    def area(self, box: Box, color: Shade) -> None:
+        """Fill a rectangle."""
+        context = self._renderer.new_gc()
+        context.set_linewidth(0)
+        form = Affine2D().scale(box.width, box.height).translate(box.left, box.bottom)
+        self._renderer.draw_path(context, UNIT_SQUARE, form + self._to_px, (*unit(color), 1.0))
+
+    def text(self, place: Place, content: str) -> None:
+        """Write one line of text."""
+        font = FontProperties(
+            family=self._families,
+            style="normal",
+            variant="normal",
+            weight="normal",
+            stretch="normal",
+            size=place.size_pt,
+        )
+        x, y = self._to_px.transform((place.x, place.y))
+        if place.ha != "left":
+            width = self._renderer.get_text_width_height_descent(content, font, ismath=False)[0]
+            x -= width if place.ha == "right" else width / 2
+        if place.va != "baseline":
+            # All lines of a size have the same height, whatever letters are in them.
+            _, height, descent = self._renderer.get_text_width_height_descent("lp", font, ismath=False)
+            y -= height - descent if place.va == "top" else height / 2 - descent
+        if self._renderer.flipy():
+            y = self._renderer.get_canvas_width_height()[1] - y
+        context = self._renderer.new_gc()
+        context.set_foreground(unit(place.color))
+        self._renderer.draw_text(context, x, y, content, font, 0.0)
 
     def _collection(
         self, context: Any, path: Path, forms: np.ndarray, fills: np.ndarray, lines: np.ndarray, widths: np.ndarray
@@ -103,69 +173,12 @@ class Brush:
         )
 
 
-class Lettering:
-    """Paint short texts of one look, most of them numbers: pieces are rendered once and then only copied."""
-
-    def __init__(self, font: FT2Font, size_pt: float, dpi: float, color: Color | np.ndarray) -> None:
-        self._font = font
-        self._hinting = get_hinting_flag()
-        self._size_pt, self._dpi = size_pt, dpi
-        self._color = np.array(color, dtype=np.float32)
-        self._pieces: dict[str, tuple[np.ndarray, float, float, float]] = {}
-        self._set_text("lp")  # Matplotlib's measure of a line
-        self._height_px = font.get_width_height()[1] / 64.0
-        self._descent_px = font.get_descent() / 64.0
-
-    def paint(self, image: np.ndarray, text: str, x_px: float, y_px: float, *, right: bool, va: str) -> None:
-        """Paint one line of text.
-
-        Args:
-            image: (H, W, 4) uint8, which is painted on.
-            text: the text.
-            x_px: its left end, or its right end.
-            y_px: its upper edge or its middle, down from the upper edge of the image.
-            right: whether x is the right end.
-            va: ``"top"`` or ``"center"``.
-        """
-        pieces = [self._piece(piece) for piece in PIECES.findall(text)]
-        if right:
-            x_px -= sum(advance for _, _, _, advance in pieces)
-        above = self._height_px - self._descent_px
-        baseline = y_px + above - (0.0 if va == "top" else self._height_px / 2)
-        for cover, left, top, advance in pieces:
-            # Whole pixels: a bitmap between two would be blurred. Left and up, where Matplotlib mostly puts them too.
-            _blend(image, cover, self._color, floor(x_px + left), floor(baseline - top - 0.75))
-            x_px += advance
-
-    def _piece(self, text: str) -> tuple[np.ndarray, float, float, float]:
-        """Return the coverage (h, w, 1) in 0 … 1, where it lies from the pen, and how far the pen moves, in pixels."""
-        if text not in self._pieces:
-            self._set_text(text)
-            self._font.draw_glyphs_to_bitmap(antialiased=True)
-            cover = np.asarray(self._font.get_image()).astype(np.float32)[..., None] / 255
-            left = self._font.get_bitmap_offset()[0] / 64.0
-            top = (self._font.get_width_height()[1] - self._font.get_descent()) / 64.0
-            self._pieces[text] = cover, left, top, self._font.get_width_height()[0] / 64.0
-        return self._pieces[text]
-
-    def _set_text(self, text: str) -> None:
-        self._font.set_size(self._size_pt, self._dpi)
-        self._font.set_text(text, 0.0, flags=self._hinting)
+def unit(color: Shade) -> Shade:
+    """Return a colour in Matplotlib's range, 0 … 1."""
+    return color[0] / 255.0, color[1] / 255.0, color[2] / 255.0
 
 
-def _blend(image: np.ndarray, cover: np.ndarray, color: np.ndarray, left: int, top: int) -> None:
-    """Lay a colour over an image where it is covered, as far as it lies inside."""
-    height, width = image.shape[:2]
-    upper, lower = max(top, 0), min(top + cover.shape[0], height)
-    first, last = max(left, 0), min(left + cover.shape[1], width)
-    if upper >= lower or first >= last:
-        return
-    part = image[upper:lower, first:last, :3]
-    share = cover[upper - top : lower - top, first - left : last - left]
-    part[:] = np.rint(part + share * (color - part))
-
-
-def _rgba(colors: np.ndarray | Sequence[Color]) -> np.ndarray:
+def _rgba(colors: np.ndarray) -> np.ndarray:
     table = np.ones((len(colors), 4))
     table[:, :3] = np.asarray(colors) / 255.0
     return table

@@ -43,6 +43,26 @@ def text_width_pt(text: str, size_pt: float, families: tuple[str, ...] = (theme.
     return width
 
 
+def fitted(text: str, size_pt: float, room_pt: float, families: tuple[str, ...]) -> tuple[str, float]:
+    """Make a line of text fit: set smaller where it is too wide, and cut where that is not enough.
+
+    Args:
+        text: the text.
+        size_pt: the size it should have.
+        room_pt: how wide it may be.
+        families: font families.
+
+    Returns:
+        The text and its size.
+    """
+    wide = text_width_pt(text, size_pt, families)
+    if wide > 0:
+        size_pt *= min(1.0, max(room_pt / wide, 0.6))
+    while len(text) > 2 and text_width_pt(text, size_pt, families) > room_pt:
+        text = text[:-2].rstrip() + "…"
+    return text, size_pt
+
+
 def missing_glyphs(texts: Iterable[str], families: tuple[str, ...]) -> str:
     """Return the characters that none of the fonts can draw, each once."""
     known = set().union(*(_characters(path) for path in _paths(families)))

@@ -7,17 +7,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnanim.background import Still
-from nnanim.canvas import Canvas
 from nnanim.dot import dot_source
 from nnanim.fonts import load_font
 from nnanim.graphviz_engine import draw
 from nnanim.options import Options
+from nnanim.still import Still
 from nnanim.xdot import Drawing
+
+if TYPE_CHECKING:
+    from nnanim.canvas import Canvas
 
 CHUNK = 32  # frames that one Graphviz process draws
 
@@ -73,6 +75,12 @@ class Press:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "canvas"}
 
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of a frame in whole pixels."""
+        width, height = (int(inches * self.dpi + 1e-8) for inches in self.figsize)  # what is whole but for rounding
+        return width, height
+
     @cached_property
     def canvas(self) -> Canvas:
         """The canvas of this process."""
@@ -80,8 +88,10 @@ class Press:
 
     def new_canvas(self) -> Canvas:
         """Make a canvas that nobody else uses."""
+        from nnanim.canvas import Canvas  # imported while Graphviz draws the first frames
+
         load_font(self.font)  # which another process has not done yet
-        return Canvas(self.figsize, self.dpi, self.still)
+        return Canvas(self.size_px, self.dpi, self.still)
 
     def dot(self, sheet: Sheet) -> str:
         """Write the network of a frame as DOT, lengths in points.

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nnanim import labels, theme
-from nnanim.background import RAMP_STEPS, Still, legend_widths
 from nnanim.errors import OptionError
 from nnanim.fonts import drawable, load_font, missing_glyphs, text_width_pt
 from nnanim.layout import Layout, Needs, arrange
@@ -16,6 +15,7 @@ from nnanim.metrics import Curve
 from nnanim.network import Network
 from nnanim.options import Options
 from nnanim.scales import IntensityScale, WidthScale
+from nnanim.still import RAMP_STEPS, Still, legend_widths
 from nnanim.theme import POINTS_PER_INCH, Theme, pick_theme
 from nnanim.weights import Weights
 

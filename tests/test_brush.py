@@ -13,8 +13,9 @@ from pictures import run_with
 from PIL import Image
 
 from nnanim import Animation, open_run
-from nnanim.brush import Brush, Lettering
+from nnanim.brush import Brush
 from nnanim.fonts import font_of
+from nnanim.lettering import Lettering
 from nnanim.theme import FONT_FAMILY
 
 INK_TOLERANCE = 40  # of 255
@@ -36,7 +37,7 @@ def test_level_lines_have_their_width() -> None:
     image = np.asarray(renderer.buffer_rgba())
     image[:] = 255
     line = np.array([[[0.0, 20.3], [40.0, 20.3]]])
-    Brush(renderer, 72).lines(line, np.array([3.5]), np.array([[0, 0, 0]], dtype=np.uint8))
+    Brush(renderer, 72, (FONT_FAMILY,)).lines(line, np.array([3.5]), np.array([[0, 0, 0]], dtype=np.uint8))
     assert (255 - image[:, 20, 0].astype(float)).sum() / 255 == pytest.approx(3.5, abs=0.03)
 
 
@@ -45,7 +46,7 @@ def test_later_lines_lie_on_top(result: Path) -> None:
     np.asarray(renderer.buffer_rgba())[:] = 255
     lines = np.array([[[0.0, 20.0], [40.0, 20.0]], [[20.0, 0.0], [20.0, 40.0]]])
     colors = np.array([[255, 0, 0], [0, 0, 255]], dtype=np.uint8)
-    Brush(renderer, 72).lines(lines, np.array([6.0, 6.0]), colors)
+    Brush(renderer, 72, (FONT_FAMILY,)).lines(lines, np.array([6.0, 6.0]), colors)
     assert np.asarray(renderer.buffer_rgba())[20, 20, :3].tolist() == [0, 0, 255]
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from nnanim import labels, theme
+from nnanim.axis import Axis
 from nnanim.dot import dot_source
 from nnanim.fonts import load_font, missing_glyphs, text_width_pt
 from nnanim.graphviz_engine import draw
@@ -264,22 +264,15 @@ def _axes(curves: Sequence[Curve]) -> dict[str, Any] | None:
     """Return limits and ticks, chosen as in the pictures."""
     if not curves:
         return None
-    x_limits, x_ticks = _axis([curve.x for curve in curves], 8, integer=True)
+    x = Axis.of([curve.x for curve in curves], 8, integer=True)
     sides = []
     for side in sorted({curve.axis for curve in curves}):
-        limits, ticks = _axis([curve.y for curve in curves if curve.axis == side], 6)
-        sides.append({"limits": limits, "ticks": ticks})
-    return {"x_label": curves[0].x_label, "x_limits": x_limits, "x_ticks": x_ticks, "y": sides}
+        y = Axis.of([curve.y for curve in curves if curve.axis == side], 6)
+        sides.append({"limits": [y.low, y.high], "ticks": _ticks(y)})
+    return {"x_label": curves[0].x_label, "x_limits": [x.low, x.high], "x_ticks": _ticks(x), "y": sides}
 
 
-def _axis(values: Sequence[np.ndarray], bins: int, *, integer: bool = False) -> tuple[list[float], list[Any]]:
-    flat = np.concatenate(values)
-    flat = flat[np.isfinite(flat)]
-    low, high = (float(flat.min()), float(flat.max())) if len(flat) else (0.0, 1.0)
-    if low == high:
-        low, high = low - 1, high + 1
-    margin = 0.05 * (high - low)
-    low, high = low - margin, high + margin
-    places = MaxNLocator(nbins=bins, steps=[1, 2, 2.5, 5, 10], integer=integer).tick_values(low, high)
-    ticks = [[float(place), f"{place:.6g}".replace("-", "−")] for place in places if low <= place <= high]
-    return [low, high], ticks
+def _ticks(axis: Axis) -> list[tuple[float, str]]:
+    # Beside the labels there is no room for a factor that would stand for all of them.
+    labels = [f"{tick:.6g}".replace("-", "\N{MINUS SIGN}") for tick in axis.ticks] if axis.factor else axis.labels
+    return list(zip(axis.ticks, labels, strict=True))
