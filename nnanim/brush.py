@@ -65,6 +65,7 @@ class Brush:
         self._families = list(families)
         self._to_px = Affine2D().scale(dpi / POINTS_PER_INCH)
         self._same = IdentityTransform()
+        self._heights: dict[float, tuple[float, float]] = {}  # height and descent of a line, by size
         self._more: dict[str, Any] = {}
         if matplotlib.__version_info__ >= (3, 11):
             self._more["hatchcolors"] = NOTHING
@@ -144,7 +145,10 @@ class Brush:
             x -= width if place.ha == "right" else width / 2
         if place.va != "baseline":
             # All lines of a size have the same height, whatever letters are in them.
-            _, height, descent = self._renderer.get_text_width_height_descent("lp", font, ismath=False)
+            if place.size_pt not in self._heights:
+                measured = self._renderer.get_text_width_height_descent("lp", font, ismath=False)
+                self._heights[place.size_pt] = measured[1:]
+            height, descent = self._heights[place.size_pt]
             y -= height - descent if place.va == "top" else height / 2 - descent
         if self._renderer.flipy():
             y = self._renderer.get_canvas_width_height()[1] - y

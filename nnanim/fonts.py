@@ -71,7 +71,8 @@ def missing_glyphs(texts: Iterable[str], families: tuple[str, ...]) -> str:
 
 
 def drawable(text: str, missing: str) -> str:
-    """Put a box in the place of every missing character."""
+    """Make one line that can be drawn: a box for every missing character, a space for a line break."""
+    text = " ".join(text.splitlines()).replace("\t", " ")
     return text.translate(dict.fromkeys(map(ord, missing), "\N{WHITE SQUARE}"))
 
 

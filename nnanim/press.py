@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -128,29 +128,38 @@ class Press:
         Args:
             sheets: taken as they are needed.
             at_once: how many one Graphviz process draws.
-            ahead: whether Graphviz draws the next ones meanwhile, on another CPU.
+            ahead: whether Graphviz draws on another CPU meanwhile, the first ones from this call on.
 
         Raises:
             GraphvizError: Graphviz is missing or fails; the message names the frame.
         """
         chunks = in_chunks(sheets, at_once)
-        drawn = self._drawn_ahead(chunks) if ahead else ((chunk, self.drawings(chunk)) for chunk in chunks)
+        if not ahead:
+            return self._paint((chunk, self.drawings(chunk)) for chunk in chunks)
+        helper = ThreadPoolExecutor(1)
+        first = next(chunks, [])
+        # Not in the generator, which does nothing before its first picture is asked for.
+        return self._paint(self._drawn_ahead(helper, first, helper.submit(self.drawings, first), chunks))
+
+    def _paint(self, drawn: Iterable[tuple[list[Sheet], Sequence[Drawing | None]]]) -> Iterator[np.ndarray]:
         for chunk, drawings in drawn:
             for sheet, drawing in zip(chunk, drawings, strict=True):
                 yield self.canvas.paint(drawing, sheet.title, sheet.curve_x, sheet.metrics)
 
-    def _drawn_ahead(self, chunks: Iterable[list[Sheet]]) -> Iterator[tuple[list[Sheet], Sequence[Drawing | None]]]:
-        with ThreadPoolExecutor(1) as helper:
-            before: tuple[list[Sheet], Future[Sequence[Drawing | None]]] | None = None
-            for chunk in chunks:
-                now = chunk, helper.submit(self.drawings, chunk)
-                if before is None:
-                    _ = self.canvas  # which takes as long to make as Graphviz needs for the first frames
-                else:
-                    yield before[0], before[1].result()
-                before = now
-            if before is not None:
-                yield before[0], before[1].result()
+    def _drawn_ahead(
+        self,
+        helper: Executor,
+        chunk: list[Sheet],
+        drawings: Future[Sequence[Drawing | None]],
+        chunks: Iterator[list[Sheet]],
+    ) -> Iterator[tuple[list[Sheet], Sequence[Drawing | None]]]:
+        with helper:
+            _ = self.canvas  # which takes as long to make as Graphviz needs for the first frames
+            for following in chunks:
+                at_work = helper.submit(self.drawings, following)
+                yield chunk, drawings.result()
+                chunk, drawings = following, at_work
+            yield chunk, drawings.result()
 
 
 def in_chunks(sheets: Iterable[Sheet], length: int) -> Iterator[list[Sheet]]:
