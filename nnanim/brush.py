@@ -97,6 +97,7 @@ class Brush:
         dashed: bool = False,
         cap: str = "butt",
         inside: Box | None = None,
+        crisp: bool = False,
     ) -> None:
         """Paint one line through points, (N, 2), with gaps where they are NaN.
 
@@ -107,11 +108,13 @@ class Brush:
             dashed: whether it has gaps.
             cap: ``"butt"``, or ``"projecting"`` for ends that reach on by half of the width.
             inside: what is painted at most.
+            crisp: whether level and upright lines are moved to whole pixels.
         """
         context = self._renderer.new_gc()
         context.set_linewidth(width)
         context.set_foreground(unit(color))
         context.set_joinstyle("round")
+        context.set_snap(None if crisp else False)
         context.set_capstyle(cap)
         if inside is not None:
             corners = [[inside.left, inside.bottom], [inside.right, inside.top]]

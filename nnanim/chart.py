@@ -91,11 +91,12 @@ class Chart:
             AXIS_LINE_PT * scale,
             theme.muted,
             cap="projecting",
+            crisp=True,
         )
         below = box.bottom - TICK_PT * scale
         for share, label in zip(self._x.shares(np.array(self._x.ticks)), self._x.labels, strict=True):
             x = box.left + share * box.width
-            brush.line(np.array([[x, box.bottom], [x, below]]), AXIS_LINE_PT * scale, theme.muted)
+            brush.line(np.array([[x, box.bottom], [x, below]]), AXIS_LINE_PT * scale, theme.muted, crisp=True)
             brush.text(Place(x, below - PAD_PT * scale, size, theme.muted, "center", "top"), label)
         name = f"{self._still.curves[0].x_label} {self._x.factor}".rstrip()
         y = below - PAD_PT * scale - 1.3 * size
@@ -107,11 +108,13 @@ class Chart:
         size = looks.TEXT_PT * scale
         color = theme.muted if len(self._y) == 1 else theme.curves[side]
         x, out = (box.left, -1) if side == 0 else (box.right, 1)
-        brush.line(np.array([[x, box.bottom], [x, box.top]]), AXIS_LINE_PT * scale, theme.muted, cap="projecting")
+        brush.line(
+            np.array([[x, box.bottom], [x, box.top]]), AXIS_LINE_PT * scale, theme.muted, cap="projecting", crisp=True
+        )
         end = x + out * TICK_PT * scale
         for share, label in zip(axis.shares(np.array(axis.ticks)), axis.labels, strict=True):
             y = box.bottom + share * box.height
-            brush.line(np.array([[x, y], [end, y]]), AXIS_LINE_PT * scale, color)
+            brush.line(np.array([[x, y], [end, y]]), AXIS_LINE_PT * scale, color, crisp=True)
             place = Place(end + out * PAD_PT * scale, y, size, color, "right" if side == 0 else "left", "center")
             brush.text(place, label)
         if axis.factor:
@@ -128,7 +131,7 @@ class Chart:
         for y, curve, name in zip(self._rows, still.curves, names, strict=True):
             sample = np.array([[box.left, y], [box.left + length, y]])
             color, cap = still.theme.curves[curve.axis], "butt" if curve.held_out else "projecting"
-            brush.line(sample, looks.CURVE_PT * scale, color, dashed=curve.held_out, cap=cap)
+            brush.line(sample, looks.CURVE_PT * scale, color, dashed=curve.held_out, cap=cap, crisp=True)
             text, own_size = fitted(drawable(name, still.missing), size, room, still.families)
             brush.text(Place(x, y, own_size, still.theme.ink, "left", "center"), text)
 
