@@ -82,12 +82,19 @@ class Theme:
                 _blends(crossing, crossing, _CROSSING_STEPS),
             ]
         )
-        palette = _distinct(np.concatenate([background, plain, edges]))
-        distances = np.min([((blends - chosen) ** 2).sum(axis=1) for chosen in palette], axis=0)
+        palette = list(_distinct(np.concatenate([background, plain, edges])).astype(np.float32))
+        candidates = blends.astype(np.float32)
+        squares = (candidates**2).sum(axis=1)
+
+        def distances_to(color: np.ndarray) -> np.ndarray:
+            # |b - c|^2 as |b|^2 - 2bc + |c|^2: whole numbers below 2^24, so exact in float32.
+            return np.asarray(squares - candidates @ (2 * color) + color @ color)
+
+        distances = np.min([distances_to(color) for color in palette], axis=0)
         while len(palette) < GIF_COLORS and distances.max() > 0:
-            palette = np.append(palette, blends[[distances.argmax()]], axis=0)
-            distances = np.minimum(distances, ((blends - palette[-1]) ** 2).sum(axis=1))
-        return palette.astype(np.uint8)
+            palette.append(candidates[distances.argmax()])
+            np.minimum(distances, distances_to(palette[-1]), out=distances)
+        return np.array(palette, dtype=np.uint8)
 
 
 def _blends(some: np.ndarray, others: np.ndarray, steps: int) -> np.ndarray:
