@@ -105,6 +105,11 @@ def to_layer(header: LayerHeader, weight: np.ndarray, bias: np.ndarray | None) -
         return Layer(header.name, header.key, weight, None if bias is None else bias.astype(np.float32))
 
 
+def from_bfloat16(bits: np.ndarray) -> np.ndarray:
+    """Return the float32 numbers whose upper halves are given as unsigned 16-bit integers."""
+    return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+
+
 def check_finite(layer: Layer, where: str) -> None:
     """Check that every weight and bias is a number.
 
