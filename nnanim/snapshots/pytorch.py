@@ -141,6 +141,7 @@ def _load_with_torch(contents: TorchContents, keys: Sequence[str]) -> dict[str, 
             )
         tensor = tensor.detach()
         arrays[key] = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+        arrays[key].flags.writeable = False  # it may be the file itself
     return arrays
 
 
