@@ -6,15 +6,16 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nnanim.errors import LogError, NnanimError, RunError, RunNotFoundError, SnapshotError
 from nnanim.layers import natural_key
-from nnanim.logs import Log, jsonl, tensorboard, trainer_state
-from nnanim.logs import chainer as chainer_log
-from nnanim.logs import csv as csv_log
-from nnanim.snapshots import Contents, formats, npy_files
+from nnanim.logs import Log
+from nnanim.logs.formats import EVENTS_MARK, TRAINER_STATE, read_if_log
+from nnanim.logs.formats import read as read_log
+from nnanim.snapshots import Contents, formats
 from nnanim.snapshots.archive import SNAPSHOT_HINT
 
 LOG_NAME = "log"
@@ -32,13 +33,6 @@ _NUMBERED = re.compile(r"version_([0-9]+)")
 _SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".hdf5")
 # What Transformers leaves beside the weights.
 _NO_SNAPSHOT = re.compile(r"(?:optimizer|scheduler|scaler|rng_state.*|training_args)\.(?:pt|pth|bin)")
-_LOG_FORMATS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Log]], ...] = (
-    (csv_log.sniff, csv_log.read),
-    (jsonl.sniff, jsonl.read),
-    (tensorboard.sniff, tensorboard.read),
-    (trainer_state.sniff, trainer_state.read),
-    (chainer_log.sniff, chainer_log.read),
-)
 
 
 @dataclass
@@ -84,28 +78,21 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
         for file in files:
             if _NO_SNAPSHOT.fullmatch(file.name):
                 continue
-            head = _head(file)
-            if file.suffix == ".npy" and head.startswith(npy_files.MAGIC):
-                single.append(file)
-                continue
             try:
-                contents = formats.scan(file, head)
+                head, contents = _look(file)
             except SnapshotError as error:
                 broken[file] = error
                 continue
-            if contents is None:
+            if file.suffix == ".npy" and head.startswith(formats.NPY_MAGIC):
+                single.append(file)
+            elif contents is None:
                 others.append(file)
                 if _may_be_log(file.name, head):
                     found.files.append(file)
             else:
                 found.snapshots.append(_with_state(contents))
-    for moment in npy_files.group(single):
-        try:
-            each = npy_files.scan(moment)
-        except SnapshotError as error:
-            broken[next(iter(moment.values()))] = error
-        else:
-            found.snapshots += [each] if each else []
+    if single:
+        _add_moments(found, single, broken)
     patterns = {_pattern(contents.path.name) for contents in found.snapshots}
     for file in others:
         if not _is_snapshot_name(file.name, patterns):
@@ -143,17 +130,19 @@ def find_log(found: Found) -> Log | None:
         return read_log(named)
     logs = []
     for file in found.files:
-        if file.name != trainer_state.NAME:
-            logs += [read(file) for sniff, read in _LOG_FORMATS if sniff(file)][:1]
-    states = [trainer_state.read(file) for file in found.files if trainer_state.sniff(file) and _has_rows(file)]
-    if states:  # one in each checkpoint, and the newest holds what the others hold
-        logs.append(max(states, key=len))
+        log = read_if_log(file) if file.name != TRAINER_STATE else None
+        logs += [log] if log is not None else []
+    logs += _log_of_checkpoints([file for file in found.files if file.name == TRAINER_STATE])
     if logs:
         longest = max(logs, key=len)
         if len(logs) > 1:
             rest = [name_in(found.folder, log.path) for log in logs if log is not longest]
             found.notes.append(f"of several logs the longest is used: {str(longest.path)!r} (others: {some(rest)})")
         return longest
+    if not found.events:
+        return None
+    from nnanim.logs import tensorboard
+
     events = [file for file in found.events if tensorboard.sniff(file)]
     if not events:
         return None
@@ -162,16 +151,6 @@ def find_log(found: Found) -> Log | None:
     except LogError as error:
         found.notes.append(f"no log is taken from TensorBoard: {error}")
         return None
-
-
-def read_log(path: Path) -> Log:
-    """Read a log of any format.
-
-    Raises:
-        LogError: it cannot be opened, or is of no format that is known.
-    """
-    read = next((read for sniff, read in _LOG_FORMATS if sniff(path)), chainer_log.read)
-    return read(path)
 
 
 def name_in(folder: Path, path: Path) -> str:
@@ -191,9 +170,11 @@ def more(count: int) -> str:
 
 def _with_state(contents: Contents) -> Contents:
     """Take the counters from Transformers' ``trainer_state.json`` beside a snapshot that has none."""
-    state = contents.path.parent / trainer_state.NAME
+    state = contents.path.parent / TRAINER_STATE
     if contents.epoch is not None or contents.iteration is not None or not state.is_file():
         return contents
+    from nnanim.logs import trainer_state
+
     epoch, iteration = trainer_state.read_counters(state)
     parts = (*contents.parts, state)
     return replace(contents, epoch=epoch, iteration=iteration, written_by=trainer_state.FORMAT, parts=parts)
@@ -218,13 +199,44 @@ def _check(folder: Path) -> None:
         raise RunError(f"cannot list {str(folder)!r}: {error.strerror} (give a folder that can be read)") from error
 
 
-def _head(path: Path) -> bytes:
-    """Return the first bytes of a file; none where it cannot be read."""
+def _look(path: Path) -> tuple[bytes, Contents | None]:
+    """Return the first bytes of a file, none where it cannot be read, and what it says of itself if a snapshot."""
     try:
-        with path.open("rb") as file:
-            return file.read(_HEAD_BYTES)
+        file = path.open("rb")
     except OSError:
-        return b""
+        return b"", None
+    with file:
+        try:
+            head = file.read(_HEAD_BYTES)
+        except OSError:
+            return b"", None
+        return head, formats.scan(path, file)
+
+
+def _add_moments(found: Found, single: Sequence[Path], broken: dict[Path, SnapshotError]) -> None:
+    """Put single arrays together to snapshots."""
+    from nnanim.snapshots import npy_files
+
+    for moment in npy_files.group(single):
+        try:
+            each = npy_files.scan(moment)
+        except SnapshotError as error:
+            broken[next(iter(moment.values()))] = error
+        else:
+            found.snapshots += [each] if each else []
+
+
+def _log_of_checkpoints(states: Sequence[Path]) -> list[Log]:
+    """Return Transformers' longest log: one lies in each checkpoint, and the newest holds what the others hold."""
+    if not states:
+        return []
+    from nnanim.logs import trainer_state
+
+    logs = []
+    for path in states:
+        with suppress(NnanimError):
+            logs.append(trainer_state.read(path))
+    return [max(logs, key=len)] if logs else []
 
 
 def _may_be_log(name: str, head: bytes) -> bool:
@@ -265,7 +277,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
                 is_file, is_folder = entry.is_file(), entry.is_dir()
             except OSError:  # a link that leads to itself
                 continue
-            if is_file and tensorboard.MARK in entry.name:
+            if is_file and EVENTS_MARK in entry.name:
                 found.events.append(path)
             elif is_file and is_wanted:
                 places.setdefault(place, []).append(path)
@@ -333,14 +345,6 @@ def _first_of(broken: dict[Path, SnapshotError]) -> SnapshotError:
         return broken[first]
     others = some([str(file) for file in rest])
     return SnapshotError(f"{broken[first]}; also broken: {others}")
-
-
-def _has_rows(path: Path) -> bool:
-    try:
-        trainer_state.read(path)
-    except NnanimError:
-        return False
-    return True
 
 
 def _no_snapshots(folder: Path) -> str:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from nnanim.chain import Chain, chain_layers
 from nnanim.counters import align, fill_counters, in_order, join
 from nnanim.errors import RunError, SnapshotError
-from nnanim.finder import LISTED, find, find_log, more, name_in, read_log, some
+from nnanim.finder import LISTED, find, find_log, more, name_in, some
 from nnanim.layers import MAX_LAYERS, Layer, LayerHeader, sizes_of
 from nnanim.logs import Log
-from nnanim.logs import chainer as chainer_log
+from nnanim.logs.formats import read as read_log
 from nnanim.order import choose_layers, order_layers
 from nnanim.snapshots import Contents, formats
-from nnanim.snapshots import chainer as chainer_snapshots
 
 if TYPE_CHECKING:
     import os
@@ -208,13 +207,20 @@ def _is_copy(each: Contents, same: Contents) -> bool:
 
 def _log_inside(folder: Path, found: Sequence[Contents], notes: list[str]) -> Log | None:
     newest = found[-1].path
-    text = chainer_snapshots.read_log(newest) if found[-1].is_trainer else None
-    log = None if text is None else chainer_log.read_text(text, newest)
+    log = _log_in_trainer(newest) if found[-1].is_trainer else None
     if log is None:
         notes.append(f"no log in {str(folder)!r}: the network is drawn alone")
     else:
         notes.append(f"no log in {str(folder)!r}: the copy inside {str(newest)!r} is used")
     return log
+
+
+def _log_in_trainer(path: Path) -> Log | None:
+    from nnanim.logs import chainer as chainer_log
+    from nnanim.snapshots import chainer
+
+    text = chainer.read_log(path)
+    return None if text is None else chainer_log.read_text(text, path)
 
 
 def _chain(first: Contents, names: Sequence[str] | None, notes: list[str]) -> Chain:

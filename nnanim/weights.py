@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from nnanim.run import Snapshot
 from nnanim.selection import Selection, select
 
 KEPT_BYTES = 256 << 20  # runs of up to this size are read once, larger ones twice
+_NORM_NUMBERS = 1 << 20  # so many are squared at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,41 +49,100 @@ def read_weights(snapshots: Sequence[Snapshot], shape: Sequence[int] | None, opt
         SnapshotError: a snapshot cannot be read.
         ShapeError: a snapshot does not have the declared shape.
     """
-    strengths: list[np.ndarray] = []
-    changes: list[np.ndarray] = []
-    first: list[np.ndarray] = []
-    kept: list[tuple[list[np.ndarray], list[np.ndarray | None]]] | None = []
-    layers: list[Layer] = []
-    for snapshot in snapshots:
-        layers = snapshot.read(shape)
-        matrices = edge_matrices(layers, str(snapshot.path))
-        magnitudes = [np.abs(matrix) for matrix in matrices]
-        if not first:
-            first = magnitudes
-            strengths = [magnitude.copy() for magnitude in magnitudes]
-            changes = [np.zeros_like(magnitude) for magnitude in magnitudes]
-            if sum(matrix.nbytes for matrix in matrices) * len(snapshots) > KEPT_BYTES:
-                kept = None
-        for strength, change, before, now in zip(strengths, changes, first, magnitudes, strict=True):
-            np.maximum(strength, now, out=strength)
-            np.maximum(change, np.abs(now - before), out=change)
-        if kept is not None:
-            kept.append((matrices, [layer.bias for layer in layers]))
-    selection = select(strengths, changes, options)
+    chosen = _choose(snapshots, shape, options)
+    selection = chosen.selection
     edges = np.empty((len(snapshots), len(selection.layer)), dtype=np.float32)
     biases = np.full((len(snapshots), sum(map(len, selection.nodes))), np.nan, dtype=np.float32)
-    rows = kept if kept is not None else _read_again(snapshots, shape)
-    for index, (matrices, each_bias) in enumerate(rows):
-        edges[index] = selection.pick_edges(matrices)
+    for index, snapshot in enumerate(snapshots):
+        read = chosen.kept[index] if chosen.kept else _Read(snapshot, shape)
+        edges[index] = selection.pick_edges(read.matrices)
         start = len(selection.nodes[0])
-        for nodes, bias in zip(selection.nodes[1:], each_bias, strict=True):
+        for nodes, bias in zip(selection.nodes[1:], read.biases, strict=True):
             if bias is not None:
                 biases[index, start : start + len(nodes)] = bias[nodes]
             start += len(nodes)
-    names = tuple(layer.name for layer in layers)
-    sizes = selection.sizes
-    norms = tuple(layer.name for layer, tails in zip(layers, sizes, strict=False) if _is_norm(layer, tails))
-    return Weights(selection, edges, biases, names, norms)
+        del read  # before the next takes as much memory
+    return Weights(selection, edges, biases, chosen.names, chosen.norms)
+
+
+class _Read:
+    """What was read of one snapshot: a matrix for each layer, and its biases or None."""
+
+    def __init__(self, snapshot: Snapshot, shape: Sequence[int] | None) -> None:
+        layers = snapshot.read(shape)
+        self.matrices = edge_matrices(layers, str(snapshot.path))
+        self.biases = [layer.bias for layer in layers]
+        self.names = tuple(layer.name for layer in layers)
+        self.norms = tuple(
+            layer.name
+            for layer, matrix in zip(layers, self.matrices, strict=True)
+            if layer.weight.shape != matrix.shape
+        )
+
+
+class _Extremes:
+    """The magnitudes of each layer over the run: the largest and, where changes are asked for, the first and the least.
+
+    That is all that the largest change takes: |now - first| is largest where |w| is largest or least.
+    """
+
+    def __init__(self, *, with_changes: bool) -> None:
+        self.largest: list[np.ndarray] = []
+        self._with_changes = with_changes
+        self._first: list[np.ndarray] = []
+        self._least: list[np.ndarray] = []
+
+    def add(self, matrices: Sequence[np.ndarray], *, in_place: bool) -> None:
+        """Take in the next snapshot's matrices, which hold magnitudes afterwards if that may be done in place."""
+        magnitudes = [np.abs(matrix, out=matrix if in_place else None) for matrix in matrices]
+        if not self.largest:
+            self.largest = magnitudes
+            if self._with_changes:
+                self._first = [each.copy() for each in magnitudes]
+                self._least = [each.copy() for each in magnitudes]
+            return
+        for largest, each in zip(self.largest, magnitudes, strict=True):
+            np.maximum(largest, each, out=largest)
+        for least, each in zip(self._least, magnitudes, strict=self._with_changes):
+            np.minimum(least, each, out=least)
+
+    def take_changes(self) -> list[np.ndarray]:
+        """Return the largest |change| for each layer, in the memory of what it takes: only once."""
+        firsts, changes = self._first, self._least
+        self._first, self._least = [], []
+        for largest, first, change in zip(self.largest, firsts, changes, strict=self._with_changes):
+            np.subtract(first, change, out=change)
+            np.subtract(largest, first, out=first)
+            np.maximum(change, first, out=change)
+        return changes
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """What is shown, the names of the layers and of the norms among them, and the snapshots if they were small."""
+
+    selection: Selection
+    names: tuple[str, ...]
+    norms: tuple[str, ...]
+    kept: list[_Read]
+
+
+def _choose(snapshots: Sequence[Snapshot], shape: Sequence[int] | None, options: Options) -> _Chosen:
+    extremes = _Extremes(with_changes=options.edges == "change")
+    names: tuple[str, ...] = ()
+    norms: tuple[str, ...] = ()
+    kept: list[_Read] = []
+    is_kept = True
+    for snapshot in snapshots:
+        read = _Read(snapshot, shape)
+        if not names:
+            names, norms = read.names, read.norms
+            is_kept = sum(matrix.nbytes for matrix in read.matrices) * len(snapshots) <= KEPT_BYTES
+        extremes.add(read.matrices, in_place=not is_kept)
+        if is_kept:
+            kept.append(read)
+        del read  # before the next takes as much memory
+    return _Chosen(select(extremes.largest, extremes.take_changes(), options), names, norms, kept)
 
 
 def edge_matrices(layers: Sequence[Layer], where: str) -> list[np.ndarray]:
@@ -113,19 +174,12 @@ def edge_matrices(layers: Sequence[Layer], where: str) -> list[np.ndarray]:
 
 def _norms(blocks: np.ndarray) -> np.ndarray:
     """Return the Frobenius norms of (out, in, values) float32 along the last axis."""
-    # The squares of float32 may be too large or too small for it, the norm itself at most too large.
-    squares = np.square(blocks, dtype=np.float64)
-    norms: np.ndarray = np.minimum(np.sqrt(squares.sum(axis=2)), np.finfo(np.float32).max)
-    return norms.astype(np.float32)
-
-
-def _is_norm(layer: Layer, tails: int) -> bool:
-    return layer.weight.ndim > 2 or layer.weight.shape[1] != tails
-
-
-def _read_again(
-    snapshots: Sequence[Snapshot], shape: Sequence[int] | None
-) -> Iterator[tuple[list[np.ndarray], list[np.ndarray | None]]]:
-    for snapshot in snapshots:
-        layers = snapshot.read(shape)
-        yield edge_matrices(layers, str(snapshot.path)), [layer.bias for layer in layers]
+    norms = np.empty(blocks.shape[:2], dtype=np.float32)
+    # A few rows at a time. Not a single one: its numbers might be added in another order than those of several.
+    pieces = max(1, min(blocks.size // _NORM_NUMBERS, len(blocks) // 2))
+    places = [len(blocks) * piece // pieces for piece in range(pieces + 1)]
+    for start, end in pairwise(places):
+        # The squares of float32 may be too large or too small for it, the norm itself at most too large.
+        squares = np.square(blocks[start:end], dtype=np.float64)
+        norms[start:end] = np.minimum(np.sqrt(squares.sum(axis=2)), np.finfo(np.float32).max)
+    return norms

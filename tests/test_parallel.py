@@ -222,17 +222,3 @@ def test_frames_are_taken_one_chunk_at_a_time(animation: Animation, tmp_path: Pa
     ahead = [len(made) - done for done, _ in enumerate(animation.paint(animation), start=1)]
     assert max(ahead) < CHUNK
     assert len(made) == FRAMES
-
-
-def test_every_snapshot_is_loaded_twice(tmp_path: Path, monkeypatch) -> None:
-    """For its counters and shapes, and for its weights; it is recognised by the names in its zip directory alone."""
-    opened: list[str] = []
-    real = np.load
-
-    def counted(file: Any, **options: Any) -> Any:
-        opened.append(Path(file.name).name)
-        return real(file, **options)
-
-    monkeypatch.setattr(np, "load", counted)
-    Animation(open_run(result_folder(tmp_path / "result", epochs=[1, 2, 3])), **SMALL)
-    assert sorted(opened) == sorted(2 * ["trainer_00001", "trainer_00002", "trainer_00003"])

@@ -15,7 +15,7 @@ from folders import SHAPE, result_folder, save, trainer_arrays, weights
 from nnanim.errors import NnanimError, OptionError, ShapeError, SnapshotError
 from nnanim.layers import Layer
 from nnanim.run import open_run
-from nnanim.snapshots import chainer as chainer_snapshots
+from nnanim.snapshots import formats
 
 
 @pytest.fixture(params=["with Chainer", "without Chainer"])
@@ -662,7 +662,9 @@ def test_shape_that_does_not_fit_convolutions(result: Path, case: str) -> None:
     assert str(caught.value) == message
 
 
-def test_sniff_goes_by_content(tmp_path: Path) -> None:
-    assert chainer_snapshots.sniff(save(tmp_path / "any name.txt", weights()))
-    assert not chainer_snapshots.sniff(save(tmp_path / "data.npz", {"x": np.zeros(2)}))
-    assert not chainer_snapshots.sniff(tmp_path / "missing")
+def test_format_goes_by_content(tmp_path: Path) -> None:
+    found = formats.scan(save(tmp_path / "any name.txt", weights()))
+    assert found is not None
+    assert found.format == "chainer"
+    assert formats.scan(save(tmp_path / "data.npz", {"x": np.zeros(2)})) is None
+    assert formats.scan(tmp_path / "missing") is None

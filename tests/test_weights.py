@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+import json
+import struct
+import tracemalloc
+from collections.abc import Callable
 from math import sqrt
+from pathlib import Path
 
+import archives
 import numpy as np
 import pytest
+from folders import result_folder, trainer_arrays
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnanim import open_run, weights
 from nnanim.errors import SnapshotError
 from nnanim.layers import Layer
-from nnanim.weights import edge_matrices
+from nnanim.options import Options
+from nnanim.selection import select
+from nnanim.weights import edge_matrices, read_weights
 
 
 def layer(name: str, weight: np.ndarray) -> Layer:
@@ -75,3 +85,89 @@ def test_layer_that_takes_in_no_multiple_of_the_channels() -> None:
         "layer 'fc' in snapshot 'result/trainer_00001' takes in 9 values, which is no multiple of the 4 that the layer"
         " before puts out"
     )
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (1, 0, 2, 3), (3, 2, 0, 1), (2, 3, 1, 0)])
+@pytest.mark.parametrize("shape", [(7, 5, 3, 3), (40, 1, 3, 3), (2, 3, 30, 30), (1, 2, 50, 5)])
+def test_norms_in_pieces_have_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], order: tuple[int, ...]
+) -> None:
+    """Formats keep the axes of a kernel in other orders, in which sums of its squares come out otherwise."""
+    stored = np.random.default_rng(0).normal(size=[shape[axis] for axis in order]).astype(np.float32)
+    kernel = stored.transpose(np.argsort(order))
+    assert kernel.shape == shape
+    whole = edge_matrices([Layer("conv", "conv/W", kernel)], "here")[0]
+    monkeypatch.setattr(weights, "_NORM_NUMBERS", 4)
+    np.testing.assert_array_equal(edge_matrices([Layer("conv", "conv/W", kernel)], "here")[0], whole)
+
+
+SIDE = 1500
+LARGE_BYTES = 4 * SIDE**2
+
+
+def large(epoch: int) -> np.ndarray:
+    return np.random.default_rng(epoch).normal(size=(SIDE, SIDE)).astype("<f4")
+
+
+def write_npz(folder: Path, epoch: int) -> None:
+    with (folder / f"trainer_{epoch}").open("wb") as file:
+        np.savez(file, **trainer_arrays({"l1/W": large(epoch)}, epoch=epoch))
+
+
+def write_packed_npz(folder: Path, epoch: int) -> None:
+    np.savez_compressed(folder / f"net_{epoch}.npz", **{"fc.weight": np.round(large(epoch))})
+
+
+def write_npy(folder: Path, epoch: int) -> None:
+    np.save(folder / f"W_epoch{epoch}.npy", large(epoch))
+
+
+def write_pt(folder: Path, epoch: int) -> None:
+    state = {"fc.weight": archives.tensor("0", (SIDE, SIDE))}
+    archives.write(folder / f"model_{epoch}.pt", state, {"0": large(epoch)})
+
+
+def write_safetensors(folder: Path, epoch: int) -> None:
+    told = {"fc.weight": {"dtype": "F32", "shape": [SIDE, SIDE], "data_offsets": [0, LARGE_BYTES]}}
+    header = json.dumps(told).encode()
+    data = struct.pack("<Q", len(header)) + header + large(epoch).tobytes()
+    (folder / f"model_{epoch}.safetensors").write_bytes(data)
+
+
+@pytest.mark.parametrize("write", [write_npz, write_packed_npz, write_npy, write_pt, write_safetensors])
+@pytest.mark.parametrize(("edges", "matrices"), [("weight", 2), ("change", 4)])
+def test_large_snapshots_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, int], None], edges: str, matrices: int
+) -> None:
+    """At most: the one that is read, the largest magnitudes and, for changes, the first and the least ones."""
+    for epoch in (1, 2, 3):
+        write(tmp_path, epoch)
+    run = open_run(tmp_path)
+    monkeypatch.setattr("nnanim.snapshots.pytorch.has_torch", lambda: False)
+    monkeypatch.setattr(weights, "KEPT_BYTES", 0)
+    tracemalloc.start()
+    read_weights(run.snapshots, None, Options(edges=edges, max_edges=50))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert matrices < peak_bytes / LARGE_BYTES < matrices + 0.5
+
+
+@pytest.mark.parametrize("edges", ["weight", "change"])
+def test_reading_twice_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edges: str) -> None:
+    run = open_run(result_folder(tmp_path, (9, 8, 7), range(1, 6)))
+    options = Options(edges=edges, max_nodes=4, max_edges=20)
+    once = read_weights(run.snapshots, None, options)
+    monkeypatch.setattr(weights, "KEPT_BYTES", 0)
+    twice = read_weights(run.snapshots, None, options)
+    read = [[np.abs(layer.weight) for layer in snapshot.read()] for snapshot in run.snapshots]
+    strengths = [np.max(each, axis=0) for each in zip(*read, strict=True)]
+    changes = [np.max(np.abs(np.array(each) - each[0]), axis=0) for each in zip(*read, strict=True)]
+    chosen = select(strengths, changes, options)
+    for found in (once, twice):
+        for name in ("layer", "tail", "head"):
+            np.testing.assert_array_equal(getattr(found.selection, name), getattr(chosen, name))
+        for index, snapshot in enumerate(run.snapshots):
+            expected = chosen.pick_edges([layer.weight for layer in snapshot.read()])
+            np.testing.assert_array_equal(found.edges[index], expected)
+    np.testing.assert_array_equal(once.biases, twice.biases)
+    assert (once.names, once.norms) == (twice.names, twice.norms) == (("l1", "l2"), ())

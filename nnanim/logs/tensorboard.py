@@ -16,11 +16,11 @@ from pathlib import Path
 
 from nnanim.errors import LogError
 from nnanim.logs import Log
+from nnanim.logs.formats import EVENTS_MARK
 from nnanim.logs.table import Row, make_log, read_bytes
 
 FORMAT = "tensorboard"
 HINT = "a TensorBoard log is an event file with scalars"
-MARK = ".tfevents."
 _NO_METRICS = ("hp_metric", "_hparams_/experiment")
 _FLOAT, _DOUBLE = 1, 2  # types of a tensor
 
@@ -29,7 +29,7 @@ Field = tuple[int, int | bytes]
 
 def sniff(path: Path) -> bool:
     """Tell whether a file is an event file, by its name and its first bytes."""
-    if MARK not in path.name:
+    if EVENTS_MARK not in path.name:
         return False
     try:
         with path.open("rb") as file:

@@ -13,17 +13,17 @@ from typing import Any
 
 from nnanim.errors import LogError
 from nnanim.logs import Log
+from nnanim.logs.formats import TRAINER_STATE
 from nnanim.logs.table import Row, is_number, make_log, parse_integer, read_text
 
 FORMAT = "transformers"
-NAME = "trainer_state.json"
 HINT = "a trainer_state.json holds a list log_history"
 _NO_METRIC = re.compile(r"(?:^|_)runtime$|_per_second$|^total_flos$")
 
 
 def sniff(path: Path) -> bool:
     """Tell whether a file is a ``trainer_state.json``, by its name and its content."""
-    if path.name != NAME:
+    if path.name != TRAINER_STATE:
         return False
     try:
         _history(path)

@@ -8,50 +8,36 @@ Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
 from __future__ import annotations
 
-import io
+import math
 import re
-import struct
-import zipfile
-import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
 from nnanim.errors import SnapshotError
+from nnanim.snapshots.zip_file import MAGICS, Member, ZipError, ZipFile
 
 MAX_MEMBER_BYTES = 2**30
 MAX_HEADER_BYTES = 10_000
 SMALL_MEMBER_BYTES = 2**14  # opening a member of a zip archive takes longer than reading that much
 SNAPSHOT_HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
 
-# All that zipfile, zlib and NumPy raise on damaged archives; EOFError and zlib.error say "truncated", the others lie.
-DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    OverflowError,
-    ValueError,
-    RuntimeError,  # encrypted; NotImplementedError: unknown compression
-)
-
 _NPY_MAGIC = b"\x93NUMPY"
-_ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _HEADER = re.compile(
     r"\{'descr': '([<>|=]?[a-zA-Z]\d{0,9})', 'fortran_order': (True|False), "
     r"'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\),? ?\}\s*"
 )
+_LONGEST_START_BYTES = 8 + 4 + MAX_HEADER_BYTES
 _NUMBER_KINDS = "fiu"
 _TEXT_KINDS = "U"
 
 
-@dataclass(frozen=True)
-class ArrayHeader:
+class ArrayHeader(NamedTuple):
     """Type and shape of one array, as the archive claims them."""
 
     dtype: np.dtype
@@ -63,29 +49,25 @@ class ArrayHeader:
 class Archive(Mapping[str, np.ndarray]):
     """The arrays of one snapshot file by key, each checked before it is read."""
 
-    def __init__(self, path: Path, npz: np.lib.npyio.NpzFile) -> None:
-        self.path = path
-        self._npz = npz
+    def __init__(self, file: ZipFile) -> None:
+        self.path = file.path
+        self._file = file
         self._headers: dict[str, ArrayHeader] = {}
-        self._members: dict[str, zipfile.ZipInfo] = {}
+        self._names = {name.removesuffix(".npy"): name for name in file.names}
         self._small: dict[str, bytes] = {}  # members that were read whole when their header was asked for
-        if npz.zip is None:
-            raise ValueError("the archive is closed")
-        self._zip = npz.zip
-        for info in self._zip.infolist():
-            key = info.filename.removesuffix(".npy")
-            if key in self._members:  # else the member that is checked may not be the one that is read
-                raise SnapshotError(f"snapshot {str(path)!r} holds {key!r} twice ({SNAPSHOT_HINT})")
-            self._members[key] = info
+        if len(self._names) < len(file.names):  # else the member that is checked may not be the one that is read
+            counts = Counter(name.removesuffix(".npy") for name in file.names)
+            key = next(key for key, count in counts.items() if count > 1)
+            raise SnapshotError(f"snapshot {str(self.path)!r} holds {key!r} twice ({SNAPSHOT_HINT})")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self._names)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._members
+        return key in self._names
 
     def __getitem__(self, key: str) -> np.ndarray:
         """Read an array of numbers.
@@ -137,65 +119,83 @@ class Archive(Mapping[str, np.ndarray]):
             SnapshotError: it is damaged or too large.
         """
         if key not in self._headers:
-            self._headers[key] = self._parse_header(key, self._members[key])
+            self._headers[key] = self._read_header(key)
         return self._headers[key]
 
-    def _parse_header(self, key: str, info: zipfile.ZipInfo) -> ArrayHeader:
-        if info.file_size > MAX_MEMBER_BYTES:
+    def _read_header(self, key: str) -> ArrayHeader:
+        name = self._names[key]
+        try:
+            member = self._file[name]
+            self._check(key, member)
+            if member.size > SMALL_MEMBER_BYTES:
+                start = self._file.read_start(member, _LONGEST_START_BYTES)
+            else:
+                start = self._small[key] = self._file.read(member)
+        except (ZipError, OSError) as error:
+            raise self._damaged(key) from error
+        header = _parse(start)
+        if header is None:
+            raise self._damaged(key)
+        dtype, shape, offset, _ = header
+        data_bytes = member.size - offset
+        claimed = math.prod(shape) * dtype.itemsize
+        if dtype.kind != "O" and claimed != data_bytes:
             raise SnapshotError(
-                f"{key!r} in snapshot {str(self.path)!r} claims {info.file_size} bytes"
+                f"{key!r} in snapshot {str(self.path)!r} is said to be {shape} of {dtype}, which takes"
+                f" {claimed} bytes, but has {data_bytes} (the archive is damaged)"
+            )
+        return header
+
+    def _check(self, key: str, member: Member) -> None:
+        if member.size > MAX_MEMBER_BYTES:
+            raise SnapshotError(
+                f"{key!r} in snapshot {str(self.path)!r} claims {member.size} bytes"
                 f" (an array of at most {MAX_MEMBER_BYTES} bytes is read)"
             )
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & 1:
+        if not member.can_be_read:
             raise SnapshotError(
                 f"{key!r} in snapshot {str(self.path)!r} is encrypted or compressed in an unknown way ({SNAPSHOT_HINT})"
             )
-        try:
-            with self._member(key, info) as member:
-                start = member.read(8)
-                width, code = (2, "<H") if start[6:7] == b"\x01" else (4, "<I")
-                (length,) = struct.unpack(code, member.read(width))
-                text = member.read(min(length, MAX_HEADER_BYTES)).decode("latin-1")
-        except DAMAGE as error:
-            raise self._damaged(key) from error
-        match = _HEADER.fullmatch(text)
-        if start[:6] != _NPY_MAGIC or match is None:
-            raise self._damaged(key)
-        try:
-            dtype = np.dtype(match[1])
-        except (TypeError, ValueError, OverflowError) as error:
-            raise self._damaged(key) from error
-        shape = tuple(int(size) for size in match[3].replace(",", " ").split())
-        count = 1
-        for size in shape:
-            count *= size
-        data_bytes = info.file_size - 8 - width - length
-        if dtype.kind != "O" and count * dtype.itemsize != data_bytes:
-            raise SnapshotError(
-                f"{key!r} in snapshot {str(self.path)!r} is said to be {shape} of {dtype}, which takes"
-                f" {count * dtype.itemsize} bytes, but has {data_bytes} (the archive is damaged)"
-            )
-        return ArrayHeader(dtype, shape, 8 + width + length, "F" if match[2] == "True" else "C")
-
-    def _member(self, key: str, info: zipfile.ZipInfo) -> IO[bytes]:
-        if info.file_size > SMALL_MEMBER_BYTES:
-            return self._zip.open(info)
-        self._small[key] = self._zip.read(info)
-        return io.BytesIO(self._small[key])
 
     def _read(self, key: str) -> np.ndarray:
-        header = self._headers[key]
-        if key in self._small and 0 not in header.shape:
-            flat = np.frombuffer(self._small[key], header.dtype, offset=header.offset)
-            return flat.reshape(header.shape, order=header.order)
+        dtype, shape, offset, order = self._headers[key]
+        if 0 in shape or dtype.itemsize == 0:
+            return np.zeros(shape, dtype)
+        if key in self._small:
+            return np.frombuffer(self._small[key], dtype, offset=offset).reshape(shape, order=order)
         try:
-            array = self._npz[key]
-        except DAMAGE as error:
+            numbers = self._file.read_numbers(self._file[self._names[key]], skip=offset)
+        except (ZipError, OSError) as error:
             raise self._damaged(key) from error
-        return np.asarray(array)
+        return numbers.view(dtype).reshape(shape, order=order)
 
     def _damaged(self, key: str) -> SnapshotError:
         return SnapshotError(f"snapshot {str(self.path)!r} is truncated or damaged at {key!r} ({SNAPSHOT_HINT})")
+
+
+def _parse(start: bytes) -> ArrayHeader | None:
+    """Return what the header of a ``.npy`` member says, or None where it is damaged."""
+    width = 2 if start[6:7] == b"\x01" else 4
+    begin = 8 + width
+    length = int.from_bytes(start[8:begin], "little")
+    text = start[begin : begin + min(length, MAX_HEADER_BYTES)]
+    if start[:6] != _NPY_MAGIC or len(start) < begin:
+        return None
+    found = _parse_text(text)
+    return None if found is None else ArrayHeader(found[0], found[1], begin + length, found[2])
+
+
+@lru_cache(maxsize=64)  # the snapshots of a run are alike
+def _parse_text(text: bytes) -> tuple[np.dtype, tuple[int, ...], Literal["C", "F"]] | None:
+    match = _HEADER.fullmatch(text.decode("latin-1"))
+    if match is None:
+        return None
+    try:
+        dtype = np.dtype(match[1])
+    except (TypeError, ValueError, OverflowError):
+        return None
+    shape = tuple(int(size) for size in match[3].replace(",", " ").split())
+    return dtype, shape, "F" if match[2] == "True" else "C"
 
 
 @contextmanager
@@ -212,20 +212,10 @@ def open_archive(path: Path) -> Iterator[Archive]:
     with file:
         _check_magic(path, file)
         try:
-            npz = np.load(file, allow_pickle=False)
-        except DAMAGE as error:
+            directory = ZipFile(path, file)
+        except (ZipError, OSError) as error:
             raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({SNAPSHOT_HINT})") from error
-        with npz:
-            yield Archive(path, npz)
-
-
-def is_zip(path: Path) -> bool:
-    """Tell whether a file begins as a zip archive does."""
-    try:
-        with path.open("rb") as file:
-            return file.read(4) in _ZIP_MAGICS
-    except OSError:
-        return False
+        yield Archive(directory)
 
 
 def check_magic(path: Path) -> None:
@@ -250,7 +240,7 @@ def _check_magic(path: Path, file: BinaryIO) -> None:
         raise _unreadable(path, error) from error
     if not start:
         problem = "is empty"
-    elif start[:4] in _ZIP_MAGICS:
+    elif start[:4] in MAGICS:
         return
     elif start[:1] == b"\x80" and start[1:2] <= b"\x05":
         problem = "is a pickle, which is never loaded"

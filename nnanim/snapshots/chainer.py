@@ -12,15 +12,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from nnanim.errors import SnapshotError
 from nnanim.layers import Layer, LayerHeader, check_sizes, natural_key
 from nnanim.snapshots import Contents
-from nnanim.snapshots.archive import Archive, is_zip, open_archive
+from nnanim.snapshots.archive import Archive, open_archive
 from nnanim.snapshots.links import is_transposed, why_skipped
 from nnanim.snapshots.reading import check_finite, check_total, fit, to_layer
-from nnanim.snapshots.skeleton import load_layers
+from nnanim.snapshots.zip_file import ZipFile
 
 FORMAT = "chainer"
 MAX_KEY_LENGTH = 1000
@@ -28,59 +30,72 @@ _MODEL = re.compile(r"((?:updater/)?)model:([^/]+)/")
 _ITERATOR_EPOCH = re.compile(r"updater/iterator:([^/]+)/epoch")
 _LOG = re.compile(r"extensions/[^/]+/_log")
 _CLASSIFIER = "predictor/"
+_TAILS = ("W", "W.npy")
 
 
-def sniff(path: Path) -> bool:
-    """Tell whether a file is a Chainer snapshot, by its content alone.
+class _Layout(NamedTuple):
+    """What the names in an archive say.
 
-    Raises:
-        SnapshotError: the file begins as a zip archive and is damaged.
+    Attributes:
+        models: names of all models, the one that is drawn first; none in a file of one model alone.
+        prefix: what stands before the keys of the model that is drawn.
+        within: what its keys begin with behind that.
+        weights: keys of its weights, in natural order.
+        biases: the key of the bias of each, or None.
+        epoch: where the epoch is; empty where it is nowhere.
     """
-    if not is_zip(path):
-        return False
-    with open_archive(path) as archive:
-        return any(is_weight(key) for key in archive)
+
+    models: tuple[str, ...]
+    prefix: str
+    within: str
+    weights: tuple[str, ...]
+    biases: tuple[str | None, ...]
+    epoch: str
 
 
-def scan(path: Path) -> Contents:
+def has_weights(file: ZipFile) -> bool:
+    """Tell whether an archive is a Chainer snapshot, by the names in it."""
+    return any(name.endswith(_TAILS) and is_weight(name.removesuffix(".npy")) for name in file.names)
+
+
+def scan(file: ZipFile) -> Contents:
     """Read counters, names and shapes of a snapshot, but no weights.
 
     Raises:
         SnapshotError: the file cannot be read, or holds no weights.
     """
-    with open_archive(path) as archive:
-        models = {(match[1], match[2]) for key in archive if is_weight(key) and (match := _MODEL.match(key))}
-        names = sorted((name for _, name in models), key=lambda name: (name != "main", natural_key(name)))
-        start = next((start for start, name in models if names and name == names[0]), "")
-        prefix = f"{start}model:{names[0]}/" if names else ""
-        keys = [key for key in archive if is_weight(key) and key.startswith(prefix)]
-        if not keys:
-            raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight's key is 'W' or ends in '/W')")
-        longest = max(keys, key=len)
-        if len(longest) > MAX_KEY_LENGTH:
+    archive = Archive(file)
+    where = str(file.path)
+    names = tuple(archive)
+    layout = _lay_out(names)
+    if not layout.weights:
+        raise SnapshotError(f"snapshot {where!r} holds no weights (a weight's key is 'W' or ends in '/W')")
+    longest = max(layout.weights, key=len)
+    if len(longest) > MAX_KEY_LENGTH:
+        raise SnapshotError(
+            f"snapshot {where!r} holds a weight whose key begins with {longest[:20]!r} and has {len(longest)}"
+            f" characters (at most {MAX_KEY_LENGTH} are read)"
+        )
+    shapes = tuple(archive.number_header(key).shape for key in layout.weights)
+    bias_shapes = tuple(None if key is None else archive.number_header(key).shape for key in layout.biases)
+    weights = _describe(names, shapes, bias_shapes)
+    for header, bias_shape in zip(weights, bias_shapes, strict=True):
+        shape = header.shape
+        if len(shape) == 2 and not header.skipped and bias_shape is not None and bias_shape != shape[:1]:
             raise SnapshotError(
-                f"snapshot {str(path)!r} holds a weight whose key begins with {longest[:20]!r} and has {len(longest)}"
-                f" characters (at most {MAX_KEY_LENGTH} are read)"
+                f"layer {header.name!r} in snapshot {where!r} has a bias of shape {bias_shape}"
+                f" for a weight of shape {shape} (it must be {shape[:1]})"
             )
-        keys.sort(key=natural_key)
-        inside = [key.removeprefix(prefix) for key in keys]
-        within = _CLASSIFIER if all(key.startswith(_CLASSIFIER) and key != "predictor/W" for key in inside) else ""
-        weights = tuple(_header(archive, prefix, within, key) for key in keys)
-        epochs = sorted(
-            (match[1] != "main", natural_key(match[1]), key)
-            for key in archive
-            if (match := _ITERATOR_EPOCH.fullmatch(key))
-        )
-        return Contents(
-            path=path,
-            is_trainer=bool(names),
-            model=names[0] if names else "",
-            other_models=tuple(names[1:]),
-            prefix=prefix,
-            weights=weights,
-            epoch=_counter(archive, epochs[0][2]) if epochs else None,
-            iteration=_counter(archive, "updater/iteration"),
-        )
+    return Contents(
+        path=file.path,
+        is_trainer=bool(layout.models),
+        model=layout.models[0] if layout.models else "",
+        other_models=layout.models[1:],
+        prefix=layout.prefix,
+        weights=weights,
+        epoch=_counter(archive, layout.epoch),
+        iteration=_counter(archive, "updater/iteration"),
+    )
 
 
 def read(
@@ -113,6 +128,8 @@ def read(
                 raise SnapshotError(f"snapshot {where!r} changed while the run was read (is it still training?)")
         loaded = None
         if shape is not None and use_chainer:
+            from nnanim.snapshots.skeleton import load_layers
+
             try:
                 loaded = load_layers(archive, contents.prefix, layers)
             except ImportError:  # Chainer is an extra; its model would only be filled with the same arrays
@@ -149,20 +166,47 @@ def is_weight(key: str) -> bool:
     )
 
 
-def _header(archive: Archive, prefix: str, within: str, key: str) -> LayerHeader:
-    path = key.removeprefix(prefix).removeprefix(within)
-    name = path.removesuffix("W").removesuffix("/") or "W"
-    shape = archive.number_header(key).shape
-    bias_key = key.removesuffix("W") + "b"
-    bias_shape = archive.number_header(bias_key).shape if bias_key in archive else None
-    header = LayerHeader(name, key, shape, None if bias_shape is None else bias_key)
-    header = replace(header, skipped=why_skipped(header, bias_shape, archive))
-    if len(shape) == 2 and not header.skipped and bias_shape is not None and bias_shape != shape[:1]:
-        raise SnapshotError(
-            f"layer {name!r} in snapshot {str(archive.path)!r} has a bias of shape {bias_shape}"
-            f" for a weight of shape {shape} (it must be {shape[:1]})"
-        )
-    return replace(header, transposed=is_transposed(shape, bias_shape))
+# The snapshots of a run have the same names and shapes: what these say is worked out for the first of them.
+
+
+@lru_cache(maxsize=2)
+def _lay_out(names: tuple[str, ...]) -> _Layout:
+    found = [key for key in names if is_weight(key)]
+    starts = {match[2]: match[1] for key in reversed(found) if (match := _MODEL.match(key))}
+    models = tuple(sorted(starts, key=lambda name: (name != "main", natural_key(name))))
+    prefix = f"{starts[models[0]]}model:{models[0]}/" if models else ""
+    keys = [key for key in found if key.startswith(prefix)]
+    if all(len(key) <= MAX_KEY_LENGTH for key in keys):
+        keys.sort(key=natural_key)
+    inside = [key.removeprefix(prefix) for key in keys]
+    within = _CLASSIFIER if all(key.startswith(_CLASSIFIER) and key != "predictor/W" for key in inside) else ""
+    known = frozenset(names)
+    biases = [key.removesuffix("W") + "b" for key in keys]
+    epochs = sorted(
+        (match[1] != "main", natural_key(match[1]), key) for key in names if (match := _ITERATOR_EPOCH.fullmatch(key))
+    )
+    return _Layout(
+        models,
+        prefix,
+        within,
+        tuple(keys),
+        tuple(key if key in known else None for key in biases),
+        epochs[0][2] if epochs else "",
+    )
+
+
+@lru_cache(maxsize=2)
+def _describe(
+    names: tuple[str, ...], shapes: tuple[tuple[int, ...], ...], bias_shapes: tuple[tuple[int, ...] | None, ...]
+) -> tuple[LayerHeader, ...]:
+    layout, known = _lay_out(names), frozenset(names)
+    headers = []
+    for key, bias_key, shape, bias_shape in zip(layout.weights, layout.biases, shapes, bias_shapes, strict=True):
+        path = key.removeprefix(layout.prefix).removeprefix(layout.within)
+        header = LayerHeader(path.removesuffix("W").removesuffix("/") or "W", key, shape, bias_key)
+        skipped = why_skipped(header, bias_shape, known)
+        headers.append(replace(header, skipped=skipped, transposed=is_transposed(shape, bias_shape)))
+    return tuple(headers)
 
 
 def _counter(archive: Archive, key: str) -> int | None:

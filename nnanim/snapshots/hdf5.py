@@ -12,7 +12,7 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from io import BufferedIOBase
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class Group:
 class Hdf5File:
     """An HDF5 file whose superblock was read."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BufferedIOBase) -> None:
         """Read the superblock.
 
         Args:
@@ -112,20 +112,26 @@ class Hdf5File:
         if dataset.address is None or not dataset.dtype:
             raise Hdf5Error("holds a dataset that is compressed, empty, or not of numbers")
         dtype = np.dtype(dataset.dtype)
-        count = math.prod(dataset.shape)
-        data = self._at(dataset.address, count * dtype.itemsize, MAX_DATA_BYTES)
-        return np.frombuffer(data, dtype=dtype, count=count).reshape(dataset.shape)
+        self._find(dataset.address, math.prod(dataset.shape) * dtype.itemsize, MAX_DATA_BYTES)
+        numbers = np.empty(dataset.shape, dtype)
+        if self._file.readinto(numbers.reshape(-1).view(np.uint8).data) != numbers.nbytes:
+            raise Hdf5Error("is truncated")
+        return numbers
 
     def _at(self, address: int, size: int, limit: int = _MAX_BLOCK_BYTES) -> bytes:
+        self._find(address, size, limit)
+        data = self._file.read(size)
+        if len(data) != size:
+            raise Hdf5Error("is truncated")
+        return data
+
+    def _find(self, address: int, size: int, limit: int) -> None:
+        """Go to a place where so many bytes are."""
         if size > limit:
             raise Hdf5Error(f"has a block of {size} bytes (at most {limit} are read)")
         if address + size > self._size:
             raise Hdf5Error("is truncated")
         self._file.seek(address)
-        data = self._file.read(size)
-        if len(data) != size:
-            raise Hdf5Error("is truncated")
-        return data
 
     def _object(self, address: int) -> Group | Dataset:
         self._objects += 1

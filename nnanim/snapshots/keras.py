@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,16 +22,18 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.layers import Layer, LayerHeader, natural_key
 from nnanim.snapshots import Contents
-from nnanim.snapshots.archive import DAMAGE, MAX_MEMBER_BYTES, is_zip
-from nnanim.snapshots.hdf5 import MAGIC, Dataset, Group, Hdf5Error, Hdf5File
+from nnanim.snapshots.archive import MAX_MEMBER_BYTES
+from nnanim.snapshots.hdf5 import Dataset, Group, Hdf5Error, Hdf5File
 from nnanim.snapshots.links import is_transposed
 from nnanim.snapshots.parameters import MAX_DIMENSIONS, turn_shape
 from nnanim.snapshots.reading import read_layers
+from nnanim.snapshots.zip_file import MAGICS, ZipError, ZipFile
 
 FORMAT = "keras"
 HINT = "a Keras snapshot is a .weights.h5, .keras or .h5 file"
 MAX_KEY_LENGTH = 1000
 _INSIDE = "model.weights.h5"
+_CONFIG = "config.json"
 _MAX_CONFIG_BYTES = 2**26
 _VARIABLE = re.compile(r"(?:(.*)/)?vars/([0-9]+)")
 _REAL = ("f2", "f4", "f8")
@@ -45,27 +46,22 @@ class KerasContents(Contents):
     datasets: dict[str, Dataset] = field(default_factory=dict, repr=False, compare=False)
 
 
-def sniff(path: Path) -> bool:
-    """Tell whether a file is an HDF5 file with Keras's groups, or an archive with one, by its content alone.
+def look(path: Path, file: io.BufferedIOBase | ZipFile) -> KerasContents | None:
+    """Read names and shapes of a snapshot, but no weights; None where it is not Keras's.
+
+    Args:
+        path: the file.
+        file: the same, open for reading; a zip archive where it begins as one.
 
     Raises:
-        SnapshotError: the file begins as one and is damaged.
+        SnapshotError: the file begins as one and is damaged, or holds no weights.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-    except OSError:
-        return False
-    if head == MAGIC:
-        with _open(path) as hdf5:
-            return any(_is_of_keras(name, item) for name, item in _walk(path, hdf5))
-    if not is_zip(path):
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {_INSIDE, "config.json"} <= set(archive.namelist())
-    except DAMAGE as error:
-        raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({HINT})") from error
+    if not isinstance(file, ZipFile):
+        found = _collect(path, _hdf5(path, file))
+        return _describe(path, found, {}) if found.is_of_keras else None
+    if _INSIDE not in file or _CONFIG not in file:
+        return None
+    return _describe(path, _collect(path, _hdf5_inside(file)), _config_order(file))
 
 
 def scan(path: Path) -> KerasContents:
@@ -75,33 +71,7 @@ def scan(path: Path) -> KerasContents:
         SnapshotError: the file cannot be read, or holds no weights.
     """
     with _open(path) as hdf5:
-        groups: dict[str, Group] = {}
-        datasets: dict[str, Dataset] = {}
-        for name, item in _walk(path, hdf5):
-            if len(name) > MAX_KEY_LENGTH or name.startswith(("optimizer/", "optimizer_weights/")):
-                continue
-            if isinstance(item, Group):
-                groups[name] = item
-            else:
-                datasets[name] = item
-    told = groups.get("model_weights") or groups.get("") or Group()
-    if "layer_names" in told.attributes:
-        weights = _old_weights(datasets, told.attributes["layer_names"], groups)
-    else:
-        weights = _weights(datasets, groups)
-        order = _config_order(path)
-        if all(header.name in order for header in weights):
-            weights.sort(key=lambda header: order[header.name])
-    if not weights:
-        raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight is a kernel with two axes or more)")
-    return KerasContents(
-        path=path,
-        format=FORMAT,
-        weights=tuple(weights),
-        is_ordered=True,
-        turned=frozenset(header.key for header in weights),
-        datasets=datasets,
-    )
+        return _describe(path, _collect(path, hdf5), {})
 
 
 def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
@@ -123,6 +93,49 @@ def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray
             raise _problem(contents.path, error) from error
         except OSError as error:
             raise _unreadable(contents.path, error) from error
+
+
+@dataclass
+class _Found:
+    """What lies in a file, without the state of the optimizer."""
+
+    groups: dict[str, Group] = field(default_factory=dict)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+    is_of_keras: bool = False
+
+
+def _collect(path: Path, hdf5: Hdf5File) -> _Found:
+    found = _Found()
+    for name, item in _walk(path, hdf5):
+        found.is_of_keras = found.is_of_keras or _is_of_keras(name, item)
+        if len(name) > MAX_KEY_LENGTH or name.startswith(("optimizer/", "optimizer_weights/")):
+            continue
+        if isinstance(item, Group):
+            found.groups[name] = item
+        else:
+            found.datasets[name] = item
+    return found
+
+
+def _describe(path: Path, found: _Found, order: Mapping[str, int]) -> KerasContents:
+    groups, datasets = found.groups, found.datasets
+    told = groups.get("model_weights") or groups.get("") or Group()
+    if "layer_names" in told.attributes:
+        weights = _old_weights(datasets, told.attributes["layer_names"], groups)
+    else:
+        weights = _weights(datasets, groups)
+        if all(header.name in order for header in weights):
+            weights.sort(key=lambda header: order[header.name])
+    if not weights:
+        raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight is a kernel with two axes or more)")
+    return KerasContents(
+        path=path,
+        format=FORMAT,
+        weights=tuple(weights),
+        is_ordered=True,
+        turned=frozenset(header.key for header in weights),
+        datasets=datasets,
+    )
 
 
 def _is_of_keras(name: str, item: Group | Dataset) -> bool:
@@ -194,18 +207,12 @@ def _is_weight(dataset: Dataset) -> bool:
     return 2 <= len(dataset.shape) <= MAX_DIMENSIONS and 0 not in dataset.shape and dataset.dtype[1:] in _REAL
 
 
-def _config_order(path: Path) -> dict[str, int]:
+def _config_order(archive: ZipFile) -> dict[str, int]:
     """Return the place of each layer in the config of a ``.keras`` file; nothing where there is none."""
-    if not is_zip(path):
-        return {}
     try:
-        with zipfile.ZipFile(path) as archive:
-            info = archive.getinfo("config.json")
-            if info.file_size > _MAX_CONFIG_BYTES:
-                return {}
-            with archive.open(info) as member:
-                config = json.loads(member.read(_MAX_CONFIG_BYTES))
-    except (*DAMAGE, KeyError, RecursionError):
+        member = archive[_CONFIG]
+        config = json.loads(archive.read(member)) if member.size <= _MAX_CONFIG_BYTES else {}
+    except (ValueError, KeyError, OSError, RecursionError):
         return {}
     inner = config.get("config") if isinstance(config, dict) else None
     layers = inner.get("layers") if isinstance(inner, dict) else None
@@ -235,33 +242,43 @@ def _open(path: Path) -> Iterator[Hdf5File]:
     except OSError as error:
         raise _unreadable(path, error) from error
     with file:
-        inner = io.BytesIO(_inside(path)) if is_zip(path) else file
         try:
-            hdf5 = Hdf5File(inner)
-        except Hdf5Error as error:
-            raise _problem(path, error) from error
+            is_zip = file.read(4) in MAGICS
+            archive = ZipFile(path, file) if is_zip else None
+        except ZipError as error:
+            raise _damaged(path) from error
         except OSError as error:
             raise _unreadable(path, error) from error
-        yield hdf5
+        yield _hdf5(path, file) if archive is None else _hdf5_inside(archive)
 
 
-def _inside(path: Path) -> bytes:
+def _hdf5(path: Path, file: io.BufferedIOBase) -> Hdf5File:
     try:
-        with zipfile.ZipFile(path) as archive:
-            info = archive.getinfo(_INSIDE)
-            if info.file_size > MAX_MEMBER_BYTES:
-                raise SnapshotError(
-                    f"{_INSIDE!r} in snapshot {str(path)!r} claims {info.file_size} bytes"
-                    f" (at most {MAX_MEMBER_BYTES} are read)"
-                )
-            with archive.open(info) as member:
-                return member.read(MAX_MEMBER_BYTES)
+        return Hdf5File(file)
+    except Hdf5Error as error:
+        raise _problem(path, error) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _hdf5_inside(archive: ZipFile) -> Hdf5File:
+    try:
+        member = archive[_INSIDE]
+        if member.size > MAX_MEMBER_BYTES:
+            raise SnapshotError(
+                f"{_INSIDE!r} in snapshot {str(archive.path)!r} claims {member.size} bytes"
+                f" (at most {MAX_MEMBER_BYTES} are read)"
+            )
+        inner = io.BytesIO(archive.read(member))
     except KeyError:
-        raise SnapshotError(f"snapshot {str(path)!r} holds no {_INSIDE!r} ({HINT})") from None
-    except SnapshotError:
-        raise
-    except DAMAGE as error:
-        raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({HINT})") from error
+        raise SnapshotError(f"snapshot {str(archive.path)!r} holds no {_INSIDE!r} ({HINT})") from None
+    except (ZipError, OSError) as error:
+        raise _damaged(archive.path) from error
+    return _hdf5(archive.path, inner)
+
+
+def _damaged(path: Path) -> SnapshotError:
+    return SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({HINT})")
 
 
 def _problem(path: Path, error: Hdf5Error) -> SnapshotError:

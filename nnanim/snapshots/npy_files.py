@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BufferedReader
 from math import prod
 from pathlib import Path
 
@@ -20,11 +21,11 @@ from nnanim.errors import SnapshotError
 from nnanim.layers import Layer, LayerHeader, natural_key
 from nnanim.snapshots import Contents
 from nnanim.snapshots.archive import MAX_MEMBER_BYTES
+from nnanim.snapshots.formats import NPY_MAGIC
 from nnanim.snapshots.parameters import find_weights, is_weight_name
 from nnanim.snapshots.reading import read_layers
 
 FORMAT = "npy"
-MAGIC = b"\x93NUMPY"
 HINT = "a .npy file holds one array of numbers"
 _MAX_HEADER_BYTES = 10_000
 _MOMENT = re.compile(r"(?P<word>epoch|iter|iteration|step|ckpt|checkpoint)[-_=]?(?P<number>[0-9]{1,15})")
@@ -126,15 +127,20 @@ def _split(path: Path) -> tuple[str, str]:
 
 def _header(path: Path) -> Header | None:
     """Read the header of a file; None where it holds something else than real numbers."""
+    with _open(path) as file:
+        return _header_of(path, file)
+
+
+def _header_of(path: Path, file: BufferedReader) -> Header | None:
     try:
-        with path.open("rb") as file:
-            start = file.read(_MAX_HEADER_BYTES)
-        size = path.stat().st_size
+        size = file.seek(0, 2)
+        file.seek(0)
+        start = file.read(_MAX_HEADER_BYTES)
     except OSError as error:
-        raise SnapshotError(f"cannot read snapshot {str(path)!r}: {error.strerror} ({HINT})") from error
+        raise _unreadable(path, error) from error
     width = 2 if start[6:7] == b"\x01" else 4
     begin = 8 + width + int.from_bytes(start[8 : 8 + width], "little")
-    if start[:6] != MAGIC or len(start) < min(begin, _MAX_HEADER_BYTES) or begin > _MAX_HEADER_BYTES:
+    if start[:6] != NPY_MAGIC or len(start) < min(begin, _MAX_HEADER_BYTES) or begin > _MAX_HEADER_BYTES:
         raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({HINT})")
     match = _HEADER.fullmatch(start[8 + width : begin].decode("latin-1"))
     if match is None:
@@ -149,15 +155,27 @@ def _header(path: Path) -> Header | None:
 
 
 def _read(path: Path) -> np.ndarray:
-    header = _header(path)
-    if header is None:
-        raise SnapshotError(f"snapshot {str(path)!r} holds no real numbers ({HINT})")
-    try:
-        data = path.read_bytes()[header.start :]
-    except OSError as error:
-        raise SnapshotError(f"cannot read snapshot {str(path)!r}: {error.strerror} ({HINT})") from error
-    count = prod(header.shape)
-    if len(data) != count * header.dtype.itemsize:
+    with _open(path) as file:
+        header = _header_of(path, file)
+        if header is None:
+            raise SnapshotError(f"snapshot {str(path)!r} holds no real numbers ({HINT})")
+        numbers = np.empty(prod(header.shape), header.dtype)
+        try:
+            file.seek(header.start)
+            count = file.readinto(numbers.view(np.uint8).data)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    if count != numbers.nbytes:
         raise SnapshotError(f"snapshot {str(path)!r} changed while the run was read (is it still training?)")
-    numbers = np.frombuffer(data, header.dtype, count)
     return numbers.reshape(header.shape) if header.order == "C" else numbers.reshape(header.shape[::-1]).T
+
+
+def _open(path: Path) -> BufferedReader:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> SnapshotError:
+    return SnapshotError(f"cannot read snapshot {str(path)!r}: {error.strerror} ({HINT})")

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.layers import Layer, LayerHeader, natural_key
 from nnanim.snapshots import Contents
-from nnanim.snapshots.archive import Archive, is_zip, open_archive
+from nnanim.snapshots.archive import Archive, open_archive
 from nnanim.snapshots.parameters import find_weights, is_weight_name
 from nnanim.snapshots.reading import read_layers
+from nnanim.snapshots.zip_file import ZipFile
 
 FORMAT = "numpy"
 HINT = "a NumPy snapshot is an .npz archive with arrays such as W1 and b1"
@@ -28,44 +28,22 @@ _UNNAMED = re.compile(r"arr_[0-9]+|[0-9]+")
 _STATE = re.compile(r"optim|(?:^|[./_])(?:adam|momentum|velocity|moment|grads?)(?:[./_]|$)", re.IGNORECASE)
 
 
-def sniff(path: Path) -> bool:
-    """Tell whether a file is an archive with arrays that are named like weights, by its content alone.
-
-    Raises:
-        SnapshotError: the file begins as a zip archive and is damaged.
-    """
-    if not is_zip(path):
-        return False
-    with open_archive(path) as archive:
-        keys = list(archive)
-        if RECORDED in archive:
-            return True
-        if any(is_weight_name(key) and not _UNNAMED.fullmatch(key) for key in keys):
-            return bool(_shapes(archive))
-        if keys and all(_UNNAMED.fullmatch(key) for key in keys):
-            shapes = _shapes(archive)
-            # Arrays without names may be anything; those of a network follow each other.
-            found = find_weights(shapes).weights
-            return bool(found) and all(before.shape[0] == after.shape[1] for before, after in pairwise(found))
-        return False
-
-
-def scan(path: Path) -> Contents:
-    """Read counters, names and shapes of a snapshot, but no weights.
+def look(file: ZipFile) -> Contents | None:
+    """Read counters, names and shapes of a snapshot, but no weights; None where no arrays are named like weights.
 
     Raises:
         SnapshotError: the file cannot be read, or holds no weights.
     """
-    with open_archive(path) as archive:
-        shapes = _shapes(archive)
-        counters = [_counter(archive, name) for name in ("epoch", "iteration")]
-        is_recorded = RECORDED in archive
-    found = find_weights(shapes, biases_follow=is_recorded)
+    archive = Archive(file)
+    if not _has_weights(archive):
+        return None
+    shapes = _shapes(archive)
+    epoch, iteration = (_counter(archive, name) for name in ("epoch", "iteration"))
+    found = find_weights(shapes, biases_follow=RECORDED in archive)
     if not found.weights:
-        raise SnapshotError(f"snapshot {str(path)!r} holds no weights ({HINT})")
-    epoch, iteration = counters
+        raise SnapshotError(f"snapshot {str(file.path)!r} holds no weights ({HINT})")
     return Contents(
-        path=path,
+        path=file.path,
         format=FORMAT,
         weights=found.weights,
         epoch=epoch,
@@ -88,6 +66,20 @@ def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray
     """
     with open_archive(contents.path) as archive:
         return {key: archive[key] for key in keys if key in archive}
+
+
+def _has_weights(archive: Archive) -> bool:
+    keys = list(archive)
+    if RECORDED in archive:
+        return True
+    if any(is_weight_name(key) and not _UNNAMED.fullmatch(key) for key in keys):
+        return bool(_shapes(archive))
+    if keys and all(_UNNAMED.fullmatch(key) for key in keys):
+        shapes = _shapes(archive)
+        # Arrays without names may be anything; those of a network follow each other.
+        found = find_weights(shapes).weights
+        return bool(found) and all(before.shape[0] == after.shape[1] for before, after in pairwise(found))
+    return False
 
 
 def _shapes(archive: Archive) -> dict[str, tuple[int, ...]]:

@@ -15,7 +15,6 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,11 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.layers import Layer, LayerHeader
 from nnanim.snapshots import Contents
-from nnanim.snapshots.archive import is_zip
 from nnanim.snapshots.parameters import find_weights
 from nnanim.snapshots.reading import read_layers
-from nnanim.snapshots.torch_archive import HINT, Tensor, open_torch
+from nnanim.snapshots.torch_archive import HINT, Tensor, TorchArchive, open_torch
 from nnanim.snapshots.torch_state import find_state
+from nnanim.snapshots.zip_file import ZipFile
 
 FORMAT = "pytorch"
 LIGHTNING = "lightning"
@@ -48,15 +47,6 @@ class TorchContents(Contents):
     is_plain: bool = False
 
 
-def sniff(path: Path) -> bool:
-    """Tell whether a file is a PyTorch archive that holds weights, by its content alone.
-
-    Raises:
-        SnapshotError: the file begins as a zip archive and is damaged.
-    """
-    return is_zip(path) and look(path) is not None
-
-
 def problem_of(head: bytes) -> str:
     """Return why a file that begins so is not read: it is a pickle, of PyTorch's old format or another."""
     if head.startswith(_LEGACY):
@@ -64,28 +54,16 @@ def problem_of(head: bytes) -> str:
     return "is a pickle, which is never loaded"
 
 
-def scan(path: Path) -> TorchContents:
-    """Read counters, names and shapes of a snapshot, but no weights.
-
-    Raises:
-        SnapshotError: the file cannot be read, or holds no weights.
-    """
-    contents = look(path)
-    if contents is None:
-        raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight has two axes or more; {HINT})")
-    return contents
-
-
-def look(path: Path) -> TorchContents | None:
-    """Do as `scan`, but return None where the archive is not PyTorch's or holds no weights.
+def look(file: ZipFile) -> TorchContents | None:
+    """Read counters, names and shapes of a snapshot, but no weights; None where it is not PyTorch's or has no weights.
 
     Raises:
         SnapshotError: the file cannot be read.
     """
-    with open_torch(path) as archive:
-        if not archive.is_torch:
-            return None
-        saved, is_plain = archive.contents()
+    archive = TorchArchive(file)
+    if not archive.is_torch:
+        return None
+    saved, is_plain = archive.contents()
     state = find_state(saved)
     tensors = {key: tensor for key, tensor in state.tensors.items() if tensor.is_real}
     found = find_weights({key: tensor.shape for key, tensor in tensors.items()})
@@ -102,7 +80,7 @@ def look(path: Path) -> TorchContents | None:
             shared[place] = header.key
             weights.append(header)
     return TorchContents(
-        path=path,
+        path=file.path,
         format=LIGHTNING if state.is_lightning else FORMAT,
         model=state.model,
         other_models=state.other_models,
@@ -163,6 +141,7 @@ def _load_with_torch(contents: TorchContents, keys: Sequence[str]) -> dict[str, 
             )
         tensor = tensor.detach()
         arrays[key] = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+        arrays[key].flags.writeable = False  # it may be the file itself
     return arrays
 
 

@@ -13,7 +13,8 @@ from nnanim.errors import ShapeError, SnapshotError
 from nnanim.layers import Layer, LayerHeader, check_sizes, sizes_of
 from nnanim.snapshots import Contents
 from nnanim.snapshots.archive import MAX_MEMBER_BYTES
-from nnanim.snapshots.parameters import turn_axes
+
+_CHECKED_NUMBERS = 1 << 20  # so many are checked at a time
 
 ReadArrays = Callable[[Contents, Sequence[str]], Mapping[str, np.ndarray]]
 
@@ -48,6 +49,8 @@ def read_layers(
         weight = arrays.get(header.key)
         bias = None if header.bias_key is None else arrays.get(header.bias_key)
         if weight is not None and header.key in contents.turned:
+            from nnanim.snapshots.parameters import turn_axes
+
             weight = weight.transpose(turn_axes(weight.ndim))
         if weight is None or weight.shape != header.shape or (bias is None) != (header.bias_key is None):
             raise SnapshotError(f"snapshot {where!r} changed while the run was read (is it still training?)")
@@ -97,12 +100,19 @@ def check_total(layers: Sequence[LayerHeader], where: str) -> None:
 
 
 def to_layer(header: LayerHeader, weight: np.ndarray, bias: np.ndarray | None) -> Layer:
-    """Make a layer of arrays of any kind of numbers."""
+    """Make a layer of arrays of any kind of numbers. Writeable arrays are taken over where they are float32 already."""
     with np.errstate(over="ignore"):  # a float64 weight too large for float32 is told as infinite
-        weight = weight.astype(np.float32)
+        weight = weight.astype(np.float32, copy=not weight.flags.writeable)
         if header.transposed:
             weight = weight.swapaxes(0, 1)
-        return Layer(header.name, header.key, weight, None if bias is None else bias.astype(np.float32))
+        if bias is not None:
+            bias = bias.astype(np.float32, copy=not bias.flags.writeable)
+        return Layer(header.name, header.key, weight, bias)
+
+
+def from_bfloat16(bits: np.ndarray) -> np.ndarray:
+    """Return the float32 numbers whose upper halves are given as unsigned 16-bit integers."""
+    return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
 def check_finite(layer: Layer, where: str) -> None:
@@ -112,12 +122,18 @@ def check_finite(layer: Layer, where: str) -> None:
         SnapshotError: one is NaN or infinite.
     """
     for what, values in (("weights", layer.weight), ("biases", layer.bias)):
-        bad = 0 if values is None else int(np.count_nonzero(~np.isfinite(values)))
+        bad = 0 if values is None else _count_bad(values)
         if values is not None and bad:
             raise SnapshotError(
                 f"layer {layer.name!r} in snapshot {where!r} has {bad} NaN or infinite {what} of {values.size}"
                 " (every one must be a finite number; did the training diverge?)"
             )
+
+
+def _count_bad(values: np.ndarray) -> int:
+    rows = max(1, _CHECKED_NUMBERS * len(values) // max(1, values.size))
+    pieces = (values[start : start + rows] for start in range(0, len(values), rows))
+    return int(values.size - sum(np.count_nonzero(np.isfinite(piece)) for piece in pieces))
 
 
 def _nodes(step: tuple[int, int]) -> str:

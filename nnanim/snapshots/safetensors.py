@@ -13,8 +13,9 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +23,12 @@ from nnanim.errors import SnapshotError
 from nnanim.layers import Layer, LayerHeader
 from nnanim.snapshots import Contents
 from nnanim.snapshots.archive import MAX_MEMBER_BYTES
+from nnanim.snapshots.formats import INDEX_SUFFIX
 from nnanim.snapshots.parameters import find_weights
-from nnanim.snapshots.reading import read_layers
-from nnanim.snapshots.torch_archive import from_bfloat16
+from nnanim.snapshots.reading import from_bfloat16, read_layers
 
 FORMAT = "safetensors"
 HINT = "a safetensors snapshot is a JSON header and the numbers behind it"
-INDEX_SUFFIX = ".safetensors.index.json"
 MAX_HEADER_BYTES = 2**26
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
@@ -51,20 +51,36 @@ class SafetensorsContents(Contents):
     places: dict[str, Place] = field(default_factory=dict, repr=False, compare=False)
 
 
-def sniff(path: Path) -> bool:
-    """Tell whether a file is a safetensors file or the index of several, by its content alone."""
+def look(path: Path, file: BufferedReader) -> SafetensorsContents | None:
+    """Read names and shapes of a snapshot, but no weights; None where a file only begins like one.
+
+    Args:
+        path: the file.
+        file: the same, open for reading.
+
+    Raises:
+        SnapshotError: the file or one of its shards cannot be read, or holds no weights.
+    """
     try:
         if path.name.endswith(INDEX_SUFFIX):
-            return bool(_index(path))
-        with path.open("rb") as file:
+            _index(path)
+        else:
+            size = file.seek(0, 2)
+            file.seek(0)
             start = file.read(9)
-        return len(start) == 9 and start[8:] == b"{" and _length(start) <= path.stat().st_size - 8
+            if len(start) < 9 or start[8:] != b"{" or _length(start) > size - 8:
+                return None
     except (OSError, SnapshotError):
-        return False
+        return None
+    return scan(path, file)
 
 
-def scan(path: Path) -> SafetensorsContents:
+def scan(path: Path, file: BufferedReader | None = None) -> SafetensorsContents:
     """Read names and shapes of a snapshot, but no weights.
+
+    Args:
+        path: the file.
+        file: the same, where it is open already.
 
     Raises:
         SnapshotError: the file or one of its shards cannot be read, or holds no weights.
@@ -75,10 +91,14 @@ def scan(path: Path) -> SafetensorsContents:
         for shard in dict.fromkeys(_index(path).values()):
             if shard in ("", ".", "..") or "/" in shard or "\\" in shard:
                 raise SnapshotError(f"index {str(path)!r} names the file {shard!r} (shards lie beside their index)")
-            found, _ = _header(path.parent / shard)
+            with _open(path.parent / shard) as opened:
+                found, _ = _header(path.parent / shard, opened)
             places |= found
+    elif file is not None:
+        places, said = _header(path, file)
     else:
-        places, said = _header(path)
+        with _open(path) as opened:
+            places, said = _header(path, opened)
     found_weights = find_weights({key: place.shape for key, place in places.items()})
     if not found_weights.weights:
         raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight has two axes or more)")
@@ -106,38 +126,39 @@ def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray
         SnapshotError: a file cannot be read, or ends too early.
     """
     assert isinstance(contents, SafetensorsContents)
-    return {key: _array(key, contents.places[key]) for key in keys}
+    arrays = {}
+    for path in dict.fromkeys(contents.places[key].path for key in keys):
+        with _open(path) as file:
+            for key in keys:
+                if contents.places[key].path == path:
+                    arrays[key] = _array(file, key, contents.places[key])
+    return arrays
 
 
-def _array(key: str, place: Place) -> np.ndarray:
-    count = math.prod(place.shape)
-    size = count * _BYTES[place.dtype]
-    with _open(place.path) as file:
-        try:
-            file.seek(place.start)
-            data = file.read(size)
-        except OSError as error:
-            raise _unreadable(place.path, error) from error
-    if len(data) != size:
+def _array(file: BufferedReader, key: str, place: Place) -> np.ndarray:
+    numbers = np.empty(place.shape, dtype=_TYPES[place.dtype])
+    try:
+        file.seek(place.start)
+        count = file.readinto(numbers.reshape(-1).view(np.uint8).data)
+    except OSError as error:
+        raise _unreadable(place.path, error) from error
+    if count != numbers.nbytes:
         raise SnapshotError(f"snapshot {str(place.path)!r} is truncated at {key!r} ({HINT})")
-    numbers = np.frombuffer(data, dtype=_TYPES[place.dtype], count=count).reshape(place.shape)
     return from_bfloat16(numbers) if place.dtype == "BF16" else numbers
 
 
-def _header(path: Path) -> tuple[dict[str, Place], dict[str, Any]]:
+def _header(path: Path, file: BufferedReader) -> tuple[dict[str, Place], dict[str, Any]]:
     where = f"snapshot {str(path)!r}"
-    with _open(path) as file:
-        try:
-            file.seek(0, 2)
-            file_size = file.tell()
-            file.seek(0)
-            start = file.read(8)
-            length = _length(start) if len(start) == 8 else 0
-            if not 2 <= length <= min(MAX_HEADER_BYTES, file_size - 8):
-                raise SnapshotError(f"{where} is truncated or damaged ({HINT})")
-            text = file.read(length)
-        except OSError as error:
-            raise _unreadable(path, error) from error
+    try:
+        file_size = file.seek(0, 2)
+        file.seek(0)
+        start = file.read(8)
+        length = _length(start) if len(start) == 8 else 0
+        if not 2 <= length <= min(MAX_HEADER_BYTES, file_size - 8):
+            raise SnapshotError(f"{where} is truncated or damaged ({HINT})")
+        text = file.read(length)
+    except OSError as error:
+        raise _unreadable(path, error) from error
     header = _json(text, where)
     said = header.pop("__metadata__", {})
     places = {}
@@ -202,7 +223,7 @@ def _length(start: bytes) -> int:
     return int(length)
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> BufferedReader:
     try:
         return path.open("rb")
     except OSError as error:

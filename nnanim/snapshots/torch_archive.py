@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 import struct
-import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from nnanim.errors import SnapshotError
-from nnanim.snapshots.archive import DAMAGE, MAX_MEMBER_BYTES
+from nnanim.snapshots.archive import MAX_MEMBER_BYTES
 from nnanim.snapshots.pickles import MAX_PICKLE_BYTES, Named, PickleError, Unknown, load
+from nnanim.snapshots.reading import from_bfloat16
+from nnanim.snapshots.zip_file import Member, ZipError, ZipFile, open_zip
 
 HINT = "a PyTorch snapshot is a zip archive written by torch.save"
 MAX_DIMENSIONS = 64
@@ -89,13 +90,11 @@ class Tensor:
 class TorchArchive:
     """An archive whose zip directory was read."""
 
-    def __init__(self, path: Path, file: zipfile.ZipFile) -> None:
-        self.path = path
+    def __init__(self, file: ZipFile) -> None:
+        self.path = file.path
         self._file = file
-        self._members = {info.filename: info for info in file.infolist()}
-        pickles = [name for name in self._members if name.endswith("/data.pkl")]
-        self._prefix = pickles[0].removesuffix("data.pkl") if pickles else ""
-        self.is_torch = bool(pickles)
+        self._prefix = next((name for name in file.names if name.endswith("/data.pkl")), "").removesuffix("data.pkl")
+        self.is_torch = bool(self._prefix)
 
     def contents(self) -> tuple[Any, bool]:
         """Return what was saved, with a `Tensor` for each tensor, and whether all of it is plain.
@@ -111,13 +110,13 @@ class TorchArchive:
         return saved, maker.is_plain
 
     def array(self, tensor: Tensor) -> np.ndarray:
-        """Read a tensor of real numbers, bfloat16 as float32.
+        """Read a tensor of real numbers, bfloat16 as float32. What is writeable is the caller's own.
 
         Raises:
             SnapshotError: its storage is missing, too small or too large.
         """
-        where = f"storage {tensor.storage.key!r} in snapshot {str(self.path)!r}"
-        data = self._bytes(f"data/{tensor.storage.key}", MAX_MEMBER_BYTES)
+        name = f"data/{tensor.storage.key}"
+        member = self._member(name, MAX_MEMBER_BYTES)
         order = ">" if self._is_big_endian() else "<"
         kind = np.dtype(order + ("u2" if tensor.dtype == "bf2" else tensor.dtype))
         last = tensor.offset + sum(
@@ -125,32 +124,50 @@ class TorchArchive:
         )
         if 0 in tensor.shape:
             return np.zeros(tensor.shape, dtype=np.float32)
-        if (last + 1) * kind.itemsize > len(data):
+        if (last + 1) * kind.itemsize > member.size:
             raise SnapshotError(
-                f"{where} has {len(data)} bytes, a tensor of shape {tensor.shape} needs {(last + 1) * kind.itemsize}"
-                " (the archive is damaged)"
+                f"storage {tensor.storage.key!r} in snapshot {str(self.path)!r} has {member.size} bytes, a tensor of"
+                f" shape {tensor.shape} needs {(last + 1) * kind.itemsize} (the archive is damaged)"
             )
-        numbers = np.frombuffer(data, dtype=kind, count=last + 1)
-        strides = tuple(stride * kind.itemsize for stride in tensor.strides)
-        view = np.lib.stride_tricks.as_strided(numbers[tensor.offset :], tensor.shape, strides, writeable=False)
+        try:
+            data = self._file.read_numbers(member)
+        except (ZipError, OSError) as error:
+            raise self._damaged(name) from error
+        numbers = data[: (last + 1) * kind.itemsize].view(kind)[tensor.offset :]
+        if len(numbers) == math.prod(tensor.shape) and tensor.strides == _in_a_row(tensor.shape):
+            view = numbers.reshape(tensor.shape)
+        else:
+            strides = tuple(stride * kind.itemsize for stride in tensor.strides)
+            view = np.lib.stride_tricks.as_strided(numbers, tensor.shape, strides, writeable=False)
         return from_bfloat16(view) if tensor.dtype == "bf2" else view
 
     def _is_big_endian(self) -> bool:
-        return f"{self._prefix}byteorder" in self._members and self._bytes("byteorder", 16).strip() == b"big"
+        return f"{self._prefix}byteorder" in self._file and self._bytes("byteorder", 16).strip() == b"big"
 
     def _bytes(self, name: str, limit: int) -> bytes:
-        info = self._members.get(self._prefix + name)
-        if info is None:
-            raise SnapshotError(f"snapshot {str(self.path)!r} has no member {name!r} (the archive is damaged)")
-        if info.file_size > limit:
-            raise SnapshotError(
-                f"{name!r} in snapshot {str(self.path)!r} claims {info.file_size} bytes (at most {limit} are read)"
-            )
+        member = self._member(name, limit)
         try:
-            with self._file.open(info) as member:
-                return member.read(limit + 1)[:limit]
-        except DAMAGE as error:
-            raise SnapshotError(f"snapshot {str(self.path)!r} is truncated or damaged at {name!r} ({HINT})") from error
+            return self._file.read(member)
+        except (ZipError, OSError) as error:
+            raise self._damaged(name) from error
+
+    def _member(self, name: str, limit: int) -> Member:
+        try:
+            member = self._file[self._prefix + name]
+        except KeyError:
+            raise SnapshotError(
+                f"snapshot {str(self.path)!r} has no member {name!r} (the archive is damaged)"
+            ) from None
+        except ZipError as error:
+            raise self._damaged(name) from error
+        if member.size > limit:
+            raise SnapshotError(
+                f"{name!r} in snapshot {str(self.path)!r} claims {member.size} bytes (at most {limit} are read)"
+            )
+        return member
+
+    def _damaged(self, name: str) -> SnapshotError:
+        return SnapshotError(f"snapshot {str(self.path)!r} is truncated or damaged at {name!r} ({HINT})")
 
 
 @contextmanager
@@ -160,19 +177,19 @@ def open_torch(path: Path) -> Iterator[TorchArchive]:
     Raises:
         SnapshotError: the file cannot be opened, or is no zip archive.
     """
-    try:
-        file = zipfile.ZipFile(path)
-    except OSError as error:
-        raise SnapshotError(f"cannot read snapshot {str(path)!r}: {error.strerror} ({HINT})") from error
-    except DAMAGE as error:
-        raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({HINT})") from error
-    with file:
-        yield TorchArchive(path, file)
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open_zip(path))
+        except OSError as error:
+            raise SnapshotError(f"cannot read snapshot {str(path)!r}: {error.strerror} ({HINT})") from error
+        except ZipError as error:
+            raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({HINT})") from error
+        yield TorchArchive(file)
 
 
-def from_bfloat16(bits: np.ndarray) -> np.ndarray:
-    """Return the float32 numbers whose upper halves are given as unsigned 16-bit integers."""
-    return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+def _in_a_row(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides of numbers that lie one behind the other, row by row."""
+    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
 class _Maker:
