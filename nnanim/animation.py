@@ -20,9 +20,9 @@ from nnanim.errors import OptionError, RunError
 from nnanim.frame import Edges, Frame, Nodes
 from nnanim.metrics import curves_of, pick_metrics, row_x, unit_factor
 from nnanim.options import Options
-from nnanim.parallel import pays_off, prepare_pool, process_pool
+from nnanim.parallel import pays_off, process_pool
 from nnanim.press import Press, Sheet
-from nnanim.run import Run, Snapshot, open_run
+from nnanim.run import Run, Snapshot
 from nnanim.scene import Scene, make_scene
 from nnanim.theme import POINTS_PER_INCH
 from nnanim.timeline import choose_snapshots, timeline
@@ -183,8 +183,17 @@ class Animation(Sequence[Frame]):
         if [film.format for film in films] == [GIF] and worthwhile:
             from nnanim.segments import write_gif_in_pieces
 
-            with process_pool(jobs) if executor is None else nullcontext(executor) as workers:
-                write_gif_in_pieces(films[0].path, movie, workers, self._press, map(self._sheet, self), jobs, progress)
+            with process_pool(jobs - 1) if executor is None else nullcontext(executor) as workers:
+                write_gif_in_pieces(
+                    films[0].path,
+                    movie,
+                    workers,
+                    self._press,
+                    map(self._sheet, self),
+                    jobs,
+                    progress,
+                    helping=executor is None,
+                )
         elif films:
             with open_targets(films, movie) as add:
                 frames, same = tee(self)
@@ -347,46 +356,6 @@ class Animation(Sequence[Frame]):
             frame.nodes.ring_px * points,
             frame.nodes.color,
         )
-
-
-def render(
-    result: str | Path,
-    output: str | Path | Sequence[str | Path],
-    shape: Sequence[int] | None = None,
-    *,
-    layers: Sequence[str] | None = None,
-    log: str | Path | None = None,
-    skip_bad: bool = False,
-    file_format: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    jobs: int = 1,
-    executor: Executor | None = None,
-    **options: Any,
-) -> Animation:
-    """Draw the run in the folder that training left behind into a file, or into several.
-
-    Args:
-        result: the folder.
-        output: as in `Animation.write`, one or a list of them.
-        shape: sizes of the layers, input first; by default as found.
-        layers, log, skip_bad: as in `nnanim.open_run`.
-        file_format, progress, jobs, executor: as in `Animation.write`.
-        options: the fields of `nnanim.options.Options`.
-
-    Returns:
-        The animation that was written.
-
-    Raises:
-        NnanimError: the folder, an option or the output is not as it must be.
-    """
-    outputs = [output] if isinstance(output, str | Path) else output
-    for path in outputs:
-        find_target(path, file_format)
-    run = open_run(result, layers=layers, log=log, skip_bad=skip_bad)
-    prepare_pool(len(run.snapshots), 1 if executor else jobs)
-    animation = Animation(run, shape, **options)
-    animation.write(*outputs, file_format=file_format, progress=progress, jobs=jobs, executor=executor)
-    return animation
 
 
 def _changes(values: np.ndarray, since: str) -> np.ndarray:

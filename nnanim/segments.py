@@ -51,6 +51,8 @@ def write_gif_in_pieces(
     sheets: Iterable[Sheet],
     jobs: int,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    helping: bool = False,
 ) -> None:
     """Let an executor draw a GIF and write it; the file appears whole or not at all.
 
@@ -68,7 +70,7 @@ def write_gif_in_pieces(
         GraphvizError: Graphviz is missing or fails; the message names the frame.
         WorkerError: a worker died.
     """
-    pieces = segments(executor, press, movie.palette, sheets, movie.durations_s, jobs)
+    pieces = segments(executor, press, movie.palette, sheets, movie.durations_s, jobs, helping=helping)
     with whole_file(path) as temporary:
         write_gif_segments(temporary, _reporting(pieces, len(movie.durations_s), progress), movie)
 
@@ -91,6 +93,8 @@ def segments(
     sheets: Iterable[Sheet],
     durations_s: Sequence[float],
     jobs: int,
+    *,
+    helping: bool = False,
 ) -> Iterator[tuple[int, bytes]]:
     """Yield for each chunk, in order, how many frames it has and its piece of the file.
 
@@ -107,7 +111,7 @@ def segments(
         WorkerError: a worker died.
     """
     tasks = _chunks(press, palette, sheets, durations_s)
-    for start, blocks in enumerate(answers_in_order(executor, make_segment, tasks, 2 * jobs)):
+    for start, blocks in enumerate(answers_in_order(executor, make_segment, tasks, 2 * jobs, helping=helping)):
         yield min(EXACT_EVERY, len(durations_s) - start * EXACT_EVERY), blocks
 
 
