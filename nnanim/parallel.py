@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,13 +18,15 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from nnanim.encoders import EXACT_EVERY
 from nnanim.errors import NnanimError, WorkerError
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-CHUNK = 32  # frames; fewer cannot be shared
+CHUNK = 8  # frames that are packed at a time: little to wait for, and to keep in memory
 FRAME_S, EDGE_S = 0.007, 0.00005  # for one process to draw a frame, and for each edge in it
+PACK_S = {"gif": 0.003, "apng": 0.03, "webp": 0.05, "mp4": 0.01, "webm": 0.03, "frames": 0.03}  # and to pack it
 WORTH_S = 2.0  # a process needs about one second to start, while this one would go on drawing
 
 PRELOAD = ("nnanim.cli", "nnanim.segments")  # the first is imported by a process where it is what was started
@@ -40,19 +42,29 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def pays_off(frames: int, edges: int, jobs: int) -> bool:
+def chunk_length(formats: Sequence[str]) -> int:
+    """Return how many frames are packed at a time; fewer cannot be shared."""
+    return EXACT_EVERY if "gif" in formats else CHUNK
+
+
+def pays_off(frames: int, edges: int, jobs: int, formats: Sequence[str]) -> bool:
     """Tell whether several processes draw an animation sooner than one, by what was measured."""
-    return jobs > 1 and frames > CHUNK and frames * (FRAME_S + EDGE_S * edges) > WORTH_S
+    films = [each for each in formats if each in PACK_S]
+    if not films or jobs < 2 or frames <= chunk_length(films):
+        return False
+    each_s = FRAME_S + EDGE_S * edges + sum(PACK_S[each] for each in films)
+    return frames * each_s > WORTH_S
 
 
-def prepare_pool(frames: int, jobs: int) -> None:
+def prepare_pool(frames: int, jobs: int, formats: Sequence[str]) -> None:
     """Let the server process import Matplotlib while this one does the same and reads, where it will pay off.
 
     Args:
         frames: how many there are at most.
         jobs: how many processes may be used.
+        formats: what is written.
     """
-    if pays_off(frames, 0, jobs) and _context().get_start_method() == "forkserver":
+    if pays_off(frames, 0, jobs, formats) and _context().get_start_method() == "forkserver":
         from multiprocessing import forkserver
 
         forkserver.ensure_running()

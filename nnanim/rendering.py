@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnanim.options import SUFFIX_FORMATS
 from nnanim.parallel import prepare_pool
 
 if TYPE_CHECKING:
@@ -89,7 +90,10 @@ def _render(
     outputs: Sequence[str | Path] = [output] if isinstance(output, str | Path) else list(output)
     if writing.get("executor") is None:
         # Before anything heavy is imported here: the other processes import it at the same time.
-        prepare_pool(_most_frames(result, options), writing.get("jobs", 1))
+        formats = [
+            writing.get("file_format") or SUFFIX_FORMATS.get(Path(path).suffix.lower(), "frames") for path in outputs
+        ]
+        prepare_pool(_most_frames(result, options), writing.get("jobs", 1), formats)
     from nnanim.animation import Animation
     from nnanim.encoders.targets import find_target
     from nnanim.options import Options
