@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from nnanim.animation import Animation, render
+    from nnanim.animation import Animation
     from nnanim.article import create_learn_animation, createLearnAnimation
     from nnanim.errors import (
         GraphvizError,
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from nnanim.frame import Frame
     from nnanim.layers import Layer
     from nnanim.recorder import Recorder
+    from nnanim.rendering import render
     from nnanim.run import Run, Snapshot, open_run
 
 _MODULES = {
-    "animation": ("Animation", "render"),
+    "animation": ("Animation",),
     "frame": ("Frame",),
     "article": ("create_learn_animation", "createLearnAnimation"),
     "errors": (
@@ -47,6 +48,7 @@ _MODULES = {
     ),
     "layers": ("Layer",),
     "recorder": ("Recorder",),
+    "rendering": ("render",),
     "run": ("Run", "Snapshot", "open_run"),
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}

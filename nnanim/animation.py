@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
-from itertools import tee
+from contextlib import contextmanager
 from math import nan
 from pathlib import Path
 from typing import Any, overload
@@ -15,15 +14,16 @@ import numpy as np
 from nnanim import labels
 from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file
 from nnanim.encoders.movie import Movie
-from nnanim.encoders.targets import GIF, PAGE, find_target, open_targets
+from nnanim.encoders.targets import PAGE, VIDEOS, find_target, open_targets
 from nnanim.errors import OptionError, RunError
 from nnanim.frame import Edges, Frame, Nodes
 from nnanim.metrics import curves_of, pick_metrics, row_x, unit_factor
 from nnanim.options import Options
-from nnanim.parallel import pays_off, prepare_pool, process_pool
+from nnanim.parallel import pays_off, process_pool
 from nnanim.press import Press, Sheet
-from nnanim.run import Run, Snapshot, open_run
+from nnanim.run import Run, Snapshot
 from nnanim.scene import Scene, make_scene
+from nnanim.segments import Job, pack_here, pack_there
 from nnanim.theme import POINTS_PER_INCH
 from nnanim.timeline import choose_snapshots, timeline
 from nnanim.weights import read_weights
@@ -160,15 +160,15 @@ class Animation(Sequence[Frame]):
         """Write all frames to files whose suffixes say the format; each frame is painted once for all of them.
 
         A path that ends in a slash, or is a folder, gets numbered pictures and ``frames.json``. Each output appears
-        whole or not at all; an older one stays untouched until then. A GIF's bytes are the same for any `jobs`.
+        whole or not at all; an older one stays untouched until then. The bytes are the same for any `jobs`.
 
         Args:
             paths: one or more files or folders.
             file_format: one of `nnanim.options.FORMATS`, whatever the suffixes say.
             comment: a short ASCII text to keep in the files.
             progress: called with how many frames are done and how many there are.
-            jobs: processes to use at most, for a GIF alone; a short one takes less time in this process.
-            executor: who draws the GIF instead, e.g. that of a cluster; `jobs` then says how many workers it has.
+            jobs: processes to use at most, this one among them; what is short takes less time in this process alone.
+            executor: who draws the frames instead, e.g. that of a cluster; `jobs` then says how many workers it has.
 
         Raises:
             OutputError: an output cannot be written.
@@ -179,24 +179,31 @@ class Animation(Sequence[Frame]):
         films = [target for target in targets if target.format != PAGE]
         palette = self._scene.theme.gif_palette(self.options.color)
         movie = Movie(self.size_px, tuple(self.durations_s), palette, self.options.loop, comment)
-        worthwhile = executor is not None or pays_off(len(self), len(self._weights.selection.layer), jobs)
-        if [film.format for film in films] == [GIF] and worthwhile:
-            from nnanim.segments import write_gif_in_pieces
-
-            with process_pool(jobs) if executor is None else nullcontext(executor) as workers:
-                write_gif_in_pieces(films[0].path, movie, workers, self._press, map(self._sheet, self), jobs, progress)
-        elif films:
-            with open_targets(films, movie) as add:
-                frames, same = tee(self)
-                images = self._press.paint(map(self._sheet, same), ahead=jobs > 1)
-                for done, (frame, image) in enumerate(zip(frames, images, strict=True), start=1):
-                    add(frame, image)
+        formats = tuple(film.format for film in films)
+        if films:
+            with (
+                open_targets(films, movie, self) as append,
+                self._packed(Job(self._press, movie, formats), jobs, executor) as packed,
+            ):
+                for index, each in enumerate(packed):
+                    append(index, each)
                     if progress is not None:
-                        progress(done, len(self))
+                        progress(index + 1, len(self))
         for target in targets:
             if target.format == PAGE:
                 with whole_file(target.path) as temporary:
                     temporary.write_text(self.html(comment=comment), encoding="utf-8", newline="\n")
+
+    @contextmanager
+    def _packed(self, job: Job, jobs: int, executor: Executor | None) -> Iterator[Iterator[list[Any]]]:
+        sheets = map(self._sheet, self)
+        if executor is not None and not set(VIDEOS) & set(job.formats):  # another machine need not have PyAV
+            yield pack_there(executor, job, sheets, jobs)
+        elif executor is None and pays_off(len(self), len(self._weights.selection.layer), jobs, job.formats):
+            with process_pool(jobs - 1) as workers:
+                yield pack_there(workers, job, sheets, jobs, helping=True)
+        else:
+            yield pack_here(job, sheets, ahead=executor is None and jobs > 1)
 
     def html(self, *, comment: str | None = None) -> str:
         """Return the player: one page with all snapshots, which loads nothing from anywhere.
@@ -347,46 +354,6 @@ class Animation(Sequence[Frame]):
             frame.nodes.ring_px * points,
             frame.nodes.color,
         )
-
-
-def render(
-    result: str | Path,
-    output: str | Path | Sequence[str | Path],
-    shape: Sequence[int] | None = None,
-    *,
-    layers: Sequence[str] | None = None,
-    log: str | Path | None = None,
-    skip_bad: bool = False,
-    file_format: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    jobs: int = 1,
-    executor: Executor | None = None,
-    **options: Any,
-) -> Animation:
-    """Draw the run in the folder that training left behind into a file, or into several.
-
-    Args:
-        result: the folder.
-        output: as in `Animation.write`, one or a list of them.
-        shape: sizes of the layers, input first; by default as found.
-        layers, log, skip_bad: as in `nnanim.open_run`.
-        file_format, progress, jobs, executor: as in `Animation.write`.
-        options: the fields of `nnanim.options.Options`.
-
-    Returns:
-        The animation that was written.
-
-    Raises:
-        NnanimError: the folder, an option or the output is not as it must be.
-    """
-    outputs = [output] if isinstance(output, str | Path) else output
-    for path in outputs:
-        find_target(path, file_format)
-    run = open_run(result, layers=layers, log=log, skip_bad=skip_bad)
-    prepare_pool(len(run.snapshots), 1 if executor else jobs)
-    animation = Animation(run, shape, **options)
-    animation.write(*outputs, file_format=file_format, progress=progress, jobs=jobs, executor=executor)
-    return animation
 
 
 def _changes(values: np.ndarray, since: str) -> np.ndarray:

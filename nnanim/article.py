@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nnanim.animation import Animation, render
+from nnanim.animation import Animation
 from nnanim.errors import ShapeError
+from nnanim.rendering import render
 
 
 def create_learn_animation(

@@ -10,18 +10,26 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing.connection import wait
-from multiprocessing.context import BaseContext
-from typing import TypeVar
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from nnanim.errors import WorkerError
+from nnanim.encoders import EXACT_EVERY
+from nnanim.errors import NnanimError, WorkerError
 
-CHUNK = 32  # frames; fewer cannot be shared
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
+CHUNK = 8  # frames that are packed at a time: little to wait for, and to keep in memory
 FRAME_S, EDGE_S = 0.007, 0.00005  # for one process to draw a frame, and for each edge in it
+PACK_S = {"gif": 0.003, "apng": 0.03, "webp": 0.05, "mp4": 0.01, "webm": 0.03, "frames": 0.03}  # and to pack it
 WORTH_S = 2.0  # a process needs about one second to start, while this one would go on drawing
+
+PRELOAD = ("nnanim.cli", "nnanim.segments")  # the first is imported by a process where it is what was started
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -34,14 +42,29 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def pays_off(frames: int, edges: int, jobs: int) -> bool:
+def chunk_length(formats: Sequence[str]) -> int:
+    """Return how many frames are packed at a time; fewer cannot be shared."""
+    return EXACT_EVERY if "gif" in formats else CHUNK
+
+
+def pays_off(frames: int, edges: int, jobs: int, formats: Sequence[str]) -> bool:
     """Tell whether several processes draw an animation sooner than one, by what was measured."""
-    return jobs > 1 and frames > CHUNK and frames * (FRAME_S + EDGE_S * edges) > WORTH_S
+    films = [each for each in formats if each in PACK_S]
+    if not films or jobs < 2 or frames <= chunk_length(films):
+        return False
+    each_s = FRAME_S + EDGE_S * edges + sum(PACK_S[each] for each in films)
+    return frames * each_s > WORTH_S
 
 
-def prepare_pool(frames: int, jobs: int) -> None:
-    """Let the server process import Matplotlib while this one still reads, where it will pay off."""
-    if pays_off(frames, 0, jobs) and _context().get_start_method() == "forkserver":
+def prepare_pool(frames: int, jobs: int, formats: Sequence[str]) -> None:
+    """Let the server process import Matplotlib while this one does the same and reads, where it will pay off.
+
+    Args:
+        frames: how many there are at most.
+        jobs: how many processes may be used.
+        formats: what is written.
+    """
+    if pays_off(frames, 0, jobs, formats) and _context().get_start_method() == "forkserver":
         from multiprocessing import forkserver
 
         forkserver.ensure_running()
@@ -49,37 +72,83 @@ def prepare_pool(frames: int, jobs: int) -> None:
 
 @contextmanager
 def process_pool(jobs: int) -> Iterator[Executor]:
-    """Start processes that import nnanim at once, and leave none of them behind.
+    """Give an executor of processes that import nnanim at once, and leave none of them behind.
 
     A new process never inherits the memory of this one, whose threads may hold locks: it comes from a server process
     where the system has that (it imports Matplotlib once for all), else from a new interpreter.
 
     Args:
-        jobs: how many processes.
+        jobs: how many processes at most; as many are started as have something to do.
     """
-    context = _context()
-    there = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(jobs, context, initializer=_begin)
+    crew = _Crew(jobs)
     finished = False
     try:
-        for _ in range(jobs):
-            executor.submit(_import_all)
-        yield executor
+        yield crew
         finished = True
     finally:
-        # Whatever went wrong, Ctrl-C above all: what the processes are doing is of no use any more.
-        executor.shutdown(wait=finished, cancel_futures=True)
-        if not finished:
-            ours = set(multiprocessing.active_children()) - there
-            for child in ours:
-                child.terminate()
-            for child in ours:
-                child.join()
-            executor.shutdown(wait=True)
+        crew.dismiss(finished)
+
+
+class _Crew(Executor):
+    """Threads of this process, each with a process that does what the thread takes from their common queue.
+
+    So a task that no process has begun can still be taken back, and it is known which one a process died of.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._context = _context()
+        self._threads = ThreadPoolExecutor(jobs)
+        self._mine = threading.local()
+        self._lock = threading.Lock()
+        self._hired: list[tuple[BaseProcess, Connection]] = []
+        self._dismissed = False
+
+    def submit(self, work: Callable[..., Answer], /, *args: Any, **kwargs: Any) -> Future[Answer]:
+        return self._threads.submit(self._send, work, *args, **kwargs)
+
+    def _send(self, work: Callable[..., Answer], *args: Any, **kwargs: Any) -> Answer:
+        pipe = getattr(self._mine, "pipe", None) or self._hire()
+        try:
+            pipe.send((work, args, kwargs))
+            answer = pipe.recv()
+        except (EOFError, OSError) as error:
+            pipe.close()
+            self._mine.pipe = None
+            raise BrokenExecutor("a process died") from error
+        if isinstance(answer, NnanimError):
+            raise answer
+        done: Answer = answer
+        return done
+
+    def _hire(self) -> Connection:
+        here, there = self._context.Pipe()
+        with self._lock:
+            if self._dismissed:
+                raise BrokenExecutor("the processes were dismissed")
+            process = self._context.Process(target=_serve, args=(there,))
+            process.start()
+            self._hired.append((process, here))
+        there.close()
+        self._mine.pipe = here
+        return here
+
+    def dismiss(self, finished: bool) -> None:
+        """End the processes, in the midst of what they do unless all is finished."""
+        self._threads.shutdown(wait=finished, cancel_futures=True)
+        with self._lock:
+            self._dismissed = True
+        for process, pipe in self._hired:
+            if finished:
+                pipe.close()
+            else:
+                process.terminate()
+        for process, _ in self._hired:
+            process.join()
+        self._threads.shutdown(wait=True)
 
 
 def answers_in_order(
-    executor: Executor, work: Callable[[Task], Answer], tasks: Iterable[Task], ahead: int
+    executor: Executor, work: Callable[[Task], Answer], tasks: Iterable[Task], ahead: int, *, helping: bool = False
 ) -> Iterator[Answer]:
     """Do tasks on an executor and yield their answers in the order of the tasks.
 
@@ -88,43 +157,71 @@ def answers_in_order(
         work: a function of a module, called with a task.
         tasks: taken one by one, so that they need not all be in memory.
         ahead: how many may be under way or wait to be fetched, so that the answers need not all be in memory.
+        helping: do here what nobody has begun, instead of waiting for what others do.
 
     Raises:
         WorkerError: a worker died.
     """
-    waiting: deque[Future[Answer]] = deque()
+    waiting: deque[_Errand[Task, Answer]] = deque()
     done = 0
     try:
         for task in tasks:
-            waiting.append(executor.submit(work, task))
+            waiting.append(_Errand(task, executor.submit(work, task)))
             if len(waiting) >= ahead:
-                yield waiting.popleft().result()
+                yield _first(waiting, work, helping)
                 done += 1
         while waiting:
-            yield waiting.popleft().result()
+            yield _first(waiting, work, helping)
             done += 1
     except BrokenExecutor as error:
         raise WorkerError(
             f"a process that draws frames died at chunk {done + 1} (out of memory? try fewer --jobs)"
         ) from error
     finally:
-        for future in waiting:
-            future.cancel()
+        for errand in waiting:
+            errand.answer.cancel()
 
 
-def _context() -> BaseContext:
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload(["nnanim.segments"])
-    return context
+@dataclass
+class _Errand(Generic[Task, Answer]):
+    task: Task
+    answer: Future[Answer]
 
 
-def _begin() -> None:
+def _first(waiting: deque[_Errand[Task, Answer]], work: Callable[[Task], Answer], helping: bool) -> Answer:
+    while helping and not waiting[0].answer.done():
+        mine = next((errand for errand in waiting if errand.answer.cancel()), None)
+        if mine is None:
+            break
+        mine.answer = Future()
+        mine.answer.set_result(work(mine.task))
+    return waiting.popleft().answer.result()
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([*PRELOAD])
+        return context
+    return multiprocessing.get_context("spawn")
+
+
+def _serve(pipe: Connection) -> None:
+    """Do what comes through a pipe until its other end is closed. A bug ends the process, and shows its traceback."""
     # Ctrl-C reaches the whole group of processes; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        try:
+            work, arguments, more = pipe.recv()
+        except EOFError:
+            return
+        try:
+            answer = work(*arguments, **more)
+        except NnanimError as error:
+            answer = error
+        pipe.send(answer)
 
 
 def _end_with_parent() -> None:
@@ -132,7 +229,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
-
-
-def _import_all() -> None:
-    import nnanim.segments  # noqa: F401  (so that the first chunk need not wait for it)

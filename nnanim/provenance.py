@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from nnanim import __version__
-from nnanim.animation import Animation
 from nnanim.encoders.frames_folder import INDEX, picture_name
-from nnanim.encoders.targets import FRAMES, Target, find_target
+from nnanim.encoders.targets import FRAMES, Target
 from nnanim.errors import RunError
 from nnanim.options import Options
-from nnanim.run import Run, open_run
+from nnanim.run import Run
 
 PREFIX = "nnanim:sha256:"
 _LOOKLESS = ("engine",)  # options that do not change the picture
@@ -57,37 +54,6 @@ def is_current(target: Target, made_from: str) -> bool:
         count = len(json.loads(index.read_text(encoding="utf-8"))["frames"])
         return all((path / picture_name(number)).is_file() for number in range(count))
     return _holds(path, made_from)
-
-
-def render_if_changed(
-    result: str | Path,
-    output: str | Path | Sequence[str | Path],
-    shape: Sequence[int] | None = None,
-    *,
-    layers: Sequence[str] | None = None,
-    log: str | Path | None = None,
-    skip_bad: bool = False,
-    file_format: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    jobs: int = 1,
-    executor: Executor | None = None,
-    **options: Any,
-) -> Animation | None:
-    """Do as `nnanim.render`, but leave alone every output that was made from the same run with the same options.
-
-    Returns:
-        The animation, or None where there was nothing to do.
-    """
-    outputs = [output] if isinstance(output, str | Path) else list(output)
-    targets = [find_target(path, file_format) for path in outputs]
-    run = open_run(result, layers=layers, log=log, skip_bad=skip_bad)
-    made_from = fingerprint(run, shape, Options(**options))
-    stale = [path for path, target in zip(outputs, targets, strict=True) if not is_current(target, made_from)]
-    if not stale:
-        return None
-    animation = Animation(run, shape, **options)
-    animation.write(*stale, file_format=file_format, comment=made_from, progress=progress, jobs=jobs, executor=executor)
-    return animation
 
 
 def _holds(path: Path, text: str) -> bool:

@@ -1,149 +1,125 @@
-"""Chunks of an animation to pieces of a GIF, each on its own: joined in order they are the same file for any number of
+"""Chunks of an animation to packed frames, each on its own: joined in order they are the same for any number of
 processes."""
 
 from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from nnanim.encoders import whole_file
-from nnanim.encoders.gif import EXACT_EVERY, is_exact, write_gif_segments
-from nnanim.encoders.gif_frames import FramePacker
 from nnanim.encoders.movie import Movie
-from nnanim.parallel import answers_in_order
+from nnanim.encoders.targets import make_packers
+from nnanim.parallel import answers_in_order, chunk_length
 from nnanim.press import Press, Sheet, in_chunks
 
 _mine = threading.local()
 
 
 @dataclass(frozen=True, eq=False)
-class Chunk:
-    """What a process needs to make one piece.
+class Job:
+    """What is the same for all chunks of an animation.
 
     Attributes:
-        press: the pickled `Press`, the same bytes for all chunks of an animation.
-        palette: (C, 3) uint8.
-        sheets: of the frames.
-        before: of the frame before them, or None at the beginning.
-        durations_s: of the frames.
-        count: frames of the whole animation.
+        press: paints the frames.
+        movie: what is known of them.
+        formats: which they are packed for.
     """
 
-    press: bytes
-    palette: np.ndarray
+    press: Press
+    movie: Movie
+    formats: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """What a process needs to pack some frames.
+
+    Attributes:
+        job: the pickled `Job`, the same bytes for all chunks of an animation.
+        sheets: of the frames.
+        before: of the frame before them where it matters, else None.
+    """
+
+    job: bytes
     sheets: Sequence[Sheet]
     before: Sheet | None
-    durations_s: Sequence[float]
-    count: int
 
 
-def write_gif_in_pieces(
-    path: Path,
-    movie: Movie,
-    executor: Executor,
-    press: Press,
-    sheets: Iterable[Sheet],
-    jobs: int,
-    progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Let an executor draw a GIF and write it; the file appears whole or not at all.
+def pack_here(job: Job, sheets: Iterable[Sheet], *, ahead: bool = False) -> Iterator[list[Any]]:
+    """Paint and pack frames in their order.
 
     Args:
-        path: the file.
-        movie: what is known of it.
-        executor: who does the work.
-        press: paints the frames.
-        sheets: of all frames, taken one at a time.
-        jobs: how many chunks the executor can work on at a time.
-        progress: called with how many frames are done and how many there are.
+        job: how.
+        sheets: of all frames, taken as they are needed.
+        ahead: whether Graphviz draws the next ones meanwhile, on another CPU.
+
+    Yields:
+        For each frame what it is packed to, for each of the formats.
 
     Raises:
-        OutputError: the file cannot be written.
         GraphvizError: Graphviz is missing or fails; the message names the frame.
-        WorkerError: a worker died.
     """
-    pieces = segments(executor, press, movie.palette, sheets, movie.durations_s, jobs)
-    with whole_file(path) as temporary:
-        write_gif_segments(temporary, _reporting(pieces, len(movie.durations_s), progress), movie)
+    packers = make_packers(job.formats, job.movie)
+    for index, image in enumerate(job.press.paint(sheets, ahead=ahead)):
+        yield [packer.pack(index, image) for packer in packers]
 
 
-def _reporting(
-    pieces: Iterator[tuple[int, bytes]], total: int, progress: Callable[[int, int], None] | None
-) -> Iterator[bytes]:
-    done = 0
-    for count, piece in pieces:
-        yield piece
-        done += count
-        if progress is not None:
-            progress(done, total)
-
-
-def segments(
-    executor: Executor,
-    press: Press,
-    palette: np.ndarray,
-    sheets: Iterable[Sheet],
-    durations_s: Sequence[float],
-    jobs: int,
-) -> Iterator[tuple[int, bytes]]:
-    """Yield for each chunk, in order, how many frames it has and its piece of the file.
+def pack_there(
+    executor: Executor, job: Job, sheets: Iterable[Sheet], jobs: int, *, helping: bool = False
+) -> Iterator[list[Any]]:
+    """Let an executor paint and pack frames; yield as `pack_here` does.
 
     Args:
         executor: who does the work.
-        press: paints the frames.
-        palette: (C, 3) uint8.
+        job: how.
         sheets: of all frames, taken one at a time.
-        durations_s: of all frames.
-        jobs: how many chunks the executor can work on at a time.
+        jobs: how many chunks can be worked on at a time.
+        helping: whether this thread works on some of them too.
 
     Raises:
         GraphvizError: Graphviz is missing or fails; the message names the frame.
         WorkerError: a worker died.
     """
-    tasks = _chunks(press, palette, sheets, durations_s)
-    for start, blocks in enumerate(answers_in_order(executor, make_segment, tasks, 2 * jobs)):
-        yield min(EXACT_EVERY, len(durations_s) - start * EXACT_EVERY), blocks
+    for packed in answers_in_order(executor, pack_chunk, _chunks(job, sheets), 2 * jobs, helping=helping):
+        yield from packed
 
 
-def _chunks(
-    press: Press, palette: np.ndarray, sheets: Iterable[Sheet], durations_s: Sequence[float]
-) -> Iterator[Chunk]:
-    pickled = pickle.dumps(press)
+def _chunks(job: Job, sheets: Iterable[Sheet]) -> Iterator[Chunk]:
+    pickled = pickle.dumps(job)
+    remembers = any(packer.remembers for packer in make_packers(job.formats, job.movie))
     before: Sheet | None = None
-    # The frame before a chunk is exact, so the viewer's picture is known without the frames before that one.
-    for chunk in in_chunks(sheets, EXACT_EVERY):
-        first = chunk[0].index
-        yield Chunk(pickled, palette, chunk, before, durations_s[first : first + len(chunk)], len(durations_s))
-        before = chunk[-1]
+    for chunk in in_chunks(sheets, chunk_length(job.formats)):
+        yield Chunk(pickled, chunk, before)
+        before = chunk[-1] if remembers else None
 
 
-def make_segment(chunk: Chunk) -> bytes:
+def pack_chunk(chunk: Chunk) -> list[list[Any]]:
     """Paint and pack a chunk of frames.
 
     Raises:
         GraphvizError: Graphviz is missing or fails; the message names the frame.
     """
+    job = _job(chunk.job)
+    packers = make_packers(job.formats, job.movie)
     sheets = list(chunk.sheets) if chunk.before is None else [chunk.before, *chunk.sheets]
-    images = _press(chunk.press).paint(sheets, at_once=len(sheets))
-    packer = FramePacker(chunk.palette)
+    images = job.press.paint(sheets, at_once=len(sheets))
     if chunk.before is not None:
-        packer.begin_behind(next(images))
-    return b"".join(
-        packer.pack(image, round(100 * duration_s), exact=is_exact(sheet.index, chunk.count))
-        for image, sheet, duration_s in zip(images, chunk.sheets, chunk.durations_s, strict=True)
-    )
+        image = next(images)
+        for packer in packers:
+            packer.begin_behind(chunk.before.index, image)
+    return [
+        [packer.pack(sheet.index, image) for packer in packers]
+        for sheet, image in zip(chunk.sheets, images, strict=True)
+    ]
 
 
-def _press(pickled: bytes) -> Press:
+def _job(pickled: bytes) -> Job:
     # A canvas takes long to make and belongs to one thread. The bytes come from the process that asked for the work.
     if getattr(_mine, "pickled", None) != pickled:
-        _mine.press = pickle.loads(pickled)
+        _mine.job = pickle.loads(pickled)
         _mine.pickled = pickled
-    press: Press = _mine.press
-    return press
+    job: Job = _mine.job
+    return job

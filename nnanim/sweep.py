@@ -112,8 +112,7 @@ def render_each(
         progress: called with the folder, how many of its frames are done and how many there are.
         how: all other arguments of `nnanim.render`.
     """
-    from nnanim.animation import render
-    from nnanim.provenance import render_if_changed
+    from nnanim.rendering import render, render_if_changed
 
     for result, paths in zip(results, outputs, strict=True):
 

@@ -14,7 +14,8 @@ from folders import log_rows, result_folder, save, trainer_arrays, weights
 from nnanim import open_run
 from nnanim.encoders.targets import find_target
 from nnanim.options import Options
-from nnanim.provenance import PREFIX, fingerprint, is_current, render_if_changed
+from nnanim.provenance import PREFIX, fingerprint, is_current
+from nnanim.rendering import render_if_changed
 
 SMALL = {"figsize": (3.0, 2.0)}
 OUTPUTS = ["out.gif", "out.png", "out.webp", "out.html", "frames/"]

@@ -12,7 +12,9 @@ from pathlib import Path
 from nnanim.errors import OutputError
 from nnanim.options import STILL_SUFFIXES, SUFFIXES
 
-__all__ = ["STILL_SUFFIXES", "SUFFIXES", "check_target", "whole_file"]
+EXACT_EVERY = 32  # frames of a GIF: an exact one does not depend on those before it, so others can pack the next ones
+
+__all__ = ["EXACT_EVERY", "STILL_SUFFIXES", "SUFFIXES", "check_target", "whole_file"]
 
 
 def check_target(path: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Path:

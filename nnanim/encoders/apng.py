@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from nnanim.encoders.movie import Add, Movie, changed_box
+from nnanim.encoders.movie import Append, Movie, changed_box
 from nnanim.frame import Frame
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -25,49 +24,52 @@ LEVEL = 6
 
 
 @contextmanager
-def open_apng(path: Path, movie: Movie) -> Iterator[Add]:
+def open_apng(path: Path, movie: Movie, _frames: Sequence[Frame]) -> Iterator[Append]:
     """Write frames as an animated PNG; see `nnanim.encoders.movie`."""
     with path.open("wb") as file:
-        writer = _Writer(file, movie)
-        yield writer.add
-        _chunk(file, b"IEND", b"")
-
-
-class _Writer:
-    def __init__(self, file: BinaryIO, movie: Movie) -> None:
-        self._file = file
-        self._shown: np.ndarray | None = None
-        self._sequence = 0
         file.write(SIGNATURE)
         # 8 bits a channel, red green blue
-        _chunk(file, b"IHDR", struct.pack(">IIBBBBB", *movie.size_px, 8, 2, 0, 0, 0))
-        _chunk(file, b"acTL", struct.pack(">II", len(movie.durations_s), 0 if movie.loop else 1))
+        file.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", *movie.size_px, 8, 2, 0, 0, 0)))
+        file.write(_chunk(b"acTL", struct.pack(">II", len(movie.durations_s), 0 if movie.loop else 1)))
         if movie.comment is not None:
-            _chunk(file, b"tEXt", b"Comment\0" + movie.comment.encode("ascii"))
+            file.write(_chunk(b"tEXt", b"Comment\0" + movie.comment.encode("ascii")))
 
-    def add(self, frame: Frame, image: np.ndarray) -> None:
-        """Append one frame."""
+        def append(_index: int, chunks: bytes) -> None:
+            file.write(chunks)
+
+        yield append
+        file.write(_chunk(b"IEND", b""))
+
+
+class ApngPacker:
+    """Compress frames; see `nnanim.encoders.movie.Packer`."""
+
+    remembers = True
+
+    def __init__(self, movie: Movie) -> None:
+        self._durations_s = movie.durations_s
+        self._shown: np.ndarray | None = None
+
+    def begin_behind(self, _index: int, image: np.ndarray) -> None:
+        self._shown = image
+
+    def pack(self, index: int, image: np.ndarray) -> bytes:
         height, width = image.shape[:2]
         box = (0, 0, width, height) if self._shown is None else changed_box(self._shown, image)
+        self._shown = image
         left, top, right, bottom = box
-        centiseconds = round(100 * frame.duration_s)
+        centiseconds = round(100 * self._durations_s[index])
         # 0, 0: leave the frame in place when its time is over, and overwrite what was there
         control = struct.pack(">IIIIHHBB", right - left, bottom - top, left, top, centiseconds, 100, 0, 0)
-        _chunk(self._file, b"fcTL", self._next() + control)
         part = image[top:bottom, left:right].reshape(bottom - top, -1)
         rows = np.concatenate([np.full((len(part), 1), UNFILTERED, dtype=np.uint8), part], axis=1)
         packed = zlib.compress(rows.tobytes(), LEVEL)
-        if self._shown is None:
-            _chunk(self._file, b"IDAT", packed)
-        else:
-            _chunk(self._file, b"fdAT", self._next() + packed)
-        self._shown = image
-
-    def _next(self) -> bytes:
-        number = struct.pack(">I", self._sequence)
-        self._sequence += 1
-        return number
+        # These chunks are numbered through the file: one of the first frame, whose picture is a still's, then two each.
+        if index == 0:
+            return _chunk(b"fcTL", struct.pack(">I", 0) + control) + _chunk(b"IDAT", packed)
+        first, second = (struct.pack(">I", 2 * index - 1 + more) for more in (0, 1))
+        return _chunk(b"fcTL", first + control) + _chunk(b"fdAT", second + packed)
 
 
-def _chunk(file: BinaryIO, name: bytes, data: bytes) -> None:
-    file.write(struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)))
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

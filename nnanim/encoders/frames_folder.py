@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from nnanim.encoders.movie import Add, Movie
+from nnanim.encoders.movie import Append, Movie
 from nnanim.frame import Frame
 
 INDEX = "frames.json"
@@ -24,7 +25,7 @@ def picture_name(index: int) -> str:
 
 
 @contextmanager
-def open_frames(path: Path, movie: Movie) -> Iterator[Add]:
+def open_frames(path: Path, movie: Movie, frames: Sequence[Frame]) -> Iterator[Append]:
     """Write frames into a new folder; see `nnanim.encoders.movie`."""
     path.mkdir()
     with (path / INDEX).open("w", encoding="utf-8", newline="\n") as index:
@@ -35,14 +36,31 @@ def open_frames(path: Path, movie: Movie) -> Iterator[Add]:
         index.write(json.dumps(head)[:-1] + ', "frames": [')
         before = "\n"
 
-        def add(frame: Frame, image: np.ndarray) -> None:
+        def append(place: int, png: bytes) -> None:
             nonlocal before
-            Image.fromarray(image).save(path / picture_name(frame.index))
-            index.write(before + json.dumps(meaning(frame), allow_nan=False))
+            (path / picture_name(place)).write_bytes(png)
+            index.write(before + json.dumps(meaning(frames[place]), allow_nan=False))
             before = ",\n"
 
-        yield add
+        yield append
         index.write("\n]}\n")
+
+
+class PngPacker:
+    """Compress frames, each by itself; see `nnanim.encoders.movie.Packer`."""
+
+    remembers = False
+
+    def __init__(self, _movie: Movie) -> None:
+        pass
+
+    def begin_behind(self, index: int, image: np.ndarray) -> None:
+        pass
+
+    def pack(self, _index: int, image: np.ndarray) -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "PNG")
+        return buffer.getvalue()
 
 
 def meaning(frame: Frame) -> dict[str, Any]:

@@ -17,11 +17,9 @@ import numpy as np
 from imageio.core.request import InitializationError, Request
 from imageio.core.v3_plugin_api import PluginV3
 
-from nnanim.encoders.gif_frames import MAX_COLORS, FramePacker
-from nnanim.encoders.movie import Add, Movie
+from nnanim.encoders.gif_frames import MAX_COLORS, FramePacker, is_exact
+from nnanim.encoders.movie import Append, Movie
 from nnanim.frame import Frame
-
-EXACT_EVERY = 32  # an exact frame does not depend on those before it, so another process can pack the next ones
 
 
 def write_gif(
@@ -43,43 +41,18 @@ def write_gif(
             file.write(image, duration_ms=1000 * duration_s, exact=is_last)
 
 
-def write_gif_segments(path: Path, segments: Iterable[bytes], movie: Movie) -> None:
-    """Write frames that `FramePacker` has packed as a GIF.
-
-    Args:
-        path: the file, which is overwritten.
-        segments: packed frames, taken one piece at a time.
-        movie: with the palette that they were packed with.
-    """
-    with _opened(path, movie) as file:
-        for blocks in segments:
-            file.append(blocks, movie.size_px[::-1])
-
-
-def is_exact(index: int, count: int) -> bool:
-    """Tell whether a frame shows the nearest colours: the last of every `EXACT_EVERY`, and the last of all."""
-    return index % EXACT_EVERY == EXACT_EVERY - 1 or index == count - 1
-
-
 @contextmanager
-def open_gif(path: Path, movie: Movie) -> Iterator[Add]:
+def open_gif(path: Path, movie: Movie, _frames: Sequence[Frame]) -> Iterator[Append]:
     """Write frames as a GIF; see `nnanim.encoders.movie`."""
-    with _opened(path, movie) as file:
-
-        def add(frame: Frame, image: np.ndarray) -> None:
-            exact = is_exact(frame.index, len(movie.durations_s))
-            file.write(image, duration_ms=1000 * frame.duration_s, exact=exact)
-
-        yield add
-
-
-@contextmanager
-def _opened(path: Path, movie: Movie) -> Iterator[FixedPaletteGif]:
     with iio.imopen(
         path, "w", plugin=FixedPaletteGif, palette=movie.palette, loop=movie.loop, comment=movie.comment
     ) as file:
         assert isinstance(file, FixedPaletteGif)
-        yield file
+
+        def append(_index: int, blocks: bytes) -> None:
+            file.append(blocks, movie.size_px[::-1])
+
+        yield append
 
 
 class FixedPaletteGif(PluginV3):

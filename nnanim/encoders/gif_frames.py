@@ -12,11 +12,38 @@ import struct
 import numpy as np
 from PIL import Image
 
+from nnanim.encoders import EXACT_EVERY
+from nnanim.encoders.movie import Movie
+
 MAX_COLORS = 255  # one of 256 entries is needed for "unchanged"
 TOLERANCE = 8  # of 255 in each channel: 3 %, on an antialiased rim of a line
 BITS = 8
 BATCH = 256  # colours; a larger product of matrices would be worth several threads to the library, not to us
 OPAQUE = 0xFF000000
+
+
+def is_exact(index: int, count: int) -> bool:
+    """Tell whether a frame shows the nearest colours: the last of every `EXACT_EVERY`, and the last of all."""
+    return index % EXACT_EVERY == EXACT_EVERY - 1 or index == count - 1
+
+
+class GifPacker:
+    """Pack the frames of a movie; see `nnanim.encoders.movie.Packer`."""
+
+    remembers = True
+
+    def __init__(self, movie: Movie) -> None:
+        self._durations_s = movie.durations_s
+        self._packer = FramePacker(movie.palette)
+
+    def begin_behind(self, index: int, image: np.ndarray) -> None:
+        if not is_exact(index, len(self._durations_s)):
+            raise ValueError(f"what is shown after frame {index} depends on the frames before it")
+        self._packer.begin_behind(image)
+
+    def pack(self, index: int, image: np.ndarray) -> bytes:
+        count = len(self._durations_s)
+        return self._packer.pack(image, round(100 * self._durations_s[index]), exact=is_exact(index, count))
 
 
 class FramePacker:

@@ -1,22 +1,21 @@
 """What an encoder is told, and the one interface that all of them have.
 
-A format's module has one function ``open_<format>(path, movie)``, a context manager that gives a function to add frames
-with. Frames are pushed, so several files can be written while each frame is painted once, and none is kept.
+A format has two halves. A packer makes a picture small, in whichever process painted it. The file is opened with
+``open_<format>(path, movie, frames)``, a context manager that gives a function to append what the packer made. Frames
+are pushed, so several files can be written while each frame is painted once, and none is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from nnanim.frame import Frame
-
-Add = Callable[[Frame, np.ndarray], None]
-"""Append a frame and its picture, (H, W, 3) uint8."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +37,26 @@ class Movie:
     comment: str | None = None
 
 
-Open = Callable[[Path, Movie], AbstractContextManager[Add]]
+class Packer(Protocol):
+    """Make pictures small, one after the other; made with a `Movie`.
+
+    Attributes:
+        remembers: whether a packed picture depends on the one before it.
+    """
+
+    remembers: bool
+
+    def begin_behind(self, index: int, image: np.ndarray) -> None:
+        """Take a frame's picture, (H, W, 3) uint8, for the one before the first."""
+
+    def pack(self, index: int, image: np.ndarray) -> Any:
+        """Return what is appended for the next frame, whose picture is (H, W, 3) uint8; it can be pickled."""
+
+
+Append = Callable[[int, Any], None]
+"""Append a frame, given by its index, as the format's packer made it."""
+
+Open = Callable[[Path, Movie, Sequence[Frame]], AbstractContextManager[Append]]
 """Open a new file (or folder) for the frames of a movie; it is finished when the context is left without an error."""
 
 

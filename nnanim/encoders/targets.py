@@ -6,16 +6,15 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from nnanim.encoders import check_target, whole_file
-from nnanim.encoders.movie import Add, Movie, Open
+from nnanim.encoders.movie import Append, Movie, Open, Packer
 from nnanim.errors import OutputError
 from nnanim.frame import Frame
 from nnanim.options import FORMATS, SUFFIX_FORMATS, SUFFIXES
@@ -23,7 +22,17 @@ from nnanim.options import FORMATS, SUFFIX_FORMATS, SUFFIXES
 GIF = "gif"
 FRAMES = "frames"
 PAGE = "html"
-# The modules are imported when they are needed: writing a GIF must not wait for the video library.
+VIDEOS = ("mp4", "webm")
+# Module and name of the two halves. They are imported when they are needed: writing a GIF must not wait for the video
+# library, and who packs need not be able to write.
+_PACKERS = {
+    GIF: ("gif_frames", "GifPacker"),
+    "apng": ("apng", "ApngPacker"),
+    "webp": ("webp", "WebpPacker"),
+    "mp4": ("video", "VideoPacker"),
+    "webm": ("video", "VideoPacker"),
+    FRAMES: ("frames_folder", "PngPacker"),
+}
 _WRITERS = {
     GIF: ("gif", "open_gif"),
     "apng": ("apng", "open_apng"),
@@ -68,34 +77,49 @@ def find_target(path: str | Path, file_format: str | None = None) -> Target:
         return Target(_check_folder(path), FRAMES)
     check_target(path, SUFFIXES if file_format is None else (path.suffix.lower(),))
     assert found is not None  # the suffix is one of those known
-    if found in ("mp4", "webm"):
+    if found in VIDEOS:
         from nnanim.encoders.video import check_video
 
         check_video()
     return Target(path, found)
 
 
+def make_packers(formats: Sequence[str], movie: Movie) -> list[Packer]:
+    """Make what packs pictures, for each of the formats."""
+    return [_named(*_PACKERS[each])(movie) for each in formats]
+
+
 @contextmanager
-def open_targets(targets: list[Target], movie: Movie) -> Iterator[Add]:
-    """Open all outputs that take frames; they appear together when all frames are there."""
+def open_targets(
+    targets: Sequence[Target], movie: Movie, frames: Sequence[Frame]
+) -> Iterator[Callable[[int, Sequence[Any]], None]]:
+    """Open all outputs that take frames; they appear together when all frames are there.
+
+    Args:
+        targets: the outputs.
+        movie: what is known of the frames.
+        frames: what they mean, for formats that tell.
+
+    Returns:
+        A function to append a frame with, given by its index and, for each target, what a packer made of it.
+    """
     with ExitStack() as stack:
-        adds = []
+        appends: list[Append] = []
         for target in targets:
             place = whole_folder if target.format == FRAMES else whole_file
             temporary = stack.enter_context(place(target.path))
-            adds.append(stack.enter_context(_open(target, temporary, movie)))
+            opened: Open = _named(*_WRITERS[target.format])
+            appends.append(stack.enter_context(opened(temporary, movie, frames)))
 
-        def add(frame: Frame, image: np.ndarray) -> None:
-            for each in adds:
-                each(frame, image)
+        def append_all(index: int, packed: Sequence[Any]) -> None:
+            for append, each in zip(appends, packed, strict=True):
+                append(index, each)
 
-        yield add
+        yield append_all
 
 
-def _open(target: Target, temporary: Path, movie: Movie) -> AbstractContextManager[Add]:
-    module, name = _WRITERS[target.format]
-    opened: Open = getattr(import_module(f"nnanim.encoders.{module}"), name)
-    return opened(temporary, movie)
+def _named(module: str, name: str) -> Any:
+    return getattr(import_module(f"nnanim.encoders.{module}"), name)
 
 
 @contextmanager

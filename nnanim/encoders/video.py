@@ -7,7 +7,7 @@ program or phone opens H.264 otherwise; a low quantiser keeps thin lines crisp. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
@@ -19,7 +19,7 @@ import numpy as np
 from imageio.core.request import InitializationError, Request
 from imageio.core.v3_plugin_api import PluginV3
 
-from nnanim.encoders.movie import Add, Movie
+from nnanim.encoders.movie import Append, Movie
 from nnanim.errors import OutputError
 from nnanim.frame import Frame
 
@@ -52,20 +52,48 @@ def check_video() -> None:
 
 
 @contextmanager
-def _open_video(suffix: str, path: Path, movie: Movie) -> Iterator[Add]:
+def _open_video(suffix: str, path: Path, movie: Movie, _frames: Sequence[Frame]) -> Iterator[Append]:
     check_video()
     with iio.imopen(path, "w", plugin=TimedVideo, suffix=suffix, movie=movie) as file:
         assert isinstance(file, TimedVideo)
 
-        def add(frame: Frame, image: np.ndarray) -> None:
-            file.write(image, duration_ms=1000 * frame.duration_s)
+        def append(index: int, planes: np.ndarray) -> None:
+            file.append(planes, duration_ms=1000 * movie.durations_s[index])
 
-        yield add
+        yield append
         file.finish()
 
 
 open_mp4 = partial(_open_video, ".mp4")
 open_webm = partial(_open_video, ".webm")
+
+
+class VideoPacker:
+    """Turn frames into the planes that encoders take, half the bytes; see `nnanim.encoders.movie.Packer`."""
+
+    remembers = False
+
+    def __init__(self, _movie: Movie) -> None:
+        pass
+
+    def begin_behind(self, index: int, image: np.ndarray) -> None:
+        pass
+
+    def pack(self, _index: int, image: np.ndarray) -> np.ndarray:
+        return _planes(image)
+
+
+def _planes(image: np.ndarray) -> np.ndarray:
+    """Return an image (H, W, 3) uint8 as (3 H / 2, W) brightness and halved colours; odd sides grow by one pixel."""
+    import av
+    from av.video.reformatter import Colorspace
+
+    height, width = image.shape[:2]
+    even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    rgb = av.VideoFrame.from_ndarray(even, format="rgb24")
+    frame = rgb.reformat(format=PIXELS, dst_colorspace=Colorspace.ITU709, interpolation="AREA")
+    planes: np.ndarray = frame.to_ndarray()
+    return planes
 
 
 class TimedVideo(PluginV3):
@@ -104,13 +132,13 @@ class TimedVideo(PluginV3):
 
     def write(self, ndimage: Any, *, duration_ms: float = 100.0) -> None:
         """Append one frame, (H, W, 3) uint8, shown for a multiple of 10 ms; odd sides grow by one pixel."""
-        import av
-        from av.video.reformatter import Colorspace
+        self.append(_planes(ndimage), duration_ms=duration_ms)
 
-        height, width = ndimage.shape[:2]
-        even = np.pad(ndimage, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        rgb = av.VideoFrame.from_ndarray(even, format="rgb24")
-        frame = rgb.reformat(format=PIXELS, dst_colorspace=Colorspace.ITU709, interpolation="AREA")
+    def append(self, planes: np.ndarray, *, duration_ms: float) -> None:
+        """Append one frame as `VideoPacker` made it."""
+        import av
+
+        frame = av.VideoFrame.from_ndarray(planes, format=PIXELS)
         frame.pts, frame.time_base = self._end, Fraction(1, TICKS)
         self._ticks[self._end] = round(duration_ms / 1000 * TICKS)
         self._end += self._ticks[self._end]

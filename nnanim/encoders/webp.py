@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
-from nnanim.encoders.movie import Add, Movie, changed_box
+from nnanim.encoders.movie import Append, Movie, changed_box
 from nnanim.errors import OutputError
 from nnanim.frame import Frame
 
@@ -32,7 +31,7 @@ XMP = (
 
 
 @contextmanager
-def open_webp(path: Path, movie: Movie) -> Iterator[Add]:
+def open_webp(path: Path, movie: Movie, _frames: Sequence[Frame]) -> Iterator[Append]:
     """Write frames as an animated WebP; see `nnanim.encoders.movie`.
 
     Raises:
@@ -44,27 +43,42 @@ def open_webp(path: Path, movie: Movie) -> Iterator[Add]:
     with path.open("wb") as file:
         file.write(b"RIFF\0\0\0\0WEBP")
         flags = ANIMATED | (WITH_XMP if movie.comment is not None else 0)
-        _chunk(file, b"VP8X", struct.pack("<I", flags) + _three(width - 1) + _three(height - 1))
+        file.write(_chunk(b"VP8X", struct.pack("<I", flags) + _three(width - 1) + _three(height - 1)))
         background = bytes(int(channel) for channel in movie.palette[0][::-1]) + b"\xff"
-        _chunk(file, b"ANIM", background + struct.pack("<H", 0 if movie.loop else 1))
-        shown: np.ndarray | None = None
+        file.write(_chunk(b"ANIM", background + struct.pack("<H", 0 if movie.loop else 1)))
 
-        def add(frame: Frame, image: np.ndarray) -> None:
-            nonlocal shown
-            # Corners are stored halved.
-            box = (0, 0, width, height) if shown is None else changed_box(shown, image, grid_px=2)
-            left, top, right, bottom = box
-            head = b"".join(map(_three, (left // 2, top // 2, right - left - 1, bottom - top - 1)))
-            head += _three(round(1000 * frame.duration_s)) + bytes([OVERWRITE])
-            _chunk(file, b"ANMF", head + _compressed(image[top:bottom, left:right]))
-            shown = image
+        def append(_index: int, chunk: bytes) -> None:
+            file.write(chunk)
 
-        yield add
+        yield append
         if movie.comment is not None:
-            _chunk(file, b"XMP ", XMP.format(movie.comment).encode("ascii"))
+            file.write(_chunk(b"XMP ", XMP.format(movie.comment).encode("ascii")))
         size = file.tell()
         file.seek(4)
         file.write(struct.pack("<I", size - 8))
+
+
+class WebpPacker:
+    """Compress frames; see `nnanim.encoders.movie.Packer`."""
+
+    remembers = True
+
+    def __init__(self, movie: Movie) -> None:
+        self._durations_s = movie.durations_s
+        self._shown: np.ndarray | None = None
+
+    def begin_behind(self, _index: int, image: np.ndarray) -> None:
+        self._shown = image
+
+    def pack(self, index: int, image: np.ndarray) -> bytes:
+        height, width = image.shape[:2]
+        # Corners are stored halved.
+        box = (0, 0, width, height) if self._shown is None else changed_box(self._shown, image, grid_px=2)
+        self._shown = image
+        left, top, right, bottom = box
+        head = b"".join(map(_three, (left // 2, top // 2, right - left - 1, bottom - top - 1)))
+        head += _three(round(1000 * self._durations_s[index])) + bytes([OVERWRITE])
+        return _chunk(b"ANMF", head + _compressed(image[top:bottom, left:right]))
 
 
 def _compressed(image: np.ndarray) -> bytes:
@@ -84,5 +98,5 @@ def _three(number: int) -> bytes:
     return number.to_bytes(3, "little")
 
 
-def _chunk(file: BinaryIO, name: bytes, data: bytes) -> None:
-    file.write(name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2))
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)

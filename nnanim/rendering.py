@@ -1,0 +1,125 @@
+"""From a folder to a file in one call. Light to import: other processes can start before this one reads anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnanim.options import SUFFIX_FORMATS
+from nnanim.parallel import prepare_pool
+
+if TYPE_CHECKING:
+    from nnanim.animation import Animation
+
+READING = ("layers", "log", "skip_bad")
+WRITING = ("file_format", "progress", "jobs", "executor")
+
+
+def render(
+    result: str | Path,
+    output: str | Path | Sequence[str | Path],
+    shape: Sequence[int] | None = None,
+    *,
+    layers: Sequence[str] | None = None,
+    log: str | Path | None = None,
+    skip_bad: bool = False,
+    file_format: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    jobs: int = 1,
+    executor: Executor | None = None,
+    **options: Any,
+) -> Animation:
+    """Draw the run in the folder that training left behind into a file, or into several.
+
+    Args:
+        result: the folder.
+        output: as in `Animation.write`, one or a list of them.
+        shape: sizes of the layers, input first; by default as found.
+        layers, log, skip_bad: as in `nnanim.open_run`.
+        file_format, progress, jobs, executor: as in `Animation.write`.
+        options: the fields of `nnanim.options.Options`.
+
+    Returns:
+        The animation that was written.
+
+    Raises:
+        NnanimError: the folder, an option or the output is not as it must be.
+    """
+    reading = {"layers": layers, "log": log, "skip_bad": skip_bad}
+    writing = {"file_format": file_format, "progress": progress, "jobs": jobs, "executor": executor}
+    animation = _render(result, output, shape, reading, writing, options, if_changed=False)
+    assert animation is not None  # which happens only where something may be left alone
+    return animation
+
+
+def render_if_changed(
+    result: str | Path,
+    output: str | Path | Sequence[str | Path],
+    shape: Sequence[int] | None = None,
+    **how: Any,
+) -> Animation | None:
+    """Do as `render`, but leave alone every output that was made from the same run with the same options.
+
+    Args:
+        result: the folder.
+        output: as in `Animation.write`, one or a list of them.
+        shape: sizes of the layers, input first; by default as found.
+        how: all other arguments of `render`.
+
+    Returns:
+        The animation, or None where there was nothing to do.
+    """
+    reading: dict[str, Any] = {name: how.pop(name) for name in READING if name in how}
+    writing: dict[str, Any] = {name: how.pop(name) for name in WRITING if name in how}
+    return _render(result, output, shape, reading, writing, how, if_changed=True)
+
+
+def _render(
+    result: str | Path,
+    output: str | Path | Sequence[str | Path],
+    shape: Sequence[int] | None,
+    reading: dict[str, Any],
+    writing: dict[str, Any],
+    options: dict[str, Any],
+    *,
+    if_changed: bool,
+) -> Animation | None:
+    outputs: Sequence[str | Path] = [output] if isinstance(output, str | Path) else list(output)
+    if writing.get("executor") is None:
+        # Before anything heavy is imported here: the other processes import it at the same time.
+        formats = [
+            writing.get("file_format") or SUFFIX_FORMATS.get(Path(path).suffix.lower(), "frames") for path in outputs
+        ]
+        prepare_pool(_most_frames(result, options), writing.get("jobs", 1), formats)
+    from nnanim.animation import Animation
+    from nnanim.encoders.targets import find_target
+    from nnanim.options import Options
+    from nnanim.run import open_run
+
+    targets = [find_target(path, writing.get("file_format")) for path in outputs]
+    run = open_run(result, **reading)
+    made_from = None
+    if if_changed:
+        from nnanim.provenance import fingerprint, is_current
+
+        made_from = fingerprint(run, shape, Options(**options))
+        outputs = [path for path, target in zip(outputs, targets, strict=True) if not is_current(target, made_from)]
+        if not outputs:
+            return None
+    animation = Animation(run, shape, **options)
+    animation.write(*outputs, comment=made_from, **writing)
+    return animation
+
+
+def _most_frames(result: str | Path, options: dict[str, Any]) -> int:
+    """Return how many frames there can be at most, if each entry of the folder is a snapshot; 0 where none is known."""
+    try:
+        with os.scandir(result) as entries:
+            count = sum(1 for _ in entries)
+    except OSError:  # which whoever reads the folder explains
+        return 0
+    count = min(count // (options.get("every") or 1), options.get("max_frames") or count)
+    return count * ((options.get("tween") or 0) + 1)
