@@ -16,7 +16,7 @@ _SEARCH_STEPS = 2000
 _MAX_NESTING = 8  # of lists in lists that are looked into
 _FIRST_WORDS = frozenset({"enc", "encode", "encoder", "first", "in", "input"})
 _LAST_WORDS = frozenset({"dec", "decode", "decoder", "last", "out", "output"})
-_TRANSPOSED_NAME = re.compile(r"deconv|transpose|tconv|upconv|(?:^|[^a-z])dc(?:[^a-z]|$)")
+_TRANSPOSED_NAME = r"deconv|transpose|tconv|upconv|(?:^|[^a-z])dc(?:[^a-z]|$)"
 
 _Port = tuple[int, int]  # dimensions of the weight, neurons or channels
 
@@ -97,7 +97,7 @@ def _as(transposed: bool, layer: LayerHeader) -> LayerHeader:
 
 def _sounds_transposed(layer: LayerHeader) -> bool:
     if layer.transposed is None:
-        return bool(_TRANSPOSED_NAME.search(layer.name.lower()))
+        return bool(re.search(_TRANSPOSED_NAME, layer.name.lower()))
     return layer.transposed
 
 

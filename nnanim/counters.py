@@ -22,9 +22,7 @@ from nnanim.layers import natural_key
 from nnanim.logs import Log
 from nnanim.snapshots import Contents
 
-_SUFFIXES = re.compile(
-    r"(?:\.(?:weights|model|npz|npy|pt|pth|pkl|ckpt|bin|tar|h5|hdf5|keras|safetensors|index|json))+$"
-)
+_SUFFIXES = r"(?:\.(?:weights|model|npz|npy|pt|pth|pkl|ckpt|bin|tar|h5|hdf5|keras|safetensors|index|json))+$"
 _FROM_KERAS = ("csv", "tensorboard")
 
 
@@ -68,13 +66,14 @@ def fill_counters(found: Sequence[Contents], log: Log | None) -> list[Contents]:
             epoch = number
         elif contents.path in bare:
             iteration = number
-        filled.append(replace(contents, epoch=epoch, iteration=iteration))
+        is_silent = contents.path in named
+        filled.append(replace(contents, epoch=epoch, iteration=iteration) if is_silent else contents)
     return filled
 
 
 def name_of(path: Path) -> str:
     """Return the name that tells the moment: the file's, or that of its folder where the file's has no number."""
-    stem = _SUFFIXES.sub("", path.name.lower())
+    stem = re.sub(_SUFFIXES, "", path.name.lower())
     if re.search("[0-9]", stem) or not re.search("[0-9]", path.parent.name):
         return path.name
     return path.parent.name
@@ -121,17 +120,19 @@ def join(snapshots: Sequence[Counted], log: Log | None) -> tuple[tuple[int | Non
     rows: list[int | None] = []
     notes = []
     differences: dict[str, list[float]] = {"iteration": [], "epoch": []}
+    counts = {}
+    for counter in differences:
+        column = np.empty(0) if log is None or counter not in log.columns else log.columns[counter].astype(np.float64)
+        if np.isfinite(column).any():
+            counts[counter] = np.where(np.isfinite(column), column, np.inf)
     for snapshot in snapshots:
         row = None
         for counter, value in (("iteration", snapshot.iteration), ("epoch", snapshot.epoch)):
-            if log is None or value is None or counter not in log.columns:
+            if value is None or counter not in counts:
                 continue
-            counts = log.columns[counter].astype(np.float64)
-            distances = np.abs(counts - value)
-            if np.isnan(distances).all():
-                continue
-            row = int(np.nanargmin(distances))
-            row = int(np.flatnonzero(counts == counts[row])[-1])
+            distances = np.abs(counts[counter] - value)
+            nearest = counts[counter][distances.argmin()]
+            row = int((counts[counter] == nearest).nonzero()[0][-1])
             differences[counter].append(float(distances[row]))
             break
         rows.append(row)
@@ -149,7 +150,7 @@ def join(snapshots: Sequence[Counted], log: Log | None) -> tuple[tuple[int | Non
 
 def _counters_in(name: str) -> tuple[int | None, int | None, int | None]:
     """Return epoch, iteration and a number of unknown meaning, as a file name says them."""
-    stem = _SUFFIXES.sub("", name.lower())
+    stem = re.sub(_SUFFIXES, "", name.lower())
     epoch = re.search(r"epoch[^0-9]{0,3}([0-9]{1,18})", stem)
     iteration = re.search(r"(?:iter|iteration|step)[^0-9]{0,3}([0-9]{1,18})", stem)
     numbers = [digits for digits in re.findall(r"[0-9]+(?:\.[0-9]+)?", stem) if digits.isdigit()]  # no "loss0.25"

@@ -23,13 +23,13 @@ LISTED = 5
 _MAX_DEPTH = 4
 _MAX_FOLDERS = 2000
 _HEAD_BYTES = 4096
-# Folders that frameworks and scripts make for snapshots: Lightning's, Transformers', and the usual words.
-_FOLDER = re.compile(
+# Folders that frameworks and scripts make for snapshots: Lightning's, Transformers', and the usual words. A text is
+# compiled when it is needed first.
+_FOLDER = (
     r"(?:lightning_logs|version_[0-9]+|checkpoints?|ckpts?|weights|snapshots?|models?|saved_models?)"
-    r"|(?:checkpoint|ckpt|epoch|step|iter|global_step|snapshot)[-_=]?[0-9]+",
-    re.IGNORECASE,
+    r"|(?:checkpoint|ckpt|epoch|step|iter|global_step|snapshot)[-_=]?[0-9]+"
 )
-_NUMBERED = re.compile(r"version_([0-9]+)")
+_NUMBERED = r"version_([0-9]+)"
 _SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".hdf5")
 # What Transformers leaves beside the weights.
 _NO_SNAPSHOT = re.compile(r"(?:optimizer|scheduler|scaler|rng_state.*|training_args)\.(?:pt|pth|bin)")
@@ -282,7 +282,9 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
             elif is_file and is_wanted:
                 places.setdefault(place, []).append(path)
             elif is_folder and depth < _MAX_DEPTH:
-                waiting.append((path, depth + 1, is_wanted and _FOLDER.fullmatch(entry.name) is not None))
+                waiting.append(
+                    (path, depth + 1, is_wanted and re.fullmatch(_FOLDER, entry.name, re.IGNORECASE) is not None)
+                )
     return places
 
 
@@ -313,6 +315,8 @@ def _choose(found: Found) -> None:
 
 def _keep_newest_version(found: Found) -> None:
     """Keep one of Lightning's folders ``version_0``, ``version_1``, …: each is a training of its own."""
+    if all(contents.path.parent == found.folder for contents in found.snapshots):
+        return
     versions = {contents.path: _version(found.folder, contents.path) for contents in found.snapshots}
     numbers = {number for number in versions.values() if number is not None}
     if len(numbers) > 1:
@@ -326,7 +330,7 @@ def _keep_newest_version(found: Found) -> None:
 
 def _version(folder: Path, path: Path) -> int | None:
     for part in path.relative_to(folder).parts[:-1]:
-        match = _NUMBERED.fullmatch(part)
+        match = re.fullmatch(_NUMBERED, part)
         if match:
             return int(match[1][:18])
     return None

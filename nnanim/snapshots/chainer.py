@@ -28,7 +28,7 @@ FORMAT = "chainer"
 MAX_KEY_LENGTH = 1000
 _MODEL = re.compile(r"((?:updater/)?)model:([^/]+)/")
 _ITERATOR_EPOCH = re.compile(r"updater/iterator:([^/]+)/epoch")
-_LOG = re.compile(r"extensions/[^/]+/_log")
+_LOG = r"extensions/[^/]+/_log"
 _CLASSIFIER = "predictor/"
 _TAILS = ("W", "W.npy")
 
@@ -151,7 +151,7 @@ def read_log(path: Path) -> str | None:
         SnapshotError: the file cannot be read.
     """
     with open_archive(path) as archive:
-        keys = sorted((key for key in archive if _LOG.fullmatch(key)), key=natural_key)
+        keys = sorted((key for key in archive if re.fullmatch(_LOG, key)), key=natural_key)
         texts = [archive.text(key) for key in keys]
     return next((text for text in texts if text), None)
 

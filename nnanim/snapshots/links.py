@@ -21,8 +21,9 @@ _RECURRENT: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
     (frozenset({"W_x", "W_h_aio", "W_h_f"}), frozenset()),  # ChildSumTreeLSTM
     (frozenset({"W_f", "W_h"}), frozenset()),  # MGU
 )
-_EMBEDDING_NAME = re.compile(r"embed|(?:^|[^a-z])emb(?:[^a-z]|$)")
-_DEPTHWISE_NAME = re.compile(r"depthwise|(?:^|[^a-z])dw(?:[^a-z]|$)")
+# Texts, compiled when the first is needed: most networks need none.
+_EMBEDDING_NAME = r"embed|(?:^|[^a-z])emb(?:[^a-z]|$)"
+_DEPTHWISE_NAME = r"depthwise|(?:^|[^a-z])dw(?:[^a-z]|$)"
 
 
 def why_skipped(layer: LayerHeader, bias_shape: tuple[int, ...] | None, keys: Container[str]) -> str:
@@ -39,9 +40,9 @@ def why_skipped(layer: LayerHeader, bias_shape: tuple[int, ...] | None, keys: Co
     if not layer.is_convolution:
         if _is_recurrent(layer.key, keys):
             return RECURRENT
-        return EMBEDDING if bias_shape is None and _EMBEDDING_NAME.search(name) else ""
+        return EMBEDDING if bias_shape is None and re.search(_EMBEDDING_NAME, name) else ""
     if bias_shape is None:
-        return IN_GROUPS if _DEPTHWISE_NAME.search(name) else ""
+        return IN_GROUPS if re.search(_DEPTHWISE_NAME, name) else ""
     if bias_shape in {layer.shape[:1], layer.shape[1:2]}:
         return ""
     # A depthwise convolution is (multiplier, in, kh, kw), a deconvolution in groups (in, out / groups, kh, kw).

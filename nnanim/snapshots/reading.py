@@ -131,7 +131,9 @@ def check_finite(layer: Layer, where: str) -> None:
 
 
 def _count_bad(values: np.ndarray) -> int:
-    rows = max(1, _CHECKED_NUMBERS * len(values) // max(1, values.size))
+    if values.size <= _CHECKED_NUMBERS:
+        return int(values.size - np.count_nonzero(np.isfinite(values)))
+    rows = max(1, _CHECKED_NUMBERS * len(values) // values.size)
     pieces = (values[start : start + rows] for start in range(0, len(values), rows))
     return int(values.size - sum(np.count_nonzero(np.isfinite(piece)) for piece in pieces))
 

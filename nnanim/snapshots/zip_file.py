@@ -27,7 +27,8 @@ _LOCATOR = struct.Struct("<4sL8xL")
 _LOCATOR_MAGIC = b"PK\x06\x07"
 _END_64 = struct.Struct("<4s36x2Q")
 _END_64_MAGIC = b"PK\x06\x06"
-_ENTRY = struct.Struct("<4s2xBx2H4x3L3H8xL")
+_ENTRY = struct.Struct("<8x2H4x3L2H10xL")
+_LENGTHS = struct.Struct("<4s2xBxH18x3H")  # of an entry's name and what stands behind it
 _ENTRY_MAGIC = b"PK\x01\x02"
 _LOCAL = struct.Struct("<4s22x2H")
 _LOCAL_MAGIC = b"PK\x03\x04"
@@ -88,12 +89,7 @@ class ZipFile:
         self._directory, self._shift = self._find_directory()
         self._entries: dict[str, int] = {}  # where in the directory
         self.names: list[str] = []
-        place = 0
-        while place < len(self._directory):
-            name, end = self._name(place)
-            self._entries[name] = place
-            self.names.append(name)
-            place = end
+        self._list()
 
     def __contains__(self, name: str) -> bool:
         return name in self._entries
@@ -106,8 +102,9 @@ class ZipFile:
             ZipError: the directory is damaged there.
         """
         place = self._entries[name]
-        fields = _ENTRY.unpack_from(self._directory, place)
-        flags, method, crc, packed_bytes, size, name_bytes, extra_bytes, _, start = fields[2:]
+        flags, method, crc, packed_bytes, size, name_bytes, extra_bytes, start = _ENTRY.unpack_from(
+            self._directory, place
+        )
         behind = place + _ENTRY.size + name_bytes
         raw_name = self._directory[behind - name_bytes : behind]
         if _MANY in (packed_bytes, size, start):
@@ -202,11 +199,11 @@ class ZipFile:
         """Return where the bytes of a member begin."""
         if not member.can_be_read:
             raise ZipError("encrypted, or compressed in another way")
-        magic, name_bytes, extra_bytes = _LOCAL.unpack(self._at(member.place, _LOCAL.size))
-        start = member.place + _LOCAL.size
-        if magic != _LOCAL_MAGIC or self._at(start, name_bytes) != member.raw_name:
+        start = self._at(member.place, _LOCAL.size + len(member.raw_name))
+        magic, name_bytes, extra_bytes = _LOCAL.unpack_from(start)
+        if magic != _LOCAL_MAGIC or name_bytes != len(member.raw_name) or start[_LOCAL.size :] != member.raw_name:
             raise ZipError("damaged")
-        return int(start + name_bytes + extra_bytes)
+        return member.place + len(start) + int(extra_bytes)
 
     def _at(self, place: int, count: int) -> bytes:
         if place < 0 or place + count > self._size:
@@ -244,28 +241,29 @@ class ZipFile:
             raise ZipError("damaged")
         return self._at(place, size), place - start
 
-    def _name(self, place: int) -> tuple[str, int]:
-        """Return the name of the member that the directory tells of at a place, and where the next one is."""
-        if place + _ENTRY.size > len(self._directory):
-            raise ZipError("truncated")
-        magic, version, flags, _, _, _, _, name_bytes, extra_bytes, comment_bytes, _ = _ENTRY.unpack_from(
-            self._directory, place
-        )
-        if magic != _ENTRY_MAGIC or version > _NEWEST_VERSION:
-            raise ZipError("damaged")
-        place += _ENTRY.size
-        raw_name = self._directory[place : place + name_bytes]
-        if raw_name.isascii():
-            name = raw_name.decode("ascii")
-        else:
+    def _list(self) -> None:
+        """Find the members in the directory."""
+        directory = self._directory
+        place = 0
+        while place < len(directory):
+            start = place + _ENTRY.size
+            if start > len(directory):
+                raise ZipError("truncated")
+            magic, version, flags, name_bytes, extra_bytes, comment_bytes = _LENGTHS.unpack_from(directory, place)
+            if magic != _ENTRY_MAGIC or version > _NEWEST_VERSION:
+                raise ZipError("damaged")
+            raw_name = directory[start : start + name_bytes]
             try:
-                name = raw_name.decode("utf-8" if flags & _UTF8 else "cp437")
+                name = raw_name.decode("ascii" if raw_name.isascii() else "utf-8" if flags & _UTF8 else "cp437")
             except UnicodeDecodeError as error:
                 raise ZipError("damaged") from error
-        end = place + name_bytes + extra_bytes + comment_bytes
-        if end > len(self._directory):
+            if "\0" in name:
+                name = name[: name.index("\0")]
+            self.names.append(name)
+            self._entries[name] = place
+            place = start + name_bytes + extra_bytes + comment_bytes
+        if place > len(directory):
             raise ZipError("truncated")
-        return name.split("\0", 1)[0], end
 
 
 @contextmanager
