@@ -29,7 +29,7 @@ FRAME_S, EDGE_S = 0.007, 0.00005  # for one process to draw a frame, and for eac
 PACK_S = {"gif": 0.003, "apng": 0.03, "webp": 0.05, "mp4": 0.01, "webm": 0.03, "frames": 0.03}  # and to pack it
 WORTH_S = 2.0  # a process needs about one second to start, while this one would go on drawing
 
-PRELOAD = ("nnanim.cli", "nnanim.segments")  # the first is imported by a process where it is what was started
+PRELOAD = ("nnanim.cli", "nnanim.animation")  # a process imports the first too where that is what was started
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -56,15 +56,9 @@ def pays_off(frames: int, edges: int, jobs: int, formats: Sequence[str]) -> bool
     return frames * each_s > WORTH_S
 
 
-def prepare_pool(frames: int, jobs: int, formats: Sequence[str]) -> None:
-    """Let the server process import Matplotlib while this one does the same and reads, where it will pay off.
-
-    Args:
-        frames: how many there are at most.
-        jobs: how many processes may be used.
-        formats: what is written.
-    """
-    if pays_off(frames, 0, jobs, formats) and _context().get_start_method() == "forkserver":
+def prepare_pool() -> None:
+    """Let the server process import Matplotlib while this one does the same, and reads."""
+    if _context().get_start_method() == "forkserver":
         from multiprocessing import forkserver
 
         forkserver.ensure_running()
@@ -148,7 +142,13 @@ class _Crew(Executor):
 
 
 def answers_in_order(
-    executor: Executor, work: Callable[[Task], Answer], tasks: Iterable[Task], ahead: int, *, helping: bool = False
+    executor: Executor,
+    work: Callable[[Task], Answer],
+    tasks: Iterable[Task],
+    ahead: int,
+    *,
+    helping: bool = False,
+    died: Callable[[Task], Answer] | None = None,
 ) -> Iterator[Answer]:
     """Do tasks on an executor and yield their answers in the order of the tasks.
 
@@ -158,6 +158,7 @@ def answers_in_order(
         tasks: taken one by one, so that they need not all be in memory.
         ahead: how many may be under way or wait to be fetched, so that the answers need not all be in memory.
         helping: do here what nobody has begun, instead of waiting for what others do.
+        died: what to answer where the worker died, if that shall not end it all.
 
     Raises:
         WorkerError: a worker died.
@@ -168,10 +169,10 @@ def answers_in_order(
         for task in tasks:
             waiting.append(_Errand(task, executor.submit(work, task)))
             if len(waiting) >= ahead:
-                yield _first(waiting, work, helping)
+                yield _first(waiting, work, helping, died)
                 done += 1
         while waiting:
-            yield _first(waiting, work, helping)
+            yield _first(waiting, work, helping, died)
             done += 1
     except BrokenExecutor as error:
         raise WorkerError(
@@ -188,14 +189,25 @@ class _Errand(Generic[Task, Answer]):
     answer: Future[Answer]
 
 
-def _first(waiting: deque[_Errand[Task, Answer]], work: Callable[[Task], Answer], helping: bool) -> Answer:
+def _first(
+    waiting: deque[_Errand[Task, Answer]],
+    work: Callable[[Task], Answer],
+    helping: bool,
+    died: Callable[[Task], Answer] | None,
+) -> Answer:
     while helping and not waiting[0].answer.done():
         mine = next((errand for errand in waiting if errand.answer.cancel()), None)
         if mine is None:
             break
         mine.answer = Future()
         mine.answer.set_result(work(mine.task))
-    return waiting.popleft().answer.result()
+    first = waiting.popleft()
+    try:
+        return first.answer.result()
+    except BrokenExecutor:
+        if died is None:
+            raise
+        return died(first.task)
 
 
 def _context() -> ForkServerContext | SpawnContext:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnanim.options import SUFFIX_FORMATS
-from nnanim.parallel import prepare_pool
+from nnanim.parallel import pays_off, prepare_pool
 
 if TYPE_CHECKING:
     from nnanim.animation import Animation
@@ -88,12 +88,8 @@ def _render(
     if_changed: bool,
 ) -> Animation | None:
     outputs: Sequence[str | Path] = [output] if isinstance(output, str | Path) else list(output)
-    if writing.get("executor") is None:
-        # Before anything heavy is imported here: the other processes import it at the same time.
-        formats = [
-            writing.get("file_format") or SUFFIX_FORMATS.get(Path(path).suffix.lower(), "frames") for path in outputs
-        ]
-        prepare_pool(_most_frames(result, options), writing.get("jobs", 1), formats)
+    if may_pay_off(result, outputs, **writing, **options):
+        prepare_pool()  # before anything heavy is imported here: the other processes import it at the same time
     from nnanim.animation import Animation
     from nnanim.encoders.targets import find_target
     from nnanim.options import Options
@@ -114,12 +110,33 @@ def _render(
     return animation
 
 
-def _most_frames(result: str | Path, options: dict[str, Any]) -> int:
-    """Return how many frames there can be at most, if each entry of the folder is a snapshot; 0 where none is known."""
+def may_pay_off(
+    result: str | Path,
+    outputs: Sequence[str | Path],
+    *,
+    file_format: str | None = None,
+    jobs: int = 1,
+    executor: Executor | None = None,
+    every: int = 1,
+    max_frames: int | None = None,
+    tween: int = 0,
+    **_options: Any,
+) -> bool:
+    """Tell whether several processes may draw a folder sooner than one, as far as a look at it can tell.
+
+    Args:
+        result: the folder, each of whose entries may be a snapshot.
+        outputs: what it is drawn into.
+        file_format, jobs, executor: as in `Animation.write`.
+        every, max_frames, tween: as in `nnanim.options.Options`.
+    """
+    if executor is not None:
+        return False
     try:
         with os.scandir(result) as entries:
             count = sum(1 for _ in entries)
     except OSError:  # which whoever reads the folder explains
-        return 0
-    count = min(count // (options.get("every") or 1), options.get("max_frames") or count)
-    return count * ((options.get("tween") or 0) + 1)
+        return False
+    shown = min(count // max(every, 1), max_frames or count)
+    formats = [file_format or SUFFIX_FORMATS.get(Path(path).suffix.lower(), "frames") for path in outputs]
+    return pays_off(shown * (tween + 1), 0, jobs, formats)

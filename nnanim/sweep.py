@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import secrets
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import takewhile
+from dataclasses import dataclass, replace
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnanim.encoders import marked, sweep_up
 from nnanim.errors import NnanimError, OptionError, WorkerError
 from nnanim.options import RUN_PLACE
+from nnanim.parallel import answers_in_order, prepare_pool, process_pool
 
 if TYPE_CHECKING:
     from nnanim.animation import Animation
@@ -25,19 +28,25 @@ class Outcome:
     Attributes:
         result: the folder.
         outputs: what was to be written.
-        animation: what was drawn, or None.
         error: why nothing was written, or None.
+        frames: how many were drawn; 0 where nothing was, or nothing had changed.
+        size_px: width and height of a frame.
+        notes: what a user should be told.
+        animation: what was drawn, where this process drew it.
     """
 
     result: Path
     outputs: tuple[str, ...]
-    animation: Animation | None
-    error: NnanimError | None
+    error: NnanimError | None = None
+    frames: int = 0
+    size_px: tuple[int, int] = (0, 0)
+    notes: tuple[str, ...] = ()
+    animation: Animation | None = None
 
     @property
     def written(self) -> tuple[str, ...]:
         """The outputs that are there."""
-        return () if self.animation is None else self.outputs
+        return self.outputs if self.frames else ()
 
 
 def name_runs(results: Sequence[Path]) -> list[str]:
@@ -93,6 +102,27 @@ def plan_outputs(results: Sequence[Path], outputs: Sequence[str]) -> list[tuple[
     return [tuple(output.replace(RUN_PLACE, name) for output in outputs) for name in name_runs(results)]
 
 
+@dataclass(frozen=True, eq=False)
+class Order:
+    """A folder to be drawn.
+
+    Attributes:
+        result: the folder.
+        outputs: what it is drawn into.
+        shape: as in `nnanim.render`.
+        if_changed: leave outputs alone that were made from the same run with the same options.
+        how: all other arguments of `nnanim.render`.
+        mark: of the temporary files.
+    """
+
+    result: Path
+    outputs: tuple[str, ...]
+    shape: Sequence[int] | None
+    if_changed: bool
+    how: dict[str, Any]
+    mark: str
+
+
 def render_each(
     results: Sequence[Path],
     outputs: Sequence[tuple[str, ...]],
@@ -101,8 +131,10 @@ def render_each(
     if_changed: bool = False,
     progress: Callable[[Path, int, int], None] | None = None,
     **how: Any,
-) -> Iterator[Outcome]:
-    """Draw folders one after the other; each is yielded when it is done or has failed.
+) -> Generator[Outcome, None, None]:
+    """Draw folders; what became of each is yielded in their order, when it is done or has failed.
+
+    Several processes draw a short run each, and a long one together. With an executor all are drawn together.
 
     Args:
         results: the folders.
@@ -111,22 +143,85 @@ def render_each(
         if_changed: leave outputs alone that were made from the same run with the same options.
         progress: called with the folder, how many of its frames are done and how many there are.
         how: all other arguments of `nnanim.render`.
+
+    Raises:
+        OptionError: an option is not as it must be, which is the same for all folders.
+    """
+    orders = [
+        Order(result, paths, shape, if_changed, how, f"{secrets.token_hex(4)}-")
+        for result, paths in zip(results, outputs, strict=True)
+    ]
+    for alone, several in groupby(orders, key=_is_drawn_by_one):
+        group = list(several)
+        if alone and len(group) > 1:
+            yield from _draw_side_by_side(group, progress)
+        else:
+            for order in group:
+                yield draw(order, progress)
+
+
+def draw(order: Order, progress: Callable[[Path, int, int], None] | None = None) -> Outcome:
+    """Draw one folder.
+
+    Raises:
+        OptionError: an option is not as it must be, which is the same for all folders.
     """
     from nnanim.rendering import render, render_if_changed
 
-    for result, paths in zip(results, outputs, strict=True):
+    def tell(done: int, total: int) -> None:
+        if progress is not None:
+            progress(order.result, done, total)
 
-        def tell(done: int, total: int, result: Path = result) -> None:
-            if progress is not None:
-                progress(result, done, total)
+    try:
+        do = render_if_changed if order.if_changed else render
+        animation = do(order.result, order.outputs, order.shape, progress=tell, **order.how)
+    except OptionError:
+        raise
+    except NnanimError as error:
+        return Outcome(order.result, order.outputs, error)
+    if animation is None:
+        return Outcome(order.result, order.outputs)
+    drawn = len(animation), animation.size_px, animation.notes, animation
+    return Outcome(order.result, order.outputs, None, *drawn)
 
-        try:
-            draw = render_if_changed if if_changed else render
-            yield Outcome(result, paths, draw(result, paths, shape, progress=tell, **how), None)
-        except OptionError:
-            raise  # the same for all of them
-        except NnanimError as error:
-            yield Outcome(result, paths, None, error)
+
+def _is_drawn_by_one(order: Order) -> bool:
+    from nnanim.rendering import may_pay_off
+
+    one = order.how.get("executor") is None and order.how.get("jobs", 1) > 1
+    return one and not may_pay_off(order.result, order.outputs, **order.how)
+
+
+def _draw_side_by_side(orders: list[Order], progress: Callable[[Path, int, int], None] | None) -> Iterator[Outcome]:
+    jobs = orders[0].how["jobs"]
+    prepare_pool()
+    alone = [replace(order, how={**order.how, "jobs": 1}) for order in orders]
+    try:
+        with process_pool(jobs - 1) as workers:
+            for outcome in answers_in_order(workers, _draw_alone, alone, 2 * jobs, helping=True, died=_given_up):
+                if progress is not None and outcome.frames:
+                    progress(outcome.result, outcome.frames, outcome.frames)
+                yield outcome
+    finally:
+        for order in alone:  # the processes that were ended, by Ctrl-C above all, could not do it
+            _sweep_up(order)
+
+
+def _draw_alone(order: Order) -> Outcome:
+    with marked(order.mark):
+        return replace(draw(order), animation=None)  # which is much to send, and nobody asks for
+
+
+def _given_up(order: Order) -> Outcome:
+    _sweep_up(order)
+    return Outcome(
+        order.result, order.outputs, WorkerError("the process that drew it died (out of memory? try fewer --jobs)")
+    )
+
+
+def _sweep_up(order: Order) -> None:
+    for output in order.outputs:
+        sweep_up(order.mark, output)
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from pictures import IRIS
 from PIL import Image, ImageSequence
 
 from nnanim import Animation, open_run
-from nnanim.encoders.gif import EXACT_EVERY, FixedPaletteGif, is_exact, write_gif
-from nnanim.encoders.gif_frames import TOLERANCE, FramePacker
+from nnanim.encoders.gif import FixedPaletteGif, write_gif
+from nnanim.encoders.gif_frames import EXACT_EVERY, TOLERANCE, FramePacker, is_exact
 from nnanim.options import COLORS, PALETTES, THEMES
 from nnanim.theme import pick_theme
 

@@ -6,6 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,13 +15,15 @@ from typing import Any
 import graphviz
 import numpy as np
 import pytest
-from folders import result_folder
+from folders import processes_with, result_folder
 
 from nnanim import Animation, GraphvizError, WorkerError, open_run, parallel
-from nnanim.encoders.gif import EXACT_EVERY
-from nnanim.parallel import answers_in_order, pays_off, process_pool, usable_cpus
+from nnanim.encoders import EXACT_EVERY
+from nnanim.encoders.movie import Movie
+from nnanim.options import FORMATS
+from nnanim.parallel import PACK_S, answers_in_order, chunk_length, pays_off, process_pool, usable_cpus
 from nnanim.press import CHUNK, Press
-from nnanim.segments import segments
+from nnanim.segments import Job, pack_there
 
 FRAMES = 2 * EXACT_EVERY + 6
 SMALL = {"figsize": (3, 2), "dpi": 60}
@@ -63,12 +66,37 @@ def half(number: int) -> float:
     return number / 2
 
 
-def test_bytes_are_the_same_for_any_number_of_processes(animation: Animation, tmp_path: Path, monkeypatch) -> None:
+OUTPUTS = [["a.gif"], ["a.png"], ["a.webp"], ["a/"], ["a.mp4"], ["a.webm"], ["a.gif", "a.png", "a/", "a.html"]]
+
+
+@pytest.mark.parametrize("outputs", OUTPUTS, ids=" ".join)
+def test_bytes_are_the_same_for_any_number_of_processes(
+    animation: Animation, tmp_path: Path, monkeypatch, outputs: list[str]
+) -> None:
+    if outputs[0] in ("a.mp4", "a.webm"):
+        pytest.importorskip("av", reason="PyAV is not installed")
+    hired: list[int] = []
+    real = parallel._Crew._hire
+
+    def counted(self: Any) -> Any:
+        hired.append(jobs)
+        return real(self)
+
+    monkeypatch.setattr(parallel._Crew, "_hire", counted)
     monkeypatch.setattr(parallel, "WORTH_S", 0.0)
+    written = []
     for jobs in (1, 2, 3):
-        animation.write(tmp_path / f"{jobs}.gif", jobs=jobs)
-    first, *others = ((tmp_path / f"{jobs}.gif").read_bytes() for jobs in (1, 2, 3))
-    assert others == [first, first]
+        folder = tmp_path / str(jobs)
+        folder.mkdir()
+        animation.write(*(f"{folder}/{output}" for output in outputs), jobs=jobs)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        written.append({path.relative_to(folder): path.read_bytes() for path in files})
+    assert written[1:] == [written[0], written[0]]
+    assert len(written[0]) == len(outputs) + (FRAMES if "a/" in outputs else 0)
+    # this process is one of them
+    assert 1 not in hired
+    assert hired.count(2) <= 1
+    assert hired.count(3) <= 2
     assert not multiprocessing.active_children()
 
 
@@ -79,22 +107,23 @@ def test_threads_will_do(animation: Animation, tmp_path: Path) -> None:
     assert (tmp_path / "threads.gif").read_bytes() == (tmp_path / "one.gif").read_bytes()
 
 
-def test_progress_tells_every_chunk(animation: Animation, tmp_path: Path) -> None:
+def test_progress_tells_every_frame(animation: Animation, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     with ThreadPoolExecutor(1) as executor:
         animation.write(tmp_path / "x.gif", executor=executor, progress=lambda done, total: told.append((done, total)))
-    assert told == [(32, FRAMES), (64, FRAMES), (FRAMES, FRAMES)]
+    assert told == [(done, FRAMES) for done in range(1, FRAMES + 1)]
 
 
 def test_what_is_sent_is_narrow(animation: Animation) -> None:
     executor = Now()
     palette = animation._scene.theme.gif_palette("change")
-    sheets = (animation._sheet(frame) for frame in animation)
-    list(segments(executor, animation._press, palette, sheets, animation.durations_s, 2))
+    job = Job(animation._press, Movie(animation.size_px, tuple(animation.durations_s), palette), ("gif",))
+    packed = list(pack_there(executor, job, map(animation._sheet, animation), 2))
+    assert len(packed) == FRAMES
     edges = len(animation[0].edges.weight)
     nodes = len(animation[0].nodes.bias)
     per_frame = 11 * (edges + nodes) + 1500  # a width and a colour for each, names and headers of arrays
-    assert max(executor.sent) < len(pickle.dumps(animation._press)) + (CHUNK + 1) * per_frame
+    assert max(executor.sent) < len(pickle.dumps(job)) + (CHUNK + 1) * per_frame
 
 
 def test_no_more_answers_than_asked_for_wait() -> None:
@@ -150,12 +179,37 @@ def test_a_dying_worker_is_told() -> None:
 
 
 def test_what_is_short_is_drawn_by_one_process() -> None:
-    assert not pays_off(50, 85, 2)
-    assert not pays_off(5000, 85, 1)
-    assert not pays_off(20, 79400, 2)  # one chunk cannot be shared
-    assert pays_off(500, 85, 2)
-    assert pays_off(50, 17664, 2)
+    assert not pays_off(33, 85, 2, ["gif"])
+    assert not pays_off(5000, 85, 1, ["gif"])
+    assert not pays_off(20, 79400, 2, ["gif"])  # one chunk cannot be shared
+    assert not pays_off(5000, 79400, 2, ["html"])  # nothing is painted
+    assert pays_off(500, 85, 2, ["gif"])
+    assert pays_off(50, 17664, 2, ["gif"])
+    assert pays_off(50, 85, 2, ["apng"])
+    assert pays_off(50, 85, 2, ["html", "frames"])
+    assert set(PACK_S) == {*FORMATS} - {"html"}
+    assert chunk_length(["gif", "webp"]) == EXACT_EVERY
     assert usable_cpus() >= 1
+
+
+def test_what_others_have_not_begun_is_done_here() -> None:
+    begun, done = threading.Event(), threading.Event()
+    threads: list[str] = []
+
+    def work(number: int) -> int:
+        threads.append(threading.current_thread().name)
+        if threading.current_thread() is threading.main_thread():
+            begun.wait(60)
+            if number == 3:
+                done.set()
+        else:
+            begun.set()
+            done.wait(60)
+        return 10 * number
+
+    with ThreadPoolExecutor(1) as executor:
+        assert list(answers_in_order(executor, work, range(4), 4, helping=True)) == [0, 10, 20, 30]
+    assert threads.count("MainThread") == 3
 
 
 def test_a_press_is_pickled_without_its_canvas(animation: Animation) -> None:
@@ -179,7 +233,7 @@ def test_interrupted_it_leaves_no_process_and_no_litter(tmp_path: Path, signum: 
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
-        # this one, a server, two workers
+        # this one, a server, what tracks its resources, a worker
         while len(processes_with(mark)) < 4 or not list(tmp_path.glob(".nnanim-*")):
             assert process.poll() is None
             assert time.monotonic() < deadline
@@ -195,18 +249,6 @@ def test_interrupted_it_leaves_no_process_and_no_litter(tmp_path: Path, signum: 
         assert time.monotonic() < deadline
         time.sleep(0.02)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["result"]
-
-
-def processes_with(mark: str) -> list[int]:
-    """Return the processes that have inherited a mark in their environment."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark.encode() in (entry / "environ").read_bytes():
-                found.append(int(entry.name))
-        except OSError:
-            continue  # it has ended, or belongs to somebody else
-    return found
 
 
 def test_frames_are_taken_one_chunk_at_a_time(animation: Animation, tmp_path: Path, monkeypatch) -> None:

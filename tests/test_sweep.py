@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from folders import result_folder
+from folders import processes_with, result_folder
 
-from nnanim import OptionError
+from nnanim import OptionError, WorkerError, sweep
 from nnanim.cli import main
-from nnanim.sweep import name_runs, plan_outputs
+from nnanim.encoders import marked, whole_file
+from nnanim.sweep import Order, Outcome, name_runs, plan_outputs, render_each
+from nnanim.sweep import _draw_alone as draw_alone
 
 SMALL = ["--figsize", "3,2", "--dpi", "60"]
 
@@ -69,6 +77,96 @@ def test_a_failing_folder_does_not_stop_the_others(tmp_path: Path, monkeypatch: 
     assert lines[-2].startswith("gifs/c.gif: 3 frames, 180x120 px, ")
     assert lines[-1].startswith("2 of 3 folders drawn, in ")
     assert sorted(path.name for path in (tmp_path / "gifs").iterdir()) == ["a.gif", "c.gif"]
+
+
+@pytest.mark.parametrize("output", ["{run}.gif", "{run}/"])
+def test_folders_are_drawn_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ["a", "b", "c", "d"]
+    for number, name in enumerate(names, start=1):
+        if name != "c":
+            result_folder(tmp_path / "runs" / name, epochs=range(1, number + 1))
+    said = []
+    for jobs in ("1", "2", "3"):
+        (tmp_path / jobs).mkdir()
+        folders = [f"runs/{name}" for name in names]
+        found = CliRunner().invoke(main, ["render", *folders, "-o", f"{jobs}/{output}", "--jobs", jobs, *SMALL])
+        assert found.exit_code == 1
+        said.append([line.replace(f"{jobs}/", "", 1) for line in found.stderr.splitlines()[:-1]])
+    assert said[1:] == [said[0], said[0]]
+    told = [line.split(":")[0].rstrip("/") for line in said[0][-4:]]
+    assert told == [f"{name}{output[5:]}".rstrip("/") for name in names]
+    first, *others = (
+        {path.relative_to(jobs): path.read_bytes() for path in sorted(Path(jobs).rglob("*")) if path.is_file()}
+        for jobs in ("1", "2", "3")
+    )
+    assert others == [first, first]
+    assert len({path.parts[0] for path in first}) == 3
+    assert not multiprocessing.active_children()
+
+
+def dying_elsewhere(order: Order) -> Outcome:
+    """Die half-way in another process; here, draw when that has happened."""
+    died = order.result.parent / "died"
+    if multiprocessing.parent_process() is not None:
+        with marked(order.mark), whole_file(Path(order.outputs[0])) as temporary:
+            temporary.write_bytes(b"GIF")
+            died.touch()
+            os._exit(9)
+    deadline = time.monotonic() + 60
+    while not died.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return draw_alone(order)
+
+
+def test_a_process_that_dies_fails_its_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["a", "b"]
+    for name in names:
+        result_folder(tmp_path / name)
+    (tmp_path / "gifs").mkdir()
+    monkeypatch.setattr(sweep, "_draw_alone", dying_elsewhere)
+    outputs = [(str(tmp_path / "gifs" / f"{name}.gif"),) for name in names]
+    found = list(render_each([tmp_path / name for name in names], outputs, jobs=2, figsize=(3, 2), dpi=60))
+    assert [outcome.result.name for outcome in found] == names
+    (failed,) = (outcome for outcome in found if outcome.error is not None)
+    assert isinstance(failed.error, WorkerError)
+    assert str(failed.error) == "the process that drew it died (out of memory? try fewer --jobs)"
+    (drawn,) = (outcome for outcome in found if outcome.error is None)
+    assert (drawn.frames, drawn.size_px) == (3, (180, 120))
+    assert [str(path) for path in (tmp_path / "gifs").iterdir()] == list(drawn.written)
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes in /proc")
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_side_by_side_it_leaves_no_litter(tmp_path: Path, signum: int, code: int) -> None:
+    for name in "abcdef":
+        result_folder(tmp_path / "runs" / name, epochs=range(1, 60))
+    (tmp_path / "gifs").mkdir()
+    mark = f"nnanim-test-sweep-{os.getpid()}-{signum}"
+    command = [sys.executable, "-m", "nnanim", "render", *(f"runs/{name}" for name in "abcdef")]
+    command += ["-o", "gifs/{run}.gif", "--jobs", "2", "--dpi", "200"]
+    environment = {**os.environ, "NNANIM_TEST": mark}
+    deadline = time.monotonic() + 60
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        while len(list(tmp_path.glob("gifs/.nnanim-*"))) < 2:  # one of each process
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        if signum == signal.SIGINT:
+            os.killpg(process.pid, signum)  # as a terminal does on Ctrl-C: to all of them
+        else:
+            process.send_signal(signum)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert b"Traceback" not in said
+    while processes_with(mark):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert not list(tmp_path.glob("gifs/.nnanim-*"))
 
 
 def test_quiet_tells_only_what_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,12 +86,13 @@ def render(
 
         how = {"file_format": file_format, "jobs": workers, "executor": executor, **reading, **choices}
         outcomes: list[Outcome] = []
-        for outcome in render_each(results, plan, shape, if_changed=if_changed, progress=progress, **how):
+        drawing = closing(render_each(results, plan, shape, if_changed=if_changed, progress=progress, **how))
+        for outcome in stack.enter_context(drawing):
             if outcome.error is not None and len(results) == 1:
                 raise outcome.error
             outcomes.append(outcome)
-            if outcome.animation is not None and not quiet:
-                for note in outcome.animation.notes:
+            if not quiet:
+                for note in outcome.notes:
                     click.echo(f"nnanim: note: {note}", err=True)
         if summary is not None:
             _summarise(outcomes[0], shape, summary, reading, choices)
@@ -114,11 +115,10 @@ def _lines(outcome: Outcome, sizes: dict[str, int], piped: str) -> list[str]:
     """Say what became of a folder: a line for each output."""
     if outcome.error is not None:
         return [f"{', '.join(outcome.outputs)}: not written: {outcome.error}"]
-    if outcome.animation is None:
+    if not outcome.frames:
         return [f"{', '.join(outcome.outputs)}: nothing changed"]
-    width, height = outcome.animation.size_px
-    count = len(outcome.animation)
-    frames = "1 frame" if count == 1 else f"{count} frames"
+    width, height = outcome.size_px
+    frames = "1 frame" if outcome.frames == 1 else f"{outcome.frames} frames"
     lines = []
     for output in outcome.outputs:
         name, size = (options.STDOUT, "") if output == piped else (output, f", {sizes[output] / 1000:.0f} KB")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from nnanim.errors import OutputError
@@ -15,6 +17,8 @@ from nnanim.options import STILL_SUFFIXES, SUFFIXES
 EXACT_EVERY = 32  # frames of a GIF: an exact one does not depend on those before it, so others can pack the next ones
 
 __all__ = ["EXACT_EVERY", "STILL_SUFFIXES", "SUFFIXES", "check_target", "whole_file"]
+
+_mark = ContextVar("mark", default="")
 
 
 def check_target(path: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
@@ -52,7 +56,7 @@ def check_target(path: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside the target, and move the file into place if all goes well."""
     target = path.resolve()  # a link keeps pointing to the file it points to
-    temporary = target.with_name(f".nnanim-{secrets.token_hex(4)}.tmp")  # its own name: the target's may fill the limit
+    temporary = temporary_beside(target)
     try:
         yield temporary
         os.replace(temporary, target)
@@ -65,3 +69,27 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise OutputError(f"{str(path)!r} cannot be written: {reason.strerror or reason}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_beside(target: Path, end: str = "tmp") -> Path:
+    """Return a path that nothing has, in the folder of a target; its own name, as the target's may fill the limit."""
+    return target.with_name(f".nnanim-{_mark.get()}{secrets.token_hex(4)}.{end}")
+
+
+@contextmanager
+def marked(mark: str) -> Iterator[None]:
+    """Put a mark into the names of temporary files, so that another process can sweep up behind one that was killed."""
+    before = _mark.set(mark)
+    try:
+        yield
+    finally:
+        _mark.reset(before)
+
+
+def sweep_up(mark: str, target: str | Path) -> None:
+    """Remove what a process with a mark has left beside a target."""
+    for leftover in Path(target).resolve().parent.glob(f".nnanim-{mark}*.tmp"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)

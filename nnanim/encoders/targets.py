@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from nnanim.encoders import check_target, whole_file
+from nnanim.encoders import check_target, temporary_beside, whole_file
 from nnanim.encoders.movie import Append, Movie, Open, Packer
 from nnanim.errors import OutputError
 from nnanim.frame import Frame
@@ -126,7 +125,7 @@ def _named(module: str, name: str) -> Any:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Give the path of a folder to be made beside the target, and move it into place if all goes well."""
     target = path.resolve()
-    temporary, old = (target.with_name(f".nnanim-{secrets.token_hex(4)}.{end}") for end in ("tmp", "old"))
+    temporary, old = temporary_beside(target), temporary_beside(target, "old")
     try:
         yield temporary
         _check_folder(path)  # nobody's file may have come in the meantime
