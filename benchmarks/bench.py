@@ -7,121 +7,102 @@ written to ``benchmarks/RESULTS.md``. Read the ratios: the times are those of on
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections import defaultdict
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
-from synthetic import PLAIN, make_run
+from measuring import Bench, Entry
+from report import ARTICLE, FORMATS, FUNC_ANIMATION, LIMIT, ONE, TWO, Sizes, report
+from synthetic import PLAIN, make_big_run, make_run
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "RESULTS.md"
-TOOLS = {
-    "nnanim": ["-m", "nnanim", "render", "{result}", "-o", "{output}", "--quiet", "--jobs", "1"],
-    "nnanim, 2 processes": ["-m", "nnanim", "render", "{result}", "-o", "{output}", "--quiet", "--jobs", "2"],
-    "article": [str(HERE / "article.py"), "{result}", "{output}"],
-    "FuncAnimation": [str(HERE / "funcanimation.py"), "{result}", "{output}"],
-    "limit": [str(HERE / "limit.py"), "{result}", "{output}"],
-}
-ONE, TWO = "nnanim", "nnanim, 2 processes"
-OUTPUTS = ("out.gif", "out.html", "out.mp4", "out.webm", "out.webp", "out.png", "frames/")
+RENDER = ("-m", "nnanim", "render")
+RIVALS = {ARTICLE: "article.py", FUNC_ANIMATION: "funcanimation.py", LIMIT: "limit.py"}
+JOBS = {ONE: "1", TWO: "2"}
+QUICK = Sizes(
+    few=20,
+    many=100,
+    more_article=40,
+    growth=(20, 100),
+    memory=(50, 100),
+    shapes=(PLAIN, (20, 20, 15, 10), (64, 32, 10)),
+    large=10,
+    side=1000,
+)
+IMPORT_ALL = "for name in open({file!r}).read().split(): __import__(name)"
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """Of one process and all that it started."""
+class Runs:
+    """Result folders, made when they are asked for."""
 
-    wall_s: float
-    cpu_s: float
-    peak_mb: float
-    file_kb: float
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
+    def plain(self, snapshots: int, shape: Sequence[int] = PLAIN, seed: int = 0) -> Path:
+        path = self.folder / f"{snapshots}x{'-'.join(map(str, shape))}-{seed}" / "result"
+        return path if path.exists() else make_run(path, snapshots, shape, seed)
 
-def measure(
-    arguments: list[str], result: Path, more: list[str] | None = None, name: str = OUTPUTS[0]
-) -> Measurement | None:
-    """Run a tool; None where it fails (ImageMagick at too many frames)."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = f"{folder}/{name}"
-        command = [part.format(result=result, output=output) for part in [sys.executable, *arguments, *(more or [])]]
-        begun = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        peak: list[float] = [0.0]
-        watcher = threading.Thread(target=_watch, args=(process.pid, peak))
-        watcher.start()
-        _, status, used = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - begun
-        process.returncode = os.waitstatus_to_exitcode(status)
-        watcher.join()
-        written = [path for path in Path(folder).rglob("*") if path.is_file()]
-        if process.returncode != 0 or not written:
-            return None
-        size_kb = sum(path.stat().st_size for path in written) / 1000
-        return Measurement(wall_s, used.ru_utime + used.ru_stime, peak[0], size_kb)
+    def big(self, side: int) -> Path:
+        path = self.folder / f"big-{side}"
+        return path if path.exists() else make_big_run(path, 4, side)
 
 
-def _watch(pid: int, peak: list[float]) -> None:
-    """Keep the largest sum of memory that a process and its descendants hold, shared pages counted once."""
-    try:
-        root = psutil.Process(pid)
-        while root.is_running() and root.status() != psutil.STATUS_ZOMBIE:
-            total = 0
-            for process in [root, *root.children(recursive=True)]:
-                try:
-                    total += process.memory_full_info().pss
-                except psutil.Error:
-                    continue
-            peak[0] = max(peak[0], total / 1e6)
-            time.sleep(0.05)
-    except psutil.Error:
-        return
+def render(tool: str, label: str, results: Sequence[Path], more: Sequence[str] = (), output: str = "out.gif") -> Entry:
+    """Let a tool draw folders; ``{run}`` in the output stands for their names."""
+    named = [str(result) for result in results]
+    if tool in RIVALS:
+        return Entry(tool, label, (str(HERE / RIVALS[tool]), *named, "{output}"), output)
+    return Entry(tool, label, (*RENDER, *named, "-o", "{output}", "--quiet", "--jobs", JOBS[tool], *more), output)
 
 
-class Bench:
-    """Measurements by tool and size, and what is told of them."""
+def rivals(runs: Runs, sizes: Sizes) -> list[Entry]:
+    fast = (ONE, TWO, FUNC_ANIMATION, LIMIT)
+    counts = [(tool, count) for count in (sizes.few, sizes.many) for tool in fast]
+    counts += [(ARTICLE, count) for count in (sizes.few, sizes.more_article)]
+    return [render(tool, f"{count} frames", [runs.plain(count)]) for tool, count in counts]
 
-    def __init__(self, folder: Path, repetitions: int) -> None:
-        self.folder, self.repetitions = folder, repetitions
-        self.found: dict[tuple[str, str], list[Measurement]] = defaultdict(list)
-        self.lines: list[str] = []
 
-    def run(self, plan: list[tuple[str, str, int, tuple[int, ...], list[str]]]) -> None:
-        """Measure every entry (tool, label, snapshots, layer sizes, more options) in turn, again and again."""
-        for repetition in range(self.repetitions):
-            for tool, label, snapshots, shape, more in plan:
-                result = self.folder / f"{snapshots}x{'-'.join(map(str, shape))}"
-                if not result.exists():
-                    make_run(result, snapshots, shape)
-                measured = measure(TOOLS[tool], result, more, label if label in OUTPUTS else OUTPUTS[0])
-                if measured is not None:
-                    self.found[tool, label].append(measured)
-                told = "failed" if measured is None else f"{measured.wall_s:.2f} s, {measured.cpu_s:.2f} s of CPU"
-                print(f"{repetition + 1}/{self.repetitions} {tool}, {label}: {told}", flush=True)
+def starts(runs: Runs, sizes: Sizes) -> list[Entry]:
+    """Start the interpreter alone, and with all modules that a render of the fewest frames has imported at its end."""
+    result, modules = runs.plain(sizes.few), runs.folder / "modules"
+    command = [sys.executable, str(HERE / "imports.py"), str(result), str(runs.folder / "imports.gif"), "--jobs", "2"]
+    modules.write_text(subprocess.run(command, capture_output=True, text=True, check=True).stdout, encoding="utf-8")
+    return [
+        Entry("Python", "start", ("-c", "pass"), None),
+        Entry("Python", "imports", ("-c", IMPORT_ALL.format(file=str(modules))), None),
+        render(TWO, "start", [result]),
+    ]
 
-    def median(self, tool: str, label: str, what: str) -> float:
-        values = [getattr(measured, what) for measured in self.found[tool, label]]
-        return statistics.median(values) if values else float("nan")
 
-    def marginal_ms(self, tool: str, few: int, many: int, what: str) -> float:
-        """Return milliseconds for each further frame."""
-        both = [self.median(tool, f"{count} frames", what) for count in (few, many)]
-        return 1000 * (both[1] - both[0]) / (many - few)
+def formats(runs: Runs, sizes: Sizes) -> list[Entry]:
+    return [render(tool, name, [runs.plain(sizes.few)], output=name) for name in FORMATS for tool in (ONE, TWO)]
 
-    def tell(self, *lines: str) -> None:
-        self.lines += lines
 
-    def table(self, head: list[str], rows: list[list[str]]) -> None:
-        self.tell("| " + " | ".join(head) + " |", "|---" * len(head) + "|")
-        self.tell(*("| " + " | ".join(row) + " |" for row in rows), "")
+def sweep(runs: Runs, sizes: Sizes) -> list[Entry]:
+    results = [runs.plain(sizes.few, seed=seed) for seed in range(sizes.folders)]
+    return [render(tool, "sweep", results, output="{run}.gif") for tool in (ONE, TWO)]
+
+
+def large(runs: Runs, sizes: Sizes) -> list[Entry]:
+    network = runs.plain(sizes.large, (784, 100, 10))
+    parts = (str(HERE / "reading.py"), str(network), str(runs.plain(2)), "{output}")
+    return [Entry(ONE, "large", parts), render(ONE, "big snapshots", [runs.big(sizes.side)])]
+
+
+def growth(runs: Runs, sizes: Sizes) -> list[Entry]:
+    entries = [render(ONE, f"growth {count}", [runs.plain(count)]) for count in sizes.growth]
+    entries += [render(tool, f"memory {count}", [runs.plain(count)]) for tool in (ONE, TWO) for count in sizes.memory]
+    whole = ("--max-nodes", "1000", "--max-edges", "1000000")
+    counts = (1, sizes.shape_frames)
+    entries += [
+        render(ONE, f"shape {shape} {count}", [runs.plain(count, shape)], whole)
+        for shape in sizes.shapes
+        for count in counts
+    ]
+    return entries
 
 
 def main() -> None:
@@ -131,131 +112,19 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--output", type=Path, default=RESULTS)
     choices = parser.parse_args()
-    many, more_article = (150, 70) if choices.quick else (500, 100)
-    growth = (50, 150) if choices.quick else (50, 200, 500, 2000, 5000)
-    memory = (50, 150) if choices.quick else (200, 2000)
-    shapes: list[tuple[int, ...]] = [PLAIN, (20, 20, 15, 10), (64, 32, 10), (64, 100, 100, 10)]
-    if not choices.quick:
-        shapes.append((784, 100, 10))
+    sizes = QUICK if choices.quick else Sizes()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), 1 if choices.quick else choices.repetitions)
-        fast = [ONE, TWO, "FuncAnimation", "limit"]
-        plan = [(tool, f"{count} frames", count, PLAIN, []) for count in (50, many) for tool in fast]
-        plan += [("article", f"{count} frames", count, PLAIN, []) for count in (50, more_article)]
-        bench.run(plan)
+        runs = Runs(Path(folder))
+        bench = Bench(1 if choices.quick else choices.repetitions)
+        bench.run(rivals(runs, sizes))
+        bench.run(starts(runs, sizes))
+        bench.run(formats(runs, sizes))
         if choices.full:  # takes minutes, and ImageMagick mostly gives up
-            once = Bench(Path(folder), 1)
-            once.found = bench.found
-            once.run([("article", f"{many} frames", many, PLAIN, [])])
-        steps = Bench(Path(folder), 1)
-        steps.run([(ONE, f"{count} frames", count, PLAIN, []) for count in growth])
-        steps.run([(tool, f"memory {count}", count, PLAIN, []) for tool in (ONE, TWO) for count in memory])
-        bench.run([(ONE, output, 50, PLAIN, []) for output in OUTPUTS])
-        whole = ["--max-nodes", "1000", "--max-edges", "1000000"]
-        frames = 10
-        steps.run([(ONE, f"shape {shape} {count}", count, shape, whole) for shape in shapes for count in (1, frames)])
-        report(bench, steps, many, more_article, growth, memory, shapes, frames)
-    text = "\n".join(bench.lines) + "\n"
+            bench.run([render(ARTICLE, f"{sizes.many} frames", [runs.plain(sizes.many)])], repetitions=1)
+        bench.run([*sweep(runs, sizes), *large(runs, sizes), *growth(runs, sizes)], repetitions=1)
+    text = report(bench, sizes)
     print(text)
     choices.output.write_text(text, encoding="utf-8")
-
-
-def report(
-    bench: Bench,
-    steps: Bench,
-    many: int,
-    more_article: int,
-    growth: tuple[int, ...],
-    memory: tuple[int, ...],
-    shapes: list[tuple[int, ...]],
-    frames: int,
-) -> None:
-    """Write the tables."""
-    few = f"{50} frames"
-    bench.tell(
-        "# Benchmarks",
-        "",
-        f"Made by `make bench`: Python {platform.python_version()}, {platform.system()} {platform.machine()},"
-        f" {len(os.sched_getaffinity(0))} CPUs, load {os.getloadavg()[2]:.1f} over the last 15 minutes;"
-        f" medians of {bench.repetitions}, frames of 900×600 px, network 4-5-5-5-3.",
-        "Times of the same run can be compared with each other only.",
-        "",
-    )
-    rows = []
-    for tool in TOOLS:
-        for count in (50, many):
-            label = f"{count} frames"
-            values = [bench.median(tool, label, what) for what in ("wall_s", "cpu_s", "peak_mb", "file_kb")]
-            if tool == TWO and count > 100:
-                values[1] = float("nan")  # its workers are children of another process: the system does not add them
-            rows.append(
-                [
-                    tool,
-                    str(count),
-                    *(f"{v:.2f}" if v == v else "–" for v in values[:2]),
-                    *(f"{v:.0f}" for v in values[2:]),
-                ]
-                if values[0] == values[0]
-                else [tool, str(count), *["–"] * 4]
-            )
-    bench.table(["tool", "frames", "wall s", "CPU s", "peak MB", "file KB"], rows)
-    last = {tool: more_article if tool == "article" else many for tool in TOOLS}
-    marginal = {
-        (tool, what): bench.marginal_ms(tool, 50, last[tool], what) for tool in TOOLS for what in ("wall_s", "cpu_s")
-    }
-    bench.tell("Each further frame:", "")
-    rows = [
-        [tool, f"{marginal[tool, 'wall_s']:.1f}", "–" if tool == TWO else f"{marginal[tool, 'cpu_s']:.1f}"]
-        for tool in TOOLS
-    ]
-    bench.table(["tool", "wall ms", "CPU ms"], rows)
-    default = TWO
-    ratios = [
-        ("50 snapshots, whole process, article / nnanim", "≥ 12",
-         bench.median("article", few, "wall_s") / bench.median(default, few, "wall_s")),
-        ("50 snapshots, whole process, FuncAnimation / nnanim", "≥ 4",
-         bench.median("FuncAnimation", few, "wall_s") / bench.median(default, few, "wall_s")),
-        ("marginal CPU per frame, nnanim / limit", "≤ 2.0", marginal[ONE, "cpu_s"] / marginal["limit", "cpu_s"]),
-        ("marginal wall per frame, article / nnanim with 2 processes", "≥ 40",
-         marginal["article", "wall_s"] / marginal[TWO, "wall_s"]),
-        (f"speed-up of --jobs 2 on {many} frames", "≥ 1.6",
-         bench.median(ONE, f"{many} frames", "wall_s") / bench.median(TWO, f"{many} frames", "wall_s")),
-        *(
-            (f"peak memory, {most} / {least} frames, {tool}", "≤ 1.15",
-             steps.median(tool, f"memory {most}", "peak_mb") / steps.median(tool, f"memory {least}", "peak_mb"))
-            for tool in (ONE, TWO)
-            for least, most in [memory]
-        ),
-        ("file size, nnanim / FuncAnimation, 50 snapshots", "≤ 0.33",
-         bench.median(ONE, few, "file_kb") / bench.median("FuncAnimation", few, "file_kb")),
-    ]  # fmt: skip
-    bench.tell("## Ratios", "")
-    bench.table(["", "target", "measured"], [[name, target, f"{value:.2f}"] for name, target, value in ratios])
-    bench.tell("## Formats", "", "50 snapshots, `--jobs 1`:", "")
-    rows = [
-        [output, *(f"{bench.median(ONE, output, what):.{digits}f}" for what, digits in
-                   (("wall_s", 1), ("cpu_s", 1), ("peak_mb", 0), ("file_kb", 0)))]
-        for output in OUTPUTS
-    ]  # fmt: skip
-    bench.table(["`-o`", "wall s", "CPU s", "peak MB", "size KB"], rows)
-    bench.tell("## Growth with frames", "", "`--jobs 1`, once each:", "")
-    rows = [
-        [str(count), *(f"{steps.median(ONE, f'{count} frames', what):.1f}" for what in ("wall_s", "cpu_s", "peak_mb")),
-         f"{1000 * steps.median(ONE, f'{count} frames', 'cpu_s') / count:.1f}",
-         f"{steps.median(ONE, f'{count} frames', 'file_kb') / count:.1f}"]
-        for count in growth
-    ]  # fmt: skip
-    bench.table(["frames", "wall s", "CPU s", "peak MB", "CPU ms a frame", "KB a frame"], rows)
-    bench.tell("## Growth with edges", "", f"`--max-edges 1000000`, {frames} snapshots, once each:", "")
-    rows = []
-    for shape in shapes:
-        edges = sum(a * b for a, b in pairwise(shape))
-        one, all_ = (steps.median(ONE, f"shape {shape} {count}", "cpu_s") for count in (1, frames))
-        rows.append(
-            ["-".join(map(str, shape)), str(edges), f"{all_:.1f}", f"{1000 * (all_ - one) / (frames - 1):.0f}",
-             f"{steps.median(ONE, f'shape {shape} {frames}', 'peak_mb'):.0f}"]
-        )  # fmt: skip
-    bench.table(["network", "edges drawn", "CPU s", "CPU ms for each further frame", "peak MB"], rows)
 
 
 if __name__ == "__main__":

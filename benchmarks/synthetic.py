@@ -42,5 +42,18 @@ def make_run(path: Path, snapshots: int, shape: Sequence[int] = PLAIN, seed: int
     return path
 
 
+def make_big_run(path: Path, snapshots: int, side: int, seed: int = 0) -> Path:
+    """Write saved models of one square layer, 100 MB each for a side of 5000, and nothing else."""
+    path.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(seed)
+    weight = random.standard_normal((side, side), dtype=np.float32)
+    for epoch in range(1, snapshots + 1):
+        bias = np.full(side, epoch / snapshots, dtype=np.float32)
+        arrays = {"l1/W": weight * np.float32(1 + epoch / snapshots), "l1/b": bias}
+        with (path / f"model_epoch_{epoch}").open("wb") as file:
+            np.savez(file, **arrays)
+    return path
+
+
 if __name__ == "__main__":
     make_run(Path(sys.argv[1]), int(sys.argv[2]), [int(size) for size in sys.argv[3].split(",")])

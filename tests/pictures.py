@@ -12,7 +12,8 @@ from folders import save, trainer_arrays
 
 from nnanim import Animation, Frame, Run, open_run
 
-IRIS = Path(__file__).resolve().parent.parent / "sample_results" / "iris"
+SAMPLES = Path(__file__).resolve().parent.parent / "sample_results"
+IRIS = SAMPLES / "iris"
 BACKGROUND = 255.0
 
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from browser import chromium
 from pictures import run_with
 
 from nnanim import Animation, open_run
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 HOSTILE = "<script>document.title='pwned'</script>"
 SHAPE = (3, 4, 2)
 SNAPSHOTS = 12
 LABELS = ("sepal", HOSTILE, "petal")
-
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")
 
 
 def matrices() -> list[list[np.ndarray]]:
@@ -33,12 +29,8 @@ def matrices() -> list[list[np.ndarray]]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with api.sync_playwright() as playwright:
-        # Root in a container has no other way; nothing but our own page is opened.
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

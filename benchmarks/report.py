@@ -1,0 +1,199 @@
+"""What was measured, as tables in Markdown, and the ratios beside their targets."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isnan
+
+from measuring import Bench
+from synthetic import PLAIN
+
+ONE, TWO = "nnanim", "nnanim, 2 processes"
+ARTICLE, FUNC_ANIMATION, LIMIT = "article", "FuncAnimation", "limit"
+TOOLS = (ONE, TWO, ARTICLE, FUNC_ANIMATION, LIMIT)
+FORMATS = ("out.gif", "out.html", "out.mp4", "out.webm", "out.webp", "out.png", "frames/")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is drawn.
+
+    Attributes:
+        few: frames of the first look; also for the formats and for each folder of the sweep.
+        many: frames of a long run.
+        more_article: frames of the article's method, which is given up long before `many`.
+        growth: numbers of frames.
+        memory: two numbers of frames whose memory is compared.
+        shapes: networks drawn with all their edges, in one frame and in `shape_frames`.
+        shape_frames: see there.
+        large: snapshots of the network 784-100-10.
+        side: of the square matrix in each of four snapshots.
+        folders: of the sweep.
+    """
+
+    few: int = 50
+    many: int = 500
+    more_article: int = 100
+    growth: tuple[int, ...] = (50, 200, 500, 2000, 5000)
+    memory: tuple[int, int] = (200, 2000)
+    shapes: tuple[tuple[int, ...], ...] = (PLAIN, (20, 20, 15, 10), (64, 32, 10), (64, 100, 100, 10), (784, 100, 10))
+    shape_frames: int = 10
+    large: int = 50
+    side: int = 5000
+    folders: int = 12
+
+
+def report(bench: Bench, sizes: Sizes) -> str:
+    """Return the whole page."""
+    head = [
+        "# Benchmarks",
+        "",
+        f"Made by `make bench`: Python {platform.python_version()}, {platform.system()} {platform.machine()},"
+        f" {len(os.sched_getaffinity(0))} CPUs, load {os.getloadavg()[2]:.1f} over the last 15 minutes;"
+        f" medians of {bench.repetitions}, frames of 900×600 px, network {_name(PLAIN)}.",
+        "Times of one run can be compared with each other only. CPU time and memory are of all processes of a tool.",
+        "",
+    ]
+    parts = (_tools, _marginal, _ratios, _start, _formats, _sweep, _large, _growth, _edges)
+    return "\n".join([*head, *(line for part in parts for line in part(bench, sizes))]).rstrip("\n") + "\n"
+
+
+def _tools(bench: Bench, sizes: Sizes) -> list[str]:
+    fields = (("wall_s", 2), ("cpu_s", 2), ("peak_mb", 0), ("file_kb", 0))
+    rows = [
+        [tool, str(count), *_values(bench, tool, f"{count} frames", fields)]
+        for tool in TOOLS
+        for count in (sizes.few, sizes.many)
+    ]
+    return _table(["tool", "frames", "wall s", "CPU s", "peak MB", "file KB"], rows)
+
+
+def _each_ms(bench: Bench, sizes: Sizes, tool: str, what: str) -> float:
+    most = sizes.more_article if tool == ARTICLE else sizes.many
+    return bench.marginal_ms(tool, sizes.few, most, what)
+
+
+def _marginal(bench: Bench, sizes: Sizes) -> list[str]:
+    rows = [[tool, *(_number(_each_ms(bench, sizes, tool, what), 1) for what in ("wall_s", "cpu_s"))] for tool in TOOLS]
+    return ["Each further frame:", "", *_table(["tool", "wall ms", "CPU ms"], rows)]
+
+
+def _ratios(bench: Bench, sizes: Sizes) -> list[str]:
+    few, many = f"{sizes.few} frames", f"{sizes.many} frames"
+
+    def wall_s(tool: str, label: str = few) -> float:
+        return bench.median(tool, label, "wall_s")
+
+    least, most = sizes.memory
+    rows = [
+        (f"{sizes.few} snapshots, whole process, article / nnanim", "≥ 12", wall_s(ARTICLE) / wall_s(TWO)),
+        (f"{sizes.few} snapshots, whole process, FuncAnimation / nnanim", "≥ 4", wall_s(FUNC_ANIMATION) / wall_s(TWO)),
+        ("marginal CPU per frame, nnanim / limit", "≤ 2.0",
+         _each_ms(bench, sizes, ONE, "cpu_s") / _each_ms(bench, sizes, LIMIT, "cpu_s")),
+        ("marginal wall per frame, article / nnanim with 2 processes", "≥ 40",
+         _each_ms(bench, sizes, ARTICLE, "wall_s") / _each_ms(bench, sizes, TWO, "wall_s")),
+        (f"speed-up of --jobs 2 on {sizes.many} frames", "≥ 1.6", wall_s(ONE, many) / wall_s(TWO, many)),
+        *((f"peak memory, {most} / {least} frames, {tool}", "≤ 1.15",
+           bench.median(tool, f"memory {most}", "peak_mb") / bench.median(tool, f"memory {least}", "peak_mb"))
+          for tool in (ONE, TWO)),
+        (f"file size, nnanim / FuncAnimation, {sizes.few} snapshots", "≤ 0.33",
+         bench.median(ONE, few, "file_kb") / bench.median(FUNC_ANIMATION, few, "file_kb")),
+        (f"share of imports in {sizes.few} snapshots, 2 processes", "< 0.33",
+         wall_s("Python", "imports") / wall_s(TWO, "start")),
+        (f"784-100-10, {sizes.large} snapshots, reading / drawing", "< 1",
+         bench.median(ONE, "large", "reading_s") / bench.median(ONE, "large", "drawing_s")),
+    ]  # fmt: skip
+    table = _table(["", "target", "measured"], [[name, target, _number(value, 2)] for name, target, value in rows])
+    return ["## Ratios", "", *table]
+
+
+def _start(bench: Bench, sizes: Sizes) -> list[str]:
+    what = [
+        ("Python", "start", "the interpreter alone"),
+        ("Python", "imports", "the interpreter, and all modules that the render has imported at its end"),
+        (TWO, "start", f"the render of {sizes.few} snapshots, `--jobs 2`"),
+    ]
+    rows = [[words, *_values(bench, tool, label, (("wall_s", 3), ("cpu_s", 3)))] for tool, label, words in what]
+    return ["## Start", "", *_table(["", "wall s", "CPU s"], rows)]
+
+
+def _formats(bench: Bench, sizes: Sizes) -> list[str]:
+    fields = (("wall_s", 1), ("cpu_s", 1), ("peak_mb", 0), ("file_kb", 0))
+    rows = [
+        [name, *_values(bench, ONE, name, fields), *_values(bench, TWO, name, (("wall_s", 1),))] for name in FORMATS
+    ]
+    head = ["`-o`", "wall s", "CPU s", "peak MB", "size KB", "wall s, `--jobs 2`"]
+    return ["## Formats", "", f"{sizes.few} snapshots, `--jobs 1` but for the last column:", "", *_table(head, rows)]
+
+
+def _sweep(bench: Bench, sizes: Sizes) -> list[str]:
+    fields = (("wall_s", 1), ("cpu_s", 1), ("peak_mb", 0))
+    rows = [[jobs, *_values(bench, tool, "sweep", fields)] for jobs, tool in (("1", ONE), ("2", TWO))]
+    ratio = bench.median(ONE, "sweep", "wall_s") / bench.median(TWO, "sweep", "wall_s")
+    return [
+        *("## Sweep", "", f"{sizes.folders} folders of {sizes.few} snapshots in one call, once each:", ""),
+        *_table(["`--jobs`", "wall s", "CPU s", "peak MB"], rows),
+        *(f"Speed-up of `--jobs 2`: {_number(ratio, 2)}", ""),
+    ]
+
+
+def _large(bench: Bench, sizes: Sizes) -> list[str]:
+    times = [_number(bench.median(ONE, "large", what), 2) for what in ("reading_s", "drawing_s")]
+    megabytes = 4 * sizes.side * (sizes.side + 1) / 1e6
+    peak_mb, wall_s, cpu_s = _values(bench, ONE, "big snapshots", (("peak_mb", 0), ("wall_s", 1), ("cpu_s", 1)))
+    return [
+        *("## Large", ""),
+        f"784-100-10, {sizes.large} snapshots, default options, in one process without its imports: reading and"
+        f" choosing edges {times[0]} s, drawing {times[1]} s.",
+        "",
+        f"Four snapshots of {megabytes:.0f} MB, `--jobs 1`: {wall_s} s, {cpu_s} s of CPU, peak {peak_mb} MB.",
+        "",
+    ]
+
+
+def _growth(bench: Bench, sizes: Sizes) -> list[str]:
+    rows = []
+    for count in sizes.growth:
+        label = f"growth {count}"
+        cpu_ms, size_kb = 1000 * bench.median(ONE, label, "cpu_s"), bench.median(ONE, label, "file_kb")
+        values = _values(bench, ONE, label, (("wall_s", 1), ("cpu_s", 1), ("peak_mb", 1)))
+        rows.append([str(count), *values, _number(cpu_ms / count, 1), _number(size_kb / count, 1)])
+    head = ["frames", "wall s", "CPU s", "peak MB", "CPU ms a frame", "KB a frame"]
+    return ["## Growth with frames", "", "`--jobs 1`, once each:", "", *_table(head, rows)]
+
+
+def _edges(bench: Bench, sizes: Sizes) -> list[str]:
+    rows = []
+    frames = sizes.shape_frames
+    for shape in sizes.shapes:
+        one, all_ = (bench.median(ONE, f"shape {shape} {count}", "cpu_s") for count in (1, frames))
+        edges = sum(a * b for a, b in pairwise(shape))
+        peak_mb = bench.median(ONE, f"shape {shape} {frames}", "peak_mb")
+        values = [_number(all_, 1), _number(1000 * (all_ - one) / (frames - 1), 0), _number(peak_mb, 0)]
+        rows.append([_name(shape), str(edges), *values])
+    head = ["network", "edges drawn", "CPU s", "CPU ms for each further frame", "peak MB"]
+    return [
+        *("## Growth with edges", "", f"`--max-edges 1000000`, {frames} snapshots, once each:", ""),
+        *_table(head, rows),
+    ]
+
+
+def _name(shape: Sequence[int]) -> str:
+    return "-".join(map(str, shape))
+
+
+def _values(bench: Bench, tool: str, label: str, fields: Iterable[tuple[str, int]]) -> list[str]:
+    """Write medians with so many digits each."""
+    return [_number(bench.median(tool, label, what), digits) for what, digits in fields]
+
+
+def _number(value: float, digits: int) -> str:
+    return "–" if isnan(value) else f"{value:.{digits}f}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {' | '.join(row)} |" for row in rows), ""]
