@@ -182,8 +182,8 @@ class Animation(Sequence[Frame]):
         formats = tuple(film.format for film in films)
         if films:
             with (
-                open_targets(films, movie, self) as append,
                 self._packed(Job(self._press, movie, formats), jobs, executor) as packed,
+                open_targets(films, movie, self) as append,
             ):
                 for index, each in enumerate(packed):
                     append(index, each)

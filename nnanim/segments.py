@@ -54,17 +54,17 @@ def pack_here(job: Job, sheets: Iterable[Sheet], *, ahead: bool = False) -> Iter
     Args:
         job: how.
         sheets: of all frames, taken as they are needed.
-        ahead: whether Graphviz draws the next ones meanwhile, on another CPU.
+        ahead: whether Graphviz draws on another CPU meanwhile, the first ones from this call on.
 
-    Yields:
+    Returns:
         For each frame what it is packed to, for each of the formats.
 
     Raises:
         GraphvizError: Graphviz is missing or fails; the message names the frame.
     """
+    images = job.press.paint(sheets, ahead=ahead)  # now: Graphviz draws while packers and outputs are made
     packers = make_packers(job.formats, job.movie)
-    for index, image in enumerate(job.press.paint(sheets, ahead=ahead)):
-        yield [packer.pack(index, image) for packer in packers]
+    return ([packer.pack(index, image) for packer in packers] for index, image in enumerate(images))
 
 
 def pack_there(

@@ -8,6 +8,7 @@ not add up; and an exact frame shows the nearest colour of the palette everywher
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
@@ -55,7 +56,7 @@ class FramePacker:
         Args:
             palette: (C, 3) uint8, at most 255 colours.
         """
-        self._nearest = _Nearest(palette)
+        self._nearest = _nearest_of(np.asarray(palette, dtype=np.uint8).tobytes())
         self._channels = palette.astype(np.int16).T
         self._transparent = len(palette)
         self._true: np.ndarray | None = None  # (H*W,) uint32, colours of the frame before
@@ -117,6 +118,12 @@ class FramePacker:
         control = b"!\xf9\x04" + struct.pack("<BHBB", 0x05, centiseconds, self._transparent, 0)
         place = b"," + struct.pack("<HHHHBB", *corner, width, height, 0, BITS)
         return control + place + Image.fromarray(pixels).tobytes("gif", "L", BITS, 0) + b"\0"
+
+
+@lru_cache(maxsize=1)
+def _nearest_of(palette: bytes) -> _Nearest:
+    """Return what maps colours to a palette, the same for all packers: what one has met, the others know."""
+    return _Nearest(np.frombuffer(palette, dtype=np.uint8).reshape(-1, 3))
 
 
 class _Nearest:
