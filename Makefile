@@ -85,7 +85,7 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.installed
 	@touch $@
 
 $(LOWEST)/.installed: pyproject.toml nnanim/__init__.py tests/lowest-versions.txt | $(LOWEST)/.made
-	$(LOWEST)/bin/python $(PIP) --constraint tests/lowest-versions.txt --group test --editable .
+	$(LOWEST)/bin/python $(PIP) --constraint tests/lowest-versions.txt --group test --editable '.[dask]'
 	@touch $@
 
 $(FRAMEWORKS)/.installed: pyproject.toml nnanim/__init__.py | $(FRAMEWORKS)/.made
