@@ -15,7 +15,8 @@ SAMPLE := $(wildcard sample_results/iris/*)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help bench demo test test-lowest test-frameworks fixtures lint format typecheck sample gallery docs clean
+.PHONY: help demo test test-lowest test-frameworks fixtures lint format typecheck sample gallery docs clean
+.PHONY: bench profile
 
 help:  ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 - \2/p' Makefile | awk -F ' - ' '{printf "%-17s  %s\n", $$1, $$2}'
@@ -42,6 +43,9 @@ fixtures: $(FRAMEWORKS)/.installed  ## Train the networks of tests/fixtures agai
 
 bench: $(VENV)/.bench  ## Measure speed, memory and file size against others: benchmarks/RESULTS.md
 	$(RUN) benchmarks/bench.py $(ARGS)
+
+profile: $(VENV)/.installed  ## Say where the time of a render goes, stage by stage: benchmarks/PROFILE.md
+	$(RUN) benchmarks/profiling.py $(ARGS)
 
 lint: $(VENV)/.dev  ## Check style and formatting
 	$(RUN) -m ruff check .
@@ -85,7 +89,7 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.installed
 	@touch $@
 
 $(LOWEST)/.installed: pyproject.toml nnanim/__init__.py tests/lowest-versions.txt | $(LOWEST)/.made
-	$(LOWEST)/bin/python $(PIP) --constraint tests/lowest-versions.txt --group test --editable .
+	$(LOWEST)/bin/python $(PIP) --constraint tests/lowest-versions.txt --group test --editable '.[dask]'
 	@touch $@
 
 $(FRAMEWORKS)/.installed: pyproject.toml nnanim/__init__.py | $(FRAMEWORKS)/.made

@@ -7,12 +7,11 @@ written to ``benchmarks/RESULTS.md``. Read the ratios: the times are those of on
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from imports import IMPORT_ALL, modules_of_render
 from measuring import Bench, Entry
 from report import ARTICLE, FORMATS, FUNC_ANIMATION, LIMIT, ONE, TWO, Sizes, report
 from synthetic import PLAIN, make_big_run, make_run
@@ -32,7 +31,6 @@ QUICK = Sizes(
     large=10,
     side=1000,
 )
-IMPORT_ALL = "for name in open({file!r}).read().split(): __import__(name)"
 
 
 class Runs:
@@ -68,8 +66,8 @@ def rivals(runs: Runs, sizes: Sizes) -> list[Entry]:
 def starts(runs: Runs, sizes: Sizes) -> list[Entry]:
     """Start the interpreter alone, and with all modules that a render of the fewest frames has imported at its end."""
     result, modules = runs.plain(sizes.few), runs.folder / "modules"
-    command = [sys.executable, str(HERE / "imports.py"), str(result), str(runs.folder / "imports.gif"), "--jobs", "2"]
-    modules.write_text(subprocess.run(command, capture_output=True, text=True, check=True).stdout, encoding="utf-8")
+    names = modules_of_render(str(result), str(runs.folder / "imports.gif"), "--jobs", "2")
+    modules.write_text("\n".join(names), encoding="utf-8")
     return [
         Entry("Python", "start", ("-c", "pass"), None),
         Entry("Python", "imports", ("-c", IMPORT_ALL.format(file=str(modules))), None),

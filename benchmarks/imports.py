@@ -1,13 +1,30 @@
-"""List the modules that a render imports: ``imports.py RESULT OUTPUT`` draws and prints their names in their order.
+"""Which modules a render imports, those included that are imported while Graphviz works.
 
-What is imported while Graphviz works is among them. Nothing is imported here beside nnanim itself.
+As a script, ``imports.py RESULT OUTPUT [OPTION...]``, it draws and prints their names in their order. It imports
+nothing itself, or that would be missing in the list.
 """
 
 import sys
 
-before = set(sys.modules)
+# For ``python -c``, whose path begins with the current folder: import what a file lists.
+IMPORT_ALL = "import sys\nsys.path.pop(0)\nfor name in open({file!r}).read().split(): __import__(name)"
 
-from nnanim.cli import main  # noqa: E402 (what the interpreter alone imports must be known before)
 
-main(["render", sys.argv[1], "-o", sys.argv[2], "--quiet", *sys.argv[3:]], standalone_mode=False)
-print("\n".join(name for name in list(sys.modules) if name not in before))
+def modules_of_render(*arguments: str) -> list[str]:
+    """Draw in a process of its own and return the modules, in the order in which their imports began."""
+    import subprocess
+
+    command = [sys.executable, __file__, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def main(result: str, output: str, *more: str) -> None:
+    before = set(sys.modules)
+    from nnanim.cli import main as render
+
+    render(["render", result, "-o", output, "--quiet", *more], standalone_mode=False)
+    print("\n".join(name for name in list(sys.modules) if name not in before))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -24,9 +24,13 @@ SMALL = {"figsize": (3, 2), "dpi": 60}
 
 
 @pytest.fixture(scope="module")
-def local() -> Iterator[Any]:
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL"
+        n_workers=2,
+        threads_per_worker=1,
+        dashboard_address=None,
+        silence_logs="CRITICAL",
+        local_directory=str(tmp_path_factory.mktemp("workers")),  # older releases take the current folder
     ) as running:
         yield running
 
