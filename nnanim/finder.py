@@ -76,18 +76,19 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
     single: list[Path] = []
     for files in places.values():
         for file in files:
-            if _NO_SNAPSHOT.fullmatch(file.name):
+            name = file.name
+            if _NO_SNAPSHOT.fullmatch(name):
                 continue
             try:
                 head, contents = _look(file)
             except SnapshotError as error:
                 broken[file] = error
                 continue
-            if file.suffix == ".npy" and head.startswith(formats.NPY_MAGIC):
+            if name.endswith(".npy") and head.startswith(formats.NPY_MAGIC):
                 single.append(file)
             elif contents is None:
                 others.append(file)
-                if _may_be_log(file.name, head):
+                if _may_be_log(name, head):
                     found.files.append(file)
             else:
                 found.snapshots.append(_with_state(contents))
@@ -202,7 +203,7 @@ def _check(folder: Path) -> None:
 def _look(path: Path) -> tuple[bytes, Contents | None]:
     """Return the first bytes of a file, none where it cannot be read, and what it says of itself if a snapshot."""
     try:
-        file = path.open("rb")
+        file = path.open("rb", buffering=0)
     except OSError:
         return b"", None
     with file:
@@ -210,7 +211,7 @@ def _look(path: Path) -> tuple[bytes, Contents | None]:
             head = file.read(_HEAD_BYTES)
         except OSError:
             return b"", None
-        return head, formats.scan(path, file)
+        return head, formats.scan(path, file, head)
 
 
 def _add_moments(found: Found, single: Sequence[Path], broken: dict[Path, SnapshotError]) -> None:
@@ -245,9 +246,9 @@ def _may_be_log(name: str, head: bytes) -> bool:
     if name == LOG_NAME or start.startswith((b"[", b"{")):
         return True
     first_line = start.split(b"\n", 1)[0].lower()
-    return any(mark in first_line for mark in (b",", b";", b"\t")) and any(
-        word in first_line for word in (b"ep", b"it", b"step")
-    )
+    if b"," not in first_line and b";" not in first_line and b"\t" not in first_line:
+        return False
+    return any(word in first_line for word in (b"ep", b"it", b"step"))
 
 
 def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
@@ -363,8 +364,7 @@ def _is_snapshot_name(name: str, patterns: Iterable[str]) -> bool:
     """Tell whether a file is expected to be a snapshot: ``snapshot_iter_5``, ``trainer_00010``, or like a found one."""
     if _pattern(name) in patterns or name.endswith(_SUFFIXES):
         return True
-    suffix = Path(name).suffix[1:]
-    return name.startswith(("snapshot", "trainer")) and not re.search("[A-Za-z]", suffix)
+    return name.startswith(("snapshot", "trainer")) and not re.search("[A-Za-z]", Path(name).suffix)
 
 
 def _is_temporary(name: str) -> bool:

@@ -6,7 +6,7 @@ None knows the others. A file is opened once to be looked at, whatever it turns 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from io import BufferedReader
+from io import BufferedIOBase, BufferedReader, FileIO
 from pathlib import Path
 
 from nnanim.errors import SnapshotError
@@ -24,24 +24,29 @@ _KERAS_SUFFIXES = (".h5", ".hdf5")
 Read = Callable[[Contents, Sequence[LayerHeader], Sequence[int] | None], list[Layer]]
 
 
-def scan(path: Path, file: BufferedReader | None = None) -> Contents | None:
+def scan(path: Path, file: FileIO | None = None, head: bytes = b"") -> Contents | None:
     """Read what a snapshot says of itself, or return None where the file is none, or cannot be opened.
 
     Args:
         path: the file.
-        file: the same, where it is open already.
+        file: the same, where it is open already, at any place.
+        head: its first bytes in this case, 32 or more where there are so many.
 
     Raises:
         SnapshotError: it begins as a snapshot and is damaged.
     """
     if file is not None:
-        return _look(path, file)
+        return _look(path, file, head)
     try:
-        opened = path.open("rb")
+        opened = path.open("rb", buffering=0)
     except OSError:
         return None
     with opened:
-        return _look(path, opened)
+        try:
+            head = opened.read(_HEAD_BYTES)
+        except OSError:
+            return None
+        return _look(path, opened, head)
 
 
 def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
@@ -72,27 +77,24 @@ def explain(path: Path) -> None:
         check_magic(path)
 
 
-def _look(path: Path, file: BufferedReader) -> Contents | None:
+def _look(path: Path, raw: FileIO, head: bytes) -> Contents | None:
     """Tell the format by the first bytes and, in a zip archive, by its names."""
-    try:
-        file.seek(0)
-        head = file.read(_HEAD_BYTES)
-    except OSError:
+    is_zip, is_hdf5 = head[:4] in MAGICS, head[:8] == HDF5_MAGIC
+    if not (is_zip or is_hdf5 or head[8:9] == b"{" or path.name.endswith(INDEX_SUFFIX)):
         return None
-    if head[:4] in MAGICS:
-        return _look_inside(path, file)
-    if head[:8] == HDF5_MAGIC:
-        from nnanim.snapshots import keras
+    with BufferedReader(raw) as file:
+        if is_zip:
+            return _look_inside(path, file)
+        if is_hdf5:
+            from nnanim.snapshots import keras
 
-        return keras.look(path, file)
-    if head[8:9] == b"{" or path.name.endswith(INDEX_SUFFIX):
+            return keras.look(path, file)
         from nnanim.snapshots import safetensors
 
         return safetensors.look(path, file)
-    return None
 
 
-def _look_inside(path: Path, file: BufferedReader) -> Contents | None:
+def _look_inside(path: Path, file: BufferedIOBase) -> Contents | None:
     try:
         archive = ZipFile(path, file)
     except (ZipError, OSError) as error:

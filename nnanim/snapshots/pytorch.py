@@ -14,7 +14,7 @@ import importlib.util
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,7 @@ def read_arrays(contents: Contents, keys: Sequence[str], *, use_torch: bool = Tr
         return {key: archive.array(contents.tensors[key]) for key in keys}
 
 
+@cache
 def has_torch() -> bool:
     """Tell whether torch is installed, without importing it."""
     return importlib.util.find_spec("torch") is not None

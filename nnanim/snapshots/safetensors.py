@@ -13,7 +13,7 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from io import BufferedReader
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class SafetensorsContents(Contents):
     places: dict[str, Place] = field(default_factory=dict, repr=False, compare=False)
 
 
-def look(path: Path, file: BufferedReader) -> SafetensorsContents | None:
+def look(path: Path, file: BufferedIOBase) -> SafetensorsContents | None:
     """Read names and shapes of a snapshot, but no weights; None where a file only begins like one.
 
     Args:
@@ -75,7 +75,7 @@ def look(path: Path, file: BufferedReader) -> SafetensorsContents | None:
     return scan(path, file)
 
 
-def scan(path: Path, file: BufferedReader | None = None) -> SafetensorsContents:
+def scan(path: Path, file: BufferedIOBase | None = None) -> SafetensorsContents:
     """Read names and shapes of a snapshot, but no weights.
 
     Args:
@@ -135,7 +135,7 @@ def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray
     return arrays
 
 
-def _array(file: BufferedReader, key: str, place: Place) -> np.ndarray:
+def _array(file: BufferedIOBase, key: str, place: Place) -> np.ndarray:
     numbers = np.empty(place.shape, dtype=_TYPES[place.dtype])
     try:
         file.seek(place.start)
@@ -147,7 +147,7 @@ def _array(file: BufferedReader, key: str, place: Place) -> np.ndarray:
     return from_bfloat16(numbers) if place.dtype == "BF16" else numbers
 
 
-def _header(path: Path, file: BufferedReader) -> tuple[dict[str, Place], dict[str, Any]]:
+def _header(path: Path, file: BufferedIOBase) -> tuple[dict[str, Place], dict[str, Any]]:
     where = f"snapshot {str(path)!r}"
     try:
         file_size = file.seek(0, 2)
@@ -223,7 +223,7 @@ def _length(start: bytes) -> int:
     return int(length)
 
 
-def _open(path: Path) -> BufferedReader:
+def _open(path: Path) -> BufferedIOBase:
     try:
         return path.open("rb")
     except OSError as error:

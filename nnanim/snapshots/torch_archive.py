@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,7 @@ class TorchArchive:
         """
         name = f"data/{tensor.storage.key}"
         member = self._member(name, MAX_MEMBER_BYTES)
-        order = ">" if self._is_big_endian() else "<"
-        kind = np.dtype(order + ("u2" if tensor.dtype == "bf2" else tensor.dtype))
+        kind = np.dtype(self._order + ("u2" if tensor.dtype == "bf2" else tensor.dtype))
         last = tensor.offset + sum(
             (size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True)
         )
@@ -141,8 +141,10 @@ class TorchArchive:
             view = np.lib.stride_tricks.as_strided(numbers, tensor.shape, strides, writeable=False)
         return from_bfloat16(view) if tensor.dtype == "bf2" else view
 
-    def _is_big_endian(self) -> bool:
-        return f"{self._prefix}byteorder" in self._file and self._bytes("byteorder", 16).strip() == b"big"
+    @cached_property
+    def _order(self) -> str:
+        is_big_endian = f"{self._prefix}byteorder" in self._file and self._bytes("byteorder", 16).strip() == b"big"
+        return ">" if is_big_endian else "<"
 
     def _bytes(self, name: str, limit: int) -> bytes:
         member = self._member(name, limit)

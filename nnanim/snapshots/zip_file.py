@@ -13,8 +13,9 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -69,7 +70,7 @@ class ZipFile:
         names: of all members, in the order of the directory; a name may occur twice.
     """
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, file: BufferedIOBase) -> None:
         """Read the directory.
 
         Args:
