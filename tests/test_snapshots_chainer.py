@@ -668,3 +668,25 @@ def test_format_goes_by_content(tmp_path: Path) -> None:
     assert found.format == "chainer"
     assert formats.scan(save(tmp_path / "data.npz", {"x": np.zeros(2)})) is None
     assert formats.scan(tmp_path / "missing") is None
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_log_inside_a_snapshot_in_either_order_of_bytes(result: Path, order: str) -> None:
+    result.mkdir()
+    text = '[{"epoch": 1, "main/ä中😀": 0.5}]'
+    arrays = trainer_arrays(weights()) | {"extensions/LogReport/_log": np.array(text, dtype=f"{order}U99")}
+    save(result / "trainer_00001", arrays)
+    log = open_run(result).log
+    assert log is not None
+    assert log.metrics == ("main/ä中😀",)
+
+
+def test_log_inside_a_snapshot_that_is_no_text(result: Path) -> None:
+    result.mkdir()
+    broken = np.full(1, 0xFFFFFFFF, dtype="<u4").view("<U1").reshape(())
+    save(result / "trainer_00001", trainer_arrays(weights()) | {"extensions/LogReport/_log": broken})
+    with pytest.raises(SnapshotError) as caught:
+        open_run(result)
+    assert str(caught.value).startswith(
+        "snapshot 'result/trainer_00001' is truncated or damaged at 'extensions/LogReport/_log' (a snapshot is"
+    )

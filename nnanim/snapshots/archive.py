@@ -109,7 +109,11 @@ class Archive(Mapping[str, np.ndarray]):
         header = self.header(key)
         if header.dtype.kind not in _TEXT_KINDS or header.shape != ():
             return None
-        return str(self._read(key)[()])
+        coding = "utf-32-be" if header.dtype.str[0] == ">" else "utf-32-le"
+        try:
+            return self._read(key).tobytes().decode(coding, "surrogatepass").rstrip("\0")
+        except UnicodeDecodeError as error:  # NumPy itself ends in a SystemError there
+            raise self._damaged(key) from error
 
     def header(self, key: str) -> ArrayHeader:
         """Return type and shape of any array without reading it.
