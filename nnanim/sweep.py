@@ -103,7 +103,7 @@ def plan_outputs(results: Sequence[Path], outputs: Sequence[str]) -> list[tuple[
 
 
 @dataclass(frozen=True, eq=False)
-class Order:
+class Request:
     """A folder to be drawn.
 
     Attributes:
@@ -147,20 +147,20 @@ def render_each(
     Raises:
         OptionError: an option is not as it must be, which is the same for all folders.
     """
-    orders = [
-        Order(result, paths, shape, if_changed, how, f"{secrets.token_hex(4)}-")
+    requests = [
+        Request(result, paths, shape, if_changed, how, f"{secrets.token_hex(4)}-")
         for result, paths in zip(results, outputs, strict=True)
     ]
-    for alone, several in groupby(orders, key=_is_drawn_by_one):
+    for alone, several in groupby(requests, key=_is_drawn_by_one):
         group = list(several)
         if alone and len(group) > 1:
             yield from _draw_side_by_side(group, progress)
         else:
-            for order in group:
-                yield draw(order, progress)
+            for request in group:
+                yield draw(request, progress)
 
 
-def draw(order: Order, progress: Callable[[Path, int, int], None] | None = None) -> Outcome:
+def draw(request: Request, progress: Callable[[Path, int, int], None] | None = None) -> Outcome:
     """Draw one folder.
 
     Raises:
@@ -170,58 +170,60 @@ def draw(order: Order, progress: Callable[[Path, int, int], None] | None = None)
 
     def tell(done: int, total: int) -> None:
         if progress is not None:
-            progress(order.result, done, total)
+            progress(request.result, done, total)
 
     try:
-        do = render_if_changed if order.if_changed else render
-        animation = do(order.result, order.outputs, order.shape, progress=tell, **order.how)
+        do = render_if_changed if request.if_changed else render
+        animation = do(request.result, request.outputs, request.shape, progress=tell, **request.how)
     except OptionError:
         raise
     except NnanimError as error:
-        return Outcome(order.result, order.outputs, error)
+        return Outcome(request.result, request.outputs, error)
     if animation is None:
-        return Outcome(order.result, order.outputs)
+        return Outcome(request.result, request.outputs)
     drawn = len(animation), animation.size_px, animation.notes, animation
-    return Outcome(order.result, order.outputs, None, *drawn)
+    return Outcome(request.result, request.outputs, None, *drawn)
 
 
-def _is_drawn_by_one(order: Order) -> bool:
+def _is_drawn_by_one(request: Request) -> bool:
     from nnanim.rendering import may_pay_off
 
-    one = order.how.get("executor") is None and order.how.get("jobs", 1) > 1
-    return one and not may_pay_off(order.result, order.outputs, **order.how)
+    one = request.how.get("executor") is None and request.how.get("jobs", 1) > 1
+    return one and not may_pay_off(request.result, request.outputs, **request.how)
 
 
-def _draw_side_by_side(orders: list[Order], progress: Callable[[Path, int, int], None] | None) -> Iterator[Outcome]:
-    jobs = orders[0].how["jobs"]
+def _draw_side_by_side(requests: list[Request], progress: Callable[[Path, int, int], None] | None) -> Iterator[Outcome]:
+    jobs = requests[0].how["jobs"]
     prepare_pool()
-    alone = [replace(order, how={**order.how, "jobs": 1}) for order in orders]
+    alone = [replace(request, how={**request.how, "jobs": 1}) for request in requests]
+    done = 0
     try:
         with process_pool(jobs - 1) as workers:
             for outcome in answers_in_order(workers, _draw_alone, alone, 2 * jobs, helping=True, died=_given_up):
                 if progress is not None and outcome.frames:
                     progress(outcome.result, outcome.frames, outcome.frames)
                 yield outcome
+                done += 1
     finally:
-        for order in alone:  # the processes that were ended, by Ctrl-C above all, could not do it
-            _sweep_up(order)
+        for request in alone[done : done + 2 * jobs]:  # processes that were ended, by Ctrl-C above all, could not do it
+            _sweep_up(request)
 
 
-def _draw_alone(order: Order) -> Outcome:
-    with marked(order.mark):
-        return replace(draw(order), animation=None)  # which is much to send, and nobody asks for
+def _draw_alone(request: Request) -> Outcome:
+    with marked(request.mark):
+        return replace(draw(request), animation=None)  # which is much to send, and nobody asks for
 
 
-def _given_up(order: Order) -> Outcome:
-    _sweep_up(order)
+def _given_up(request: Request) -> Outcome:
+    _sweep_up(request)
     return Outcome(
-        order.result, order.outputs, WorkerError("the process that drew it died (out of memory? try fewer --jobs)")
+        request.result, request.outputs, WorkerError("the process that drew it died (out of memory? try fewer --jobs)")
     )
 
 
-def _sweep_up(order: Order) -> None:
-    for output in order.outputs:
-        sweep_up(order.mark, output)
+def _sweep_up(request: Request) -> None:
+    for output in request.outputs:
+        sweep_up(request.mark, output)
 
 
 @contextmanager

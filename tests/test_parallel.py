@@ -179,12 +179,13 @@ def test_a_dying_worker_is_told() -> None:
 
 
 def test_what_is_short_is_drawn_by_one_process() -> None:
-    assert not pays_off(33, 85, 2, ["gif"])
+    assert not pays_off(50, 85, 2, ["gif"])
     assert not pays_off(5000, 85, 1, ["gif"])
     assert not pays_off(20, 79400, 2, ["gif"])  # one chunk cannot be shared
     assert not pays_off(5000, 79400, 2, ["html"])  # nothing is painted
-    assert pays_off(500, 85, 2, ["gif"])
-    assert pays_off(50, 17664, 2, ["gif"])
+    assert not pays_off(34, 2368, 2, ["gif"])  # two frames for the other
+    assert pays_off(100, 85, 2, ["gif"])
+    assert pays_off(48, 2368, 2, ["gif"])
     assert pays_off(50, 85, 2, ["apng"])
     assert pays_off(50, 85, 2, ["html", "frames"])
     assert set(PACK_S) == {*FORMATS} - {"html"}

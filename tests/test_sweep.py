@@ -15,7 +15,7 @@ from folders import processes_with, result_folder
 from nnanim import OptionError, WorkerError, sweep
 from nnanim.cli import main
 from nnanim.encoders import marked, whole_file
-from nnanim.sweep import Order, Outcome, name_runs, plan_outputs, render_each
+from nnanim.sweep import Outcome, Request, name_runs, plan_outputs, render_each
 from nnanim.sweep import _draw_alone as draw_alone
 
 SMALL = ["--figsize", "3,2", "--dpi", "60"]
@@ -105,11 +105,11 @@ def test_folders_are_drawn_side_by_side(tmp_path: Path, monkeypatch: pytest.Monk
     assert not multiprocessing.active_children()
 
 
-def dying_elsewhere(order: Order) -> Outcome:
+def dying_elsewhere(request: Request) -> Outcome:
     """Die half-way in another process; here, draw when that has happened."""
-    died = order.result.parent / "died"
+    died = request.result.parent / "died"
     if multiprocessing.parent_process() is not None:
-        with marked(order.mark), whole_file(Path(order.outputs[0])) as temporary:
+        with marked(request.mark), whole_file(Path(request.outputs[0])) as temporary:
             temporary.write_bytes(b"GIF")
             died.touch()
             os._exit(9)
@@ -117,7 +117,7 @@ def dying_elsewhere(order: Order) -> Outcome:
     while not died.exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    return draw_alone(order)
+    return draw_alone(request)
 
 
 def test_a_process_that_dies_fails_its_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
