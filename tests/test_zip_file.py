@@ -95,7 +95,6 @@ def changed(path: Path, at: int, to: bytes, record: bytes = b"PK\x01\x02") -> Pa
 BROKEN = {
     "sum": (16, b"\0\0\0\0", b"PK\x01\x02"),
     "size": (24, b"\x01\0\0\0", b"PK\x01\x02"),
-    "packed size": (20, b"\xff\xff\xff\x7f", b"PK\x01\x02"),
     "place": (42, b"\x01\0\0\0", b"PK\x01\x02"),
     "place behind the end": (42, b"\xf0\xff\xff\xff", b"PK\x01\x02"),
     "other name before the data": (30, b"z", b"PK\x03\x04"),
@@ -125,7 +124,6 @@ def test_broken_member(tmp_path: Path, case: str, length: int, method: int) -> N
         (0, b"PX", b"PK\x05\x06"),
         (0, b"PX", b"PK\x01\x02"),
         (6, b"\xff", b"PK\x01\x02"),
-        (28, b"\xff\xff", b"PK\x01\x02"),
     ],
 )
 def test_broken_directory(tmp_path: Path, at: int, to: bytes, record: bytes) -> None:
@@ -150,7 +148,8 @@ def test_member_that_unpacks_to_more_than_it_says_is_not_unpacked(tmp_path: Path
     with open_zip(path) as file:
         with pytest.raises(ZipError):
             file.read(file["x"])
-        assert file.read_start(file["x"], 2000) == bytes(1000)
+        with pytest.raises(ZipError):
+            file.read_start(file["x"], 500)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 2e6
