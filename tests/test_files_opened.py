@@ -119,4 +119,4 @@ def test_only_the_formats_that_are_there_are_imported(
     _, modules = opened_and_imported(folder)
     assert of_nnanim(modules, "snapshots", READERS) == readers
     assert of_nnanim(modules, "logs", LOGS) == logs
-    assert not {"pandas", "matplotlib", "chainer", "torch", "PIL", "zipfile"} & set(modules)
+    assert not {"pandas", "matplotlib", "chainer", "torch", "PIL"} & set(modules)
