@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from math import nan
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -17,9 +16,9 @@ from nnanim.encoders.movie import Movie
 from nnanim.encoders.targets import PAGE, VIDEOS, find_target, open_targets
 from nnanim.errors import OptionError, RunError
 from nnanim.frame import Edges, Frame, Nodes
+from nnanim.jobs import pays_off
 from nnanim.metrics import curves_of, pick_metrics, row_x, unit_factor
 from nnanim.options import Options
-from nnanim.parallel import pays_off, process_pool
 from nnanim.press import Press, Sheet
 from nnanim.run import Run, Snapshot
 from nnanim.scene import Scene, make_scene
@@ -27,6 +26,9 @@ from nnanim.segments import Job, pack_here, pack_there
 from nnanim.theme import POINTS_PER_INCH
 from nnanim.timeline import choose_snapshots, timeline
 from nnanim.weights import read_weights
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 class Animation(Sequence[Frame]):
@@ -200,6 +202,8 @@ class Animation(Sequence[Frame]):
         if executor is not None and not set(VIDEOS) & set(job.formats):  # another machine need not have PyAV
             yield pack_there(executor, job, sheets, jobs)
         elif executor is None and pays_off(len(self), len(self._weights.selection.layer), jobs, job.formats):
+            from nnanim.parallel import process_pool
+
             with process_pool(jobs - 1) as workers:
                 yield pack_there(workers, job, sheets, jobs, helping=True)
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -19,6 +18,8 @@ from nnanim.still import Still
 from nnanim.xdot import Drawing
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
     from nnanim.canvas import Canvas
 
 CHUNK = 32  # frames that one Graphviz process draws
@@ -136,6 +137,8 @@ class Press:
         chunks = in_chunks(sheets, at_once)
         if not ahead:
             return self._paint((chunk, self.drawings(chunk)) for chunk in chunks)
+        from concurrent.futures import ThreadPoolExecutor
+
         helper = ThreadPoolExecutor(1)
         first = next(chunks, [])
         # Not in the generator, which does nothing before its first picture is asked for.

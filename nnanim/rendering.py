@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnanim.jobs import pays_off
 from nnanim.options import SUFFIX_FORMATS
-from nnanim.parallel import pays_off, prepare_pool
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from nnanim.animation import Animation
 
 READING = ("layers", "log", "skip_bad")
@@ -89,6 +90,8 @@ def _render(
 ) -> Animation | None:
     outputs: Sequence[str | Path] = [output] if isinstance(output, str | Path) else list(output)
     if may_pay_off(result, outputs, **writing, **options):
+        from nnanim.parallel import prepare_pool
+
         prepare_pool()  # before anything heavy is imported here: the other processes import it at the same time
     from nnanim.animation import Animation
     from nnanim.encoders.targets import find_target

@@ -6,14 +6,16 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nnanim.encoders.movie import Movie
 from nnanim.encoders.targets import make_packers
-from nnanim.parallel import answers_in_order, chunk_length
+from nnanim.jobs import chunk_length
 from nnanim.press import Press, Sheet, in_chunks
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 _mine = threading.local()
 
@@ -83,6 +85,8 @@ def pack_there(
         GraphvizError: Graphviz is missing or fails; the message names the frame.
         WorkerError: a worker died.
     """
+    from nnanim.parallel import answers_in_order
+
     for packed in answers_in_order(executor, pack_chunk, _chunks(job, sheets), 2 * jobs, helping=helping):
         yield from packed
 

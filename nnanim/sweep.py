@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
@@ -15,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from nnanim.encoders import marked, sweep_up
 from nnanim.errors import NnanimError, OptionError, WorkerError
 from nnanim.options import RUN_PLACE
-from nnanim.parallel import answers_in_order, prepare_pool, process_pool
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from nnanim.animation import Animation
 
 
@@ -148,7 +147,7 @@ def render_each(
         OptionError: an option is not as it must be, which is the same for all folders.
     """
     requests = [
-        Request(result, paths, shape, if_changed, how, f"{secrets.token_hex(4)}-")
+        Request(result, paths, shape, if_changed, how, f"{os.urandom(4).hex()}-")
         for result, paths in zip(results, outputs, strict=True)
     ]
     for alone, several in groupby(requests, key=_is_drawn_by_one):
@@ -193,6 +192,8 @@ def _is_drawn_by_one(request: Request) -> bool:
 
 
 def _draw_side_by_side(requests: list[Request], progress: Callable[[Path, int, int], None] | None) -> Iterator[Outcome]:
+    from nnanim.parallel import answers_in_order, prepare_pool, process_pool
+
     jobs = requests[0].how["jobs"]
     prepare_pool()
     alone = [replace(request, how={**request.how, "jobs": 1}) for request in requests]

@@ -20,8 +20,9 @@ from folders import processes_with, result_folder
 from nnanim import Animation, GraphvizError, WorkerError, open_run, parallel
 from nnanim.encoders import EXACT_EVERY
 from nnanim.encoders.movie import Movie
+from nnanim.jobs import PACK_S, chunk_length, pays_off, usable_cpus
 from nnanim.options import FORMATS
-from nnanim.parallel import PACK_S, answers_in_order, chunk_length, pays_off, process_pool, usable_cpus
+from nnanim.parallel import answers_in_order, process_pool
 from nnanim.press import CHUNK, Press
 from nnanim.segments import Job, pack_there
 
@@ -83,7 +84,7 @@ def test_bytes_are_the_same_for_any_number_of_processes(
         return real(self)
 
     monkeypatch.setattr(parallel._Crew, "_hire", counted)
-    monkeypatch.setattr(parallel, "WORTH_S", 0.0)
+    monkeypatch.setattr("nnanim.jobs.WORTH_S", 0.0)
     written = []
     for jobs in (1, 2, 3):
         folder = tmp_path / str(jobs)

@@ -55,13 +55,13 @@ def test_processes_start_before_anything_heavy_is_imported(folder: Path) -> None
     result_folder(folder)
     code = """
 import sys
-from nnanim import parallel, rendering
+from nnanim import parallel
 from nnanim.cli import main
 
 def prepared():
     print(sorted({"matplotlib", "numpy", "pandas", "PIL"} & set(sys.modules)))
 
-rendering.prepare_pool = prepared
+parallel.prepare_pool = prepared
 main(["render", "result", "-o", "x.gif", "--jobs", "2", "--quiet", "--figsize", "3,2", "--dpi", "60"])
 """
     found = subprocess.run([sys.executable, "-c", code], cwd=folder.parent, capture_output=True, text=True, check=True)

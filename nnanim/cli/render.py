@@ -63,7 +63,7 @@ def render(
         raise click.UsageError("standard output and --summary are for one folder alone")
     options.check_outputs(outputs, file_format, if_changed=if_changed)
     from nnanim.encoders import check_target
-    from nnanim.parallel import usable_cpus
+    from nnanim.jobs import usable_cpus
     from nnanim.sweep import cluster, plan_outputs, render_each
 
     if summary is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
@@ -73,7 +72,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def temporary_beside(target: Path, end: str = "tmp") -> Path:
     """Return a path that nothing has, in the folder of a target; its own name, as the target's may fill the limit."""
-    return target.with_name(f".nnanim-{_mark.get()}{secrets.token_hex(4)}.{end}")
+    return target.with_name(f".nnanim-{_mark.get()}{os.urandom(4).hex()}.{end}")
 
 
 @contextmanager
