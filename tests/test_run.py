@@ -500,7 +500,7 @@ def test_every_damaged_byte_gives_an_answer_or_our_error(result: Path) -> None:
 
 
 def test_folder_may_be_moved_before_reading_fails_clearly(result: Path) -> None:
-    run = open_run(result_folder(result))
+    run = open_run(result_folder(result, (4, 500, 3)))
     shutil.rmtree(result)
     with pytest.raises(SnapshotError) as caught:
         run.snapshots[0].read()

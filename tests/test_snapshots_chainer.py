@@ -185,10 +185,11 @@ def test_numbers_too_large_for_float32(result: Path, shape: tuple[int, ...] | No
 
 @pytest.mark.usefixtures("both_ways")
 def test_snapshot_that_changes_after_it_was_found(result: Path) -> None:
-    run = open_run(result_folder(result))
-    save(result / "trainer_00001", trainer_arrays(weights((4, 6, 3))))
+    shape = (4, 500, 3)  # too large to be remembered
+    run = open_run(result_folder(result, shape))
+    save(result / "trainer_00001", trainer_arrays(weights((4, 600, 3))))
     with pytest.raises(SnapshotError) as caught:
-        run.snapshots[0].read(SHAPE)
+        run.snapshots[0].read(shape)
     assert str(caught.value) == (
         "snapshot 'result/trainer_00001' changed while the run was read (is it still training?)"
     )

@@ -152,9 +152,12 @@ def test_large_snapshots_are_not_kept(
     assert matrices < peak_bytes / LARGE_BYTES < matrices + 0.5
 
 
+@pytest.mark.parametrize("shape", [(9, 8, 7), (9, 500, 7)])  # remembered, and read again
 @pytest.mark.parametrize("edges", ["weight", "change"])
-def test_reading_twice_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edges: str) -> None:
-    run = open_run(result_folder(tmp_path, (9, 8, 7), range(1, 6)))
+def test_reading_twice_gives_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edges: str, shape: tuple[int, ...]
+) -> None:
+    run = open_run(result_folder(tmp_path, shape, range(1, 6)))
     options = Options(edges=edges, max_nodes=4, max_edges=20)
     once = read_weights(run.snapshots, None, options)
     monkeypatch.setattr(weights, "KEPT_BYTES", 0)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from nnanim.layers import LayerHeader
 
@@ -27,6 +30,7 @@ class Contents:
         turned: keys of weights that the file holds as (in, out) or (kh, kw, in, out).
         notes: what a user should be told.
         parts: other files that the snapshot is made of.
+        arrays: weights and biases by key where they are so small that they were read at the same time, else None.
     """
 
     path: Path
@@ -43,3 +47,4 @@ class Contents:
     turned: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     parts: tuple[Path, ...] = ()
+    arrays: Mapping[str, np.ndarray] | None = field(default=None, repr=False, compare=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from nnanim.snapshots.zip_file import MAGICS, Member, ZipError, ZipFile
 
 MAX_MEMBER_BYTES = 2**30
 MAX_HEADER_BYTES = 10_000
+SMALL_SNAPSHOT_BYTES = 2**12  # thousands of snapshots are remembered in a few megabytes
 SMALL_MEMBER_BYTES = 2**14  # opening a member of a zip archive takes longer than reading that much
 SNAPSHOT_HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
 
@@ -98,6 +99,21 @@ class Archive(Mapping[str, np.ndarray]):
                 " (a weight is an array of real numbers)"
             )
         return header
+
+    def small_arrays(self, keys: Iterable[str]) -> dict[str, np.ndarray] | None:
+        """Return arrays of numbers if they are small, `SMALL_SNAPSHOT_BYTES` together, else None.
+
+        Raises:
+            KeyError: there is no such array.
+            SnapshotError: one is damaged, or holds something else than numbers.
+        """
+        headers = {key: self.number_header(key) for key in keys}
+        if sum(math.prod(header.shape) * header.dtype.itemsize for header in headers.values()) > SMALL_SNAPSHOT_BYTES:
+            return None
+        arrays = {key: self._read(key).copy() for key in headers}  # without the bytes that were read with it
+        for array in arrays.values():
+            array.flags.writeable = False  # they may be asked for again
+        return arrays
 
     def text(self, key: str) -> str | None:
         """Read a single text, or return None where the array is something else.

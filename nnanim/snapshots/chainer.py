@@ -10,11 +10,14 @@ Source: ``chainer/serializers/npz.py`` and ``chainer/training/updaters/standard_
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.layers import Layer, LayerHeader, check_sizes, natural_key
@@ -95,6 +98,7 @@ def scan(file: ZipFile) -> Contents:
         weights=weights,
         epoch=_counter(archive, layout.epoch),
         iteration=_counter(archive, "updater/iteration"),
+        arrays=archive.small_arrays(key for key in (*layout.weights, *layout.biases) if key is not None),
     )
 
 
@@ -122,26 +126,36 @@ def read(
     if shape is not None:
         layers = fit(contents, layers, check_sizes(shape))
     check_total(layers, where)
-    with open_archive(contents.path) as archive:
-        for header in layers:
-            if header.key not in archive or archive.number_header(header.key).shape != header.shape:
-                raise SnapshotError(f"snapshot {where!r} changed while the run was read (is it still training?)")
+    with _arrays(contents, layers) as arrays:
         loaded = None
         if shape is not None and use_chainer:
             from nnanim.snapshots.skeleton import load_layers
 
             try:
-                loaded = load_layers(archive, contents.prefix, layers)
+                loaded = load_layers(arrays, contents.prefix, layers)
             except ImportError:  # Chainer is an extra; its model would only be filled with the same arrays
                 loaded = None
         if loaded is None:
             loaded = [
-                to_layer(header, archive[header.key], None if header.bias_key is None else archive[header.bias_key])
+                to_layer(header, arrays[header.key], None if header.bias_key is None else arrays[header.bias_key])
                 for header in layers
             ]
     for layer in loaded:
         check_finite(layer, where)
     return loaded
+
+
+@contextmanager
+def _arrays(contents: Contents, layers: Sequence[LayerHeader]) -> Iterator[Mapping[str, np.ndarray]]:
+    if contents.arrays is not None:
+        yield contents.arrays
+        return
+    with open_archive(contents.path) as archive:
+        for header in layers:
+            if header.key not in archive or archive.number_header(header.key).shape != header.shape:
+                where = str(contents.path)
+                raise SnapshotError(f"snapshot {where!r} changed while the run was read (is it still training?)")
+        yield archive
 
 
 def read_log(path: Path) -> str | None:

@@ -50,6 +50,7 @@ def look(file: ZipFile) -> Contents | None:
         iteration=None if iteration is None else int(iteration),
         is_ordered=True,  # of the call that wrote it
         turned=found.turned,
+        arrays=archive.small_arrays(shapes),
     )
 
 
@@ -64,6 +65,8 @@ def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray
     Raises:
         SnapshotError: the file cannot be read.
     """
+    if contents.arrays is not None:
+        return {key: contents.arrays[key] for key in keys if key in contents.arrays}
     with open_archive(contents.path) as archive:
         return {key: archive[key] for key in keys if key in archive}
 
