@@ -33,9 +33,15 @@ Answer = TypeVar("Answer")
 def prepare_pool() -> None:
     """Let the server process import Matplotlib while this one does the same, and reads."""
     if _context().get_start_method() == "forkserver":
-        from multiprocessing import forkserver
+        from multiprocessing import forkserver, resource_tracker
 
-        forkserver.ensure_running()
+        resource_tracker.ensure_running()  # which would let the signals through
+        # The server inherits this: it ignores Ctrl-C by itself, but only when it has imported everything.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -48,6 +54,7 @@ def process_pool(jobs: int) -> Iterator[Executor]:
     Args:
         jobs: how many processes at most; as many are started as have something to do.
     """
+    prepare_pool()
     crew = _Crew(jobs)
     finished = False
     try:
