@@ -170,7 +170,7 @@ class Animation(Sequence[Frame]):
             comment: a short ASCII text to keep in the files.
             progress: called with how many frames are done and how many there are.
             jobs: processes to use at most, this one among them; what is short takes less time in this process alone.
-                A script that asks for several must do so under ``if __name__ == "__main__":``, as Python's own pools ask.
+                A script that asks for several must do so under ``if __name__ == "__main__":``, as for Python's pools.
             executor: who draws the frames instead, e.g. that of a cluster; `jobs` then says how many workers it has.
 
         Raises:
