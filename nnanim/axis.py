@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from matplotlib import rc_context, rcParamsDefault
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 MARGIN = 0.05  # of the range of the values, on both sides
 STEPS = [1, 2, 2.5, 5, 10]
+# Nothing is left to the style that a caller may have set.
+STYLE: dict[Any, Any] = {
+    name: value for name, value in rcParamsDefault.items() if name.startswith(("axes.formatter.", "text.usetex"))
+}
 
 
 @dataclass(frozen=True)
@@ -49,9 +55,8 @@ class Axis:
         margin = MARGIN * (high - low)
         low, high = float(low - margin), float(high + margin)
         ticks = [float(place) for place in locator.tick_values(low, high) if low <= place <= high]
-        # Nothing of it is left to the style that a caller may have set.
-        formatter = ScalarFormatter(useOffset=True, useMathText=False, useLocale=False, usetex=False)
-        formatter.set_powerlimits((-5, 6))
+        with rc_context(STYLE):
+            formatter = ScalarFormatter()
         formatter.create_dummy_axis()
         assert formatter.axis is not None
         formatter.axis.set_view_interval(low, high)
