@@ -195,6 +195,16 @@ def test_snapshot_that_changes_after_it_was_found(result: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("both_ways")
+def test_snapshot_that_loses_a_bias_after_it_was_found(result: Path) -> None:
+    shape = (4, 500, 3)
+    run = open_run(result_folder(result, shape))
+    arrays = trainer_arrays(weights(shape))
+    save(result / "trainer_00001", {key: array for key, array in arrays.items() if not key.endswith("l1/b")})
+    with pytest.raises(SnapshotError, match="'result/trainer_00001' changed while the run was read"):
+        run.snapshots[0].read(shape)
+
+
 # Archives made by hand
 
 

@@ -10,8 +10,7 @@ Source: ``chainer/serializers/npz.py`` and ``chainer/training/updaters/standard_
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,11 +19,11 @@ from typing import NamedTuple
 import numpy as np
 
 from nnanim.errors import SnapshotError
-from nnanim.layers import Layer, LayerHeader, check_sizes, natural_key
+from nnanim.layers import Layer, LayerHeader, natural_key
 from nnanim.snapshots import Contents
-from nnanim.snapshots.archive import Archive, open_archive
+from nnanim.snapshots.archive import Archive, open_archive, read_arrays
 from nnanim.snapshots.links import is_transposed, why_skipped
-from nnanim.snapshots.reading import check_finite, check_total, fit, to_layer
+from nnanim.snapshots.reading import read_layers
 from nnanim.snapshots.zip_file import ZipFile
 
 FORMAT = "chainer"
@@ -102,60 +101,23 @@ def scan(file: ZipFile) -> Contents:
     )
 
 
-def read(
-    contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None, *, use_chainer: bool = True
-) -> list[Layer]:
-    """Read the weights of a snapshot.
+def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
+    """Read the weights of a snapshot, as `nnanim.snapshots.reading.read_layers` says.
 
-    Args:
-        contents: what `scan` found in the file.
-        layers: the layers to read, in chain order.
-        shape: declared layer sizes, input side first. With them the layers are loaded into a Chainer model of these
-            sizes where Chainer can be imported, else read from the archive with the same checks.
-        use_chainer: False reads from the archive in any case.
-
-    Returns:
-        The layers in chain order, float32; with a shape, in the order that gives the declared sizes.
-
-    Raises:
-        OptionError: the shape is no list of layer sizes.
-        ShapeError: the declared sizes do not fit.
-        SnapshotError: the file cannot be read, has changed, or holds NaN or infinite weights.
+    With a shape the layers are loaded into a Chainer model of these sizes where Chainer can be imported.
     """
-    where = str(contents.path)
-    if shape is not None:
-        layers = fit(contents, layers, check_sizes(shape))
-    check_total(layers, where)
-    with _arrays(contents, layers) as arrays:
-        loaded = None
-        if shape is not None and use_chainer:
-            from nnanim.snapshots.skeleton import load_layers
-
-            try:
-                loaded = load_layers(arrays, contents.prefix, layers)
-            except ImportError:  # Chainer is an extra; its model would only be filled with the same arrays
-                loaded = None
-        if loaded is None:
-            loaded = [
-                to_layer(header, arrays[header.key], None if header.bias_key is None else arrays[header.bias_key])
-                for header in layers
-            ]
-    for layer in loaded:
-        check_finite(layer, where)
-    return loaded
+    return read_layers(contents, layers, shape, read_arrays, None if shape is None else _through_chainer)
 
 
-@contextmanager
-def _arrays(contents: Contents, layers: Sequence[LayerHeader]) -> Iterator[Mapping[str, np.ndarray]]:
-    if contents.arrays is not None:
-        yield contents.arrays
-        return
-    with open_archive(contents.path) as archive:
-        for header in layers:
-            if header.key not in archive or archive.number_header(header.key).shape != header.shape:
-                where = str(contents.path)
-                raise SnapshotError(f"snapshot {where!r} changed while the run was read (is it still training?)")
-        yield archive
+def _through_chainer(
+    contents: Contents, layers: Sequence[LayerHeader], arrays: Mapping[str, np.ndarray]
+) -> list[Layer] | None:
+    from nnanim.snapshots.skeleton import load_layers
+
+    try:
+        return load_layers(arrays, contents.prefix, layers)
+    except ImportError:  # Chainer is an extra; its model would only be filled with the same arrays
+        return None
 
 
 def read_log(path: Path) -> str | None:

@@ -15,7 +15,7 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.layers import Layer, LayerHeader, natural_key
 from nnanim.snapshots import Contents
-from nnanim.snapshots.archive import Archive, open_archive
+from nnanim.snapshots.archive import Archive, read_arrays
 from nnanim.snapshots.parameters import find_weights, is_weight_name
 from nnanim.snapshots.reading import read_layers
 from nnanim.snapshots.zip_file import ZipFile
@@ -57,18 +57,6 @@ def look(file: ZipFile) -> Contents | None:
 def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
     """Read the weights of a snapshot, as `nnanim.snapshots.reading.read_layers` says."""
     return read_layers(contents, layers, shape, read_arrays)
-
-
-def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read arrays of a snapshot as they are in the file.
-
-    Raises:
-        SnapshotError: the file cannot be read.
-    """
-    if contents.arrays is not None:
-        return {key: contents.arrays[key] for key in keys if key in contents.arrays}
-    with open_archive(contents.path) as archive:
-        return {key: archive[key] for key in keys if key in archive}
 
 
 def _has_weights(archive: Archive) -> bool:

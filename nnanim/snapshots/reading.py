@@ -17,10 +17,15 @@ from nnanim.snapshots.archive import MAX_MEMBER_BYTES
 _CHECKED_NUMBERS = 1 << 20  # so many are checked at a time
 
 ReadArrays = Callable[[Contents, Sequence[str]], Mapping[str, np.ndarray]]
+Load = Callable[[Contents, Sequence[LayerHeader], Mapping[str, np.ndarray]], "list[Layer] | None"]
 
 
 def read_layers(
-    contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None, read_arrays: ReadArrays
+    contents: Contents,
+    layers: Sequence[LayerHeader],
+    shape: Sequence[int] | None,
+    read_arrays: ReadArrays,
+    load: Load | None = None,
 ) -> list[Layer]:
     """Read the weights of a snapshot.
 
@@ -29,6 +34,7 @@ def read_layers(
         layers: the layers to read, in chain order.
         shape: declared layer sizes, input side first, or None.
         read_arrays: reads arrays by their keys, as they are in the file.
+        load: makes the layers of the arrays in another way, or returns None where it cannot.
 
     Returns:
         The layers in chain order, float32; with a shape, in the order that gives the declared sizes.
@@ -44,7 +50,7 @@ def read_layers(
     check_total(layers, where)
     keys = [key for header in layers for key in (header.key, header.bias_key) if key is not None]
     arrays = read_arrays(contents, keys)
-    loaded = []
+    taken = []
     for header in layers:
         weight = arrays.get(header.key)
         bias = None if header.bias_key is None else arrays.get(header.bias_key)
@@ -54,7 +60,10 @@ def read_layers(
             weight = weight.transpose(turn_axes(weight.ndim))
         if weight is None or weight.shape != header.shape or (bias is None) != (header.bias_key is None):
             raise SnapshotError(f"snapshot {where!r} changed while the run was read (is it still training?)")
-        loaded.append(to_layer(header, weight, bias))
+        taken.append((header, weight, bias))
+    loaded = None if load is None else load(contents, layers, arrays)
+    if loaded is None:
+        loaded = [to_layer(*each) for each in taken]
     for layer in loaded:
         check_finite(layer, where)
     return loaded
