@@ -16,7 +16,7 @@ from nnanim.logs import Log
 from nnanim.logs.formats import EVENTS_MARK, TRAINER_STATE, read_if_log
 from nnanim.logs.formats import read as read_log
 from nnanim.snapshots import Contents, formats
-from nnanim.snapshots.archive import SNAPSHOT_HINT
+from nnanim.snapshots.archive import NPY_MAGIC, SNAPSHOT_HINT
 
 LOG_NAME = "log"
 LISTED = 5
@@ -84,7 +84,7 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
             except SnapshotError as error:
                 broken[file] = error
                 continue
-            if name.endswith(".npy") and head.startswith(formats.NPY_MAGIC):
+            if name.endswith(".npy") and head.startswith(NPY_MAGIC):
                 single.append(file)
             elif contents is None:
                 others.append(file)

@@ -192,10 +192,9 @@ def _is_drawn_by_one(request: Request) -> bool:
 
 
 def _draw_side_by_side(requests: list[Request], progress: Callable[[Path, int, int], None] | None) -> Iterator[Outcome]:
-    from nnanim.parallel import answers_in_order, prepare_pool, process_pool
+    from nnanim.parallel import answers_in_order, process_pool
 
     jobs = requests[0].how["jobs"]
-    prepare_pool()
     alone = [replace(request, how={**request.how, "jobs": 1}) for request in requests]
     done = 0
     try:

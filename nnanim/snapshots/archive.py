@@ -29,7 +29,7 @@ SMALL_SNAPSHOT_BYTES = 2**12  # thousands of snapshots are remembered in a few m
 SMALL_MEMBER_BYTES = 2**14  # opening a member of a zip archive takes longer than reading that much
 SNAPSHOT_HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
 
-_NPY_MAGIC = b"\x93NUMPY"
+NPY_MAGIC = b"\x93NUMPY"
 _HEADER = re.compile(
     r"\{'descr': '([<>|=]?[a-zA-Z]\d{0,9})', 'fortran_order': (True|False), "
     r"'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\),? ?\}\s*"
@@ -154,7 +154,7 @@ class Archive(Mapping[str, np.ndarray]):
                 start = self._small[key] = self._file.read(member)
         except (ZipError, OSError) as error:
             raise self._damaged(key) from error
-        header = _parse(start)
+        header = parse_header(start)
         if header is None:
             raise self._damaged(key)
         dtype, shape, offset, _ = header
@@ -194,16 +194,19 @@ class Archive(Mapping[str, np.ndarray]):
         return SnapshotError(f"snapshot {str(self.path)!r} is truncated or damaged at {key!r} ({SNAPSHOT_HINT})")
 
 
-def _parse(start: bytes) -> ArrayHeader | None:
-    """Return what the header of a ``.npy`` member says, or None where it is damaged."""
+def header_end(start: bytes) -> int:
+    """Return where the numbers of a ``.npy`` file begin, as its first 12 bytes say."""
     width = 2 if start[6:7] == b"\x01" else 4
-    begin = 8 + width
-    length = int.from_bytes(start[8:begin], "little")
-    text = start[begin : begin + min(length, MAX_HEADER_BYTES)]
-    if start[:6] != _NPY_MAGIC or len(start) < begin:
+    return 8 + width + int.from_bytes(start[8 : 8 + width], "little")
+
+
+def parse_header(start: bytes) -> ArrayHeader | None:
+    """Return what the first bytes of a ``.npy`` file say; None where they are damaged, or of records."""
+    begin, end = 10 if start[6:7] == b"\x01" else 12, header_end(start)
+    if start[:6] != NPY_MAGIC or len(start) < begin:
         return None
-    found = _parse_text(text)
-    return None if found is None else ArrayHeader(found[0], found[1], begin + length, found[2])
+    found = _parse_text(start[begin : min(end, begin + MAX_HEADER_BYTES)])
+    return None if found is None else ArrayHeader(found[0], found[1], end, found[2])
 
 
 @lru_cache(maxsize=64)  # the snapshots of a run are alike
@@ -277,7 +280,7 @@ def _check_magic(path: Path, file: BinaryIO) -> None:
         return
     elif start[:1] == b"\x80" and start[1:2] <= b"\x05":
         problem = "is a pickle, which is never loaded"
-    elif start[:6] == _NPY_MAGIC:
+    elif start[:6] == NPY_MAGIC:
         problem = "is a single NumPy array"
     else:
         problem = "is not a zip archive"

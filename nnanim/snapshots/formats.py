@@ -15,7 +15,6 @@ from nnanim.snapshots import Contents
 from nnanim.snapshots.archive import SNAPSHOT_HINT, check_magic
 from nnanim.snapshots.zip_file import MAGICS, ZipError, ZipFile
 
-NPY_MAGIC = b"\x93NUMPY"
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 INDEX_SUFFIX = ".safetensors.index.json"
 _HEAD_BYTES = 32  # longer than what a pickle of PyTorch's old format begins with

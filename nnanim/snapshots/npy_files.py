@@ -20,30 +20,21 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.layers import Layer, LayerHeader, natural_key
 from nnanim.snapshots import Contents
-from nnanim.snapshots.archive import MAX_MEMBER_BYTES
-from nnanim.snapshots.formats import NPY_MAGIC
+from nnanim.snapshots.archive import (
+    MAX_HEADER_BYTES,
+    MAX_MEMBER_BYTES,
+    NPY_MAGIC,
+    ArrayHeader,
+    header_end,
+    parse_header,
+)
 from nnanim.snapshots.parameters import find_weights, is_weight_name
 from nnanim.snapshots.reading import read_layers
 
 FORMAT = "npy"
 HINT = "a .npy file holds one array of numbers"
-_MAX_HEADER_BYTES = 10_000
 _MOMENT = re.compile(r"(?P<word>epoch|iter|iteration|step|ckpt|checkpoint)[-_=]?(?P<number>[0-9]{1,15})")
 _NUMBER = re.compile(r"(?P<name>.+?)[-_](?P<number>[0-9]{1,15})")
-_HEADER = re.compile(
-    r"\{'descr': '([<>|=]?f[248])', 'fortran_order': (True|False), "
-    r"'shape': \(((?:\d{1,15}, ?)*(?:\d{1,15})?)\),? ?\}\s*"
-)
-
-
-@dataclass(frozen=True)
-class Header:
-    """Type, shape and place of the numbers of a file."""
-
-    dtype: np.dtype
-    shape: tuple[int, ...]
-    order: str
-    start: int
 
 
 @dataclass(frozen=True)
@@ -125,33 +116,31 @@ def _split(path: Path) -> tuple[str, str]:
     return (numbered["number"], numbered["name"]) if numbered else ("", path.stem)
 
 
-def _header(path: Path) -> Header | None:
+def _header(path: Path) -> ArrayHeader | None:
     """Read the header of a file; None where it holds something else than real numbers."""
     with _open(path) as file:
         return _header_of(path, file)
 
 
-def _header_of(path: Path, file: BufferedReader) -> Header | None:
+def _header_of(path: Path, file: BufferedReader) -> ArrayHeader | None:
     try:
         size = file.seek(0, 2)
         file.seek(0)
-        start = file.read(_MAX_HEADER_BYTES)
+        start = file.read(MAX_HEADER_BYTES)
     except OSError as error:
         raise _unreadable(path, error) from error
-    width = 2 if start[6:7] == b"\x01" else 4
-    begin = 8 + width + int.from_bytes(start[8 : 8 + width], "little")
-    if start[:6] != NPY_MAGIC or len(start) < min(begin, _MAX_HEADER_BYTES) or begin > _MAX_HEADER_BYTES:
+    end = header_end(start)
+    if start[:6] != NPY_MAGIC or len(start) < min(end, MAX_HEADER_BYTES) or end > MAX_HEADER_BYTES:
         raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({HINT})")
-    match = _HEADER.fullmatch(start[8 + width : begin].decode("latin-1"))
-    if match is None:
+    header = parse_header(start)
+    if header is None or header.dtype.kind != "f":
         return None
-    dtype = np.dtype(match[1])
-    shape = tuple(int(number) for number in match[3].replace(",", " ").split())
-    if prod(shape) * dtype.itemsize != size - begin or size > MAX_MEMBER_BYTES:
+    dtype, shape = header.dtype, header.shape
+    if prod(shape) * dtype.itemsize != size - end or size > MAX_MEMBER_BYTES:
         raise SnapshotError(
-            f"snapshot {str(path)!r} is said to be {shape} of {dtype}, but has {size - begin} bytes ({HINT})"
+            f"snapshot {str(path)!r} is said to be {shape} of {dtype}, but has {size - end} bytes ({HINT})"
         )
-    return Header(dtype, shape, "F" if match[2] == "True" else "C", begin)
+    return header
 
 
 def _read(path: Path) -> np.ndarray:
@@ -161,7 +150,7 @@ def _read(path: Path) -> np.ndarray:
             raise SnapshotError(f"snapshot {str(path)!r} holds no real numbers ({HINT})")
         numbers = np.empty(prod(header.shape), header.dtype)
         try:
-            file.seek(header.start)
+            file.seek(header.offset)
             count = file.readinto(numbers.view(np.uint8).data)
         except OSError as error:
             raise _unreadable(path, error) from error

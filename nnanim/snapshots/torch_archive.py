@@ -160,8 +160,6 @@ class TorchArchive:
             raise SnapshotError(
                 f"snapshot {str(self.path)!r} has no member {name!r} (the archive is damaged)"
             ) from None
-        except ZipError as error:
-            raise self._damaged(name) from error
         if member.size > limit:
             raise SnapshotError(
                 f"{name!r} in snapshot {str(self.path)!r} claims {member.size} bytes (at most {limit} are read)"
