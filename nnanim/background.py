@@ -80,7 +80,7 @@ class Background:
                 place = Place(
                     float(x) + side * offset, float(y), size, still.theme.ink, "right" if side < 0 else "left", "center"
                 )
-                brush.text(place, drawable(name, still.missing))
+                brush.text(place, name)  # drawable already: the layout has measured it
 
     def _paint_legend(self, brush: Brush, network: Network) -> None:
         """Explain colours in one block and widths in another, each with a line of small print."""

@@ -22,7 +22,7 @@ INK_TOLERANCE = 40  # of 255
 
 
 @pytest.mark.parametrize("choices", [{}, {"theme": "dark", "dpi": 150}, {"figsize": (4, 3)}, {"figsize": (4, 7)}])
-def test_frames_look_as_matplotlibs_artists_draw_the_still(result: Path, choices: dict) -> None:
+def test_frames_look_as_the_still_that_is_saved(result: Path, choices: dict) -> None:
     animation = Animation(open_run(result_folder(result)), metric=("main/accuracy", "main/loss"), **choices)
     animation.write_still("still.png", 1)
     with Image.open("still.png") as file:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nnanim.encoders.movie import Append, Movie, changed_box
+from nnanim.encoders.movie import Append, BoxPacker, Movie
 from nnanim.frame import Frame
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -41,24 +41,12 @@ def open_apng(path: Path, movie: Movie, _frames: Sequence[Frame]) -> Iterator[Ap
         file.write(_chunk(b"IEND", b""))
 
 
-class ApngPacker:
+class ApngPacker(BoxPacker):
     """Compress frames; see `nnanim.encoders.movie.Packer`."""
 
-    remembers = True
-
-    def __init__(self, movie: Movie) -> None:
-        self._durations_s = movie.durations_s
-        self._shown: np.ndarray | None = None
-
-    def begin_behind(self, _index: int, image: np.ndarray) -> None:
-        self._shown = image
-
     def pack(self, index: int, image: np.ndarray) -> bytes:
-        height, width = image.shape[:2]
-        box = (0, 0, width, height) if self._shown is None else changed_box(self._shown, image)
-        self._shown = image
-        left, top, right, bottom = box
-        centiseconds = round(100 * self._durations_s[index])
+        left, top, right, bottom = self.box(image)
+        centiseconds = round(100 * self.durations_s[index])
         # 0, 0: leave the frame in place when its time is over, and overwrite what was there
         control = struct.pack(">IIIIHHBB", right - left, bottom - top, left, top, centiseconds, 100, 0, 0)
         part = image[top:bottom, left:right].reshape(bottom - top, -1)

@@ -53,6 +53,26 @@ class Packer(Protocol):
         """Return what is appended for the next frame, whose picture is (H, W, 3) uint8; it can be pickled."""
 
 
+class BoxPacker:
+    """What packers have in common that store the box in which pixels changed; see `Packer`."""
+
+    remembers = True
+
+    def __init__(self, movie: Movie) -> None:
+        self.durations_s = movie.durations_s
+        self._shown: np.ndarray | None = None
+
+    def begin_behind(self, _index: int, image: np.ndarray) -> None:
+        self._shown = image
+
+    def box(self, image: np.ndarray, grid_px: int = 1) -> tuple[int, int, int, int]:
+        """Return the changed box of the next picture, (H, W, 3) uint8, and remember the picture; see `changed_box`."""
+        height, width = image.shape[:2]
+        found = (0, 0, width, height) if self._shown is None else changed_box(self._shown, image, grid_px)
+        self._shown = image
+        return found
+
+
 Append = Callable[[int, Any], None]
 """Append a frame, given by its index, as the format's packer made it."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from nnanim.encoders.movie import Append, Movie, changed_box
+from nnanim.encoders.movie import Append, BoxPacker, Movie
 from nnanim.errors import OutputError
 from nnanim.frame import Frame
 
@@ -58,26 +58,13 @@ def open_webp(path: Path, movie: Movie, _frames: Sequence[Frame]) -> Iterator[Ap
         file.write(struct.pack("<I", size - 8))
 
 
-class WebpPacker:
+class WebpPacker(BoxPacker):
     """Compress frames; see `nnanim.encoders.movie.Packer`."""
 
-    remembers = True
-
-    def __init__(self, movie: Movie) -> None:
-        self._durations_s = movie.durations_s
-        self._shown: np.ndarray | None = None
-
-    def begin_behind(self, _index: int, image: np.ndarray) -> None:
-        self._shown = image
-
     def pack(self, index: int, image: np.ndarray) -> bytes:
-        height, width = image.shape[:2]
-        # Corners are stored halved.
-        box = (0, 0, width, height) if self._shown is None else changed_box(self._shown, image, grid_px=2)
-        self._shown = image
-        left, top, right, bottom = box
+        left, top, right, bottom = self.box(image, grid_px=2)  # corners are stored halved
         head = b"".join(map(_three, (left // 2, top // 2, right - left - 1, bottom - top - 1)))
-        head += _three(round(1000 * self._durations_s[index])) + bytes([OVERWRITE])
+        head += _three(round(1000 * self.durations_s[index])) + bytes([OVERWRITE])
         return _chunk(b"ANMF", head + _compressed(image[top:bottom, left:right]))
 
 
