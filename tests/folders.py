@@ -88,15 +88,3 @@ def claim_size(path: Path, key: str, size: int) -> Path:
     data[entry + 24 : entry + 28] = size.to_bytes(4, "little")
     path.write_bytes(data)
     return path
-
-
-def processes_with(mark: str) -> list[int]:
-    """Return the processes that have inherited a mark in their environment."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark.encode() in (entry / "environ").read_bytes():
-                found.append(int(entry.name))
-        except OSError:
-            continue  # it has ended, or belongs to somebody else
-    return found

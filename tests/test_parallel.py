@@ -4,10 +4,8 @@ import multiprocessing
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,8 @@ from typing import Any
 import graphviz
 import numpy as np
 import pytest
-from folders import processes_with, result_folder
+from folders import result_folder
+from processes import interrupted
 
 from nnanim import Animation, GraphvizError, WorkerError, open_run, parallel
 from nnanim.encoders import EXACT_EVERY
@@ -229,27 +228,14 @@ def test_a_press_is_pickled_without_its_canvas(animation: Animation) -> None:
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_it_leaves_no_process_and_no_litter(tmp_path: Path, signum: int, code: int, processes: int) -> None:
     result_folder(tmp_path / "result", epochs=range(1, 400))
-    mark = f"nnanim-test-{os.getpid()}-{signum}-{processes}"
     command = [sys.executable, "-m", "nnanim", "render", "result", "-o", "x.gif", "--jobs", "2"]
-    environment = {**os.environ, "NNANIM_TEST": mark}
-    deadline = time.monotonic() + 60
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, start_new_session=True
-    ) as process:
-        while len(processes_with(mark)) < processes or (processes == 4 and not list(tmp_path.glob(".nnanim-*"))):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        if signum == signal.SIGINT:
-            os.killpg(process.pid, signum)  # as a terminal does on Ctrl-C: to all of them
-        else:
-            process.send_signal(signum)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == code
+
+    def begun(there: list[int]) -> bool:
+        return len(there) >= processes and (processes < 4 or any(tmp_path.glob(".nnanim-*")))
+
+    returned, said = interrupted(command, tmp_path, signum, begun)
+    assert returned == code
     assert b"Traceback" not in said
-    while processes_with(mark):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["result"]
 
 

@@ -3,14 +3,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from folders import processes_with, result_folder
+from folders import result_folder
+from processes import interrupted
 
 from nnanim import OptionError, WorkerError, sweep
 from nnanim.cli import main
@@ -144,28 +144,15 @@ def test_interrupted_side_by_side_it_leaves_no_litter(tmp_path: Path, signum: in
     for name in "abcdef":
         result_folder(tmp_path / "runs" / name, epochs=range(1, 60))
     (tmp_path / "gifs").mkdir()
-    mark = f"nnanim-test-sweep-{os.getpid()}-{signum}"
     command = [sys.executable, "-m", "nnanim", "render", *(f"runs/{name}" for name in "abcdef")]
     command += ["-o", "gifs/{run}.gif", "--jobs", "2", "--dpi", "200"]
-    environment = {**os.environ, "NNANIM_TEST": mark}
-    deadline = time.monotonic() + 60
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, start_new_session=True
-    ) as process:
-        while len(list(tmp_path.glob("gifs/.nnanim-*"))) < 2:  # one of each process
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        if signum == signal.SIGINT:
-            os.killpg(process.pid, signum)  # as a terminal does on Ctrl-C: to all of them
-        else:
-            process.send_signal(signum)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == code
+
+    def begun(_there: list[int]) -> bool:
+        return len(list(tmp_path.glob("gifs/.nnanim-*"))) >= 2  # one of each process
+
+    returned, said = interrupted(command, tmp_path, signum, begun)
+    assert returned == code
     assert b"Traceback" not in said
-    while processes_with(mark):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
     assert not list(tmp_path.glob("gifs/.nnanim-*"))
 
 
