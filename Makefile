@@ -9,7 +9,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 # More options for pytest: make test ARGS="-k encoder"
 ARGS ?=
 
-SOURCES := $(wildcard nnanim/*.py nnanim/*/*.py)
+SOURCES := $(wildcard nnanim/*.py nnanim/*/*.py nnanim/*/*/*.py)
 SAMPLE := $(wildcard sample_results/iris/*)
 
 .DEFAULT_GOAL := help

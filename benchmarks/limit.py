@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.path import Path as Outline
 from matplotlib.transforms import Affine2D, IdentityTransform
 
+from nnanim.design.theme import pick_theme
 from nnanim.encoders.gif import write_gif
-from nnanim.theme import pick_theme
 
 
 def main(result: Path, output: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nnanim.scales import IntensityScale, WidthScale
-from nnanim.theme import pick_theme
+from nnanim.design.theme import pick_theme
+from nnanim.frames.scales import IntensityScale, WidthScale
 
 FIGSIZE = (9.0, 6.0)
 DPI = 100

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
         SnapshotError,
         WorkerError,
     )
-    from nnanim.frame import Frame
-    from nnanim.layers import Layer
+    from nnanim.frames.frame import Frame
+    from nnanim.model.layers import Layer
+    from nnanim.one_run import render
+    from nnanim.reading.run import Run, Snapshot, open_run
     from nnanim.recorder import Recorder
-    from nnanim.rendering import render
-    from nnanim.run import Run, Snapshot, open_run
 
 _MODULES = {
     "animation": ("Animation",),
-    "frame": ("Frame",),
+    "frames.frame": ("Frame",),
     "article": ("create_learn_animation", "createLearnAnimation"),
     "errors": (
         "GraphvizError",
@@ -46,10 +46,10 @@ _MODULES = {
         "SnapshotError",
         "WorkerError",
     ),
-    "layers": ("Layer",),
+    "model.layers": ("Layer",),
     "recorder": ("Recorder",),
-    "rendering": ("render",),
-    "run": ("Run", "Snapshot", "open_run"),
+    "one_run": ("render",),
+    "reading.run": ("Run", "Snapshot", "open_run"),
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from nnanim import labels
-from nnanim.encoders import STILL_SUFFIXES, check_target, whole_file
+from nnanim.design import wording
+from nnanim.design.scene import Scene, make_scene
+from nnanim.design.theme import POINTS_PER_INCH
 from nnanim.encoders.movie import Movie
 from nnanim.encoders.targets import PAGE, VIDEOS, find_target, open_targets
+from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target, whole_file
 from nnanim.errors import OptionError, RunError
-from nnanim.frame import Edges, Frame, Nodes
-from nnanim.jobs import pays_off
-from nnanim.metrics import curves_of, pick_metrics, row_x, unit_factor
+from nnanim.frames.curves import curves_of, pick_metrics, row_x, unit_factor
+from nnanim.frames.frame import Edges, Frame, Nodes
+from nnanim.frames.timeline import choose_snapshots, timeline
+from nnanim.frames.weights import read_weights
 from nnanim.options import Options
-from nnanim.press import Press, Sheet
-from nnanim.run import Run, Snapshot
-from nnanim.scene import Scene, make_scene
-from nnanim.segments import Job, pack_here, pack_there
-from nnanim.theme import POINTS_PER_INCH
-from nnanim.timeline import choose_snapshots, timeline
-from nnanim.weights import read_weights
+from nnanim.painting.painter import Press, Sheet
+from nnanim.processes.chunks import Job, pack_here, pack_there
+from nnanim.processes.worthwhile import pays_off
+from nnanim.reading.run import Run, Snapshot
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -203,7 +203,7 @@ class Animation(Sequence[Frame]):
         if executor is not None and not set(VIDEOS) & set(job.formats):  # another machine need not have PyAV
             yield pack_there(executor, job, sheets, jobs)
         elif executor is None and pays_off(len(self), len(self._weights.selection.layer), jobs, job.formats):
-            from nnanim.parallel import process_pool
+            from nnanim.processes.pool import process_pool
 
             with process_pool(jobs - 1) as workers:
                 yield pack_there(workers, job, sheets, jobs, helping=True)
@@ -351,7 +351,7 @@ class Animation(Sequence[Frame]):
         points = POINTS_PER_INCH / self.options.dpi
         return Sheet(
             frame.index,
-            labels.time_text(frame.epoch, frame.iteration, file_name),
+            wording.time_text(frame.epoch, frame.iteration, file_name),
             frame.curve_x,
             frame.metrics,
             frame.edges.width_px * points,
@@ -369,4 +369,4 @@ def _changes(values: np.ndarray, since: str) -> np.ndarray:
 
 
 def _time_text(snapshot: Snapshot) -> str:
-    return labels.time_text(snapshot.epoch, snapshot.iteration, snapshot.path.name)
+    return wording.time_text(snapshot.epoch, snapshot.iteration, snapshot.path.name)

@@ -12,7 +12,7 @@ from typing import Any
 
 from nnanim.animation import Animation
 from nnanim.errors import ShapeError
-from nnanim.rendering import render
+from nnanim.one_run import render
 
 
 def create_learn_animation(

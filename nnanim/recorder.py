@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from nnanim.errors import OptionError, OutputError
-from nnanim.snapshots.numpy_files import RECORDED
-from nnanim.snapshots.parameters import turn_axes
+from nnanim.reading.snapshots.npz import RECORDED
+from nnanim.reading.snapshots.parameters import turn_axes
 
 LOG_NAME = "log.jsonl"
 _SNAPSHOT = re.compile(r"snapshot_([0-9]{1,18})\.npz")

@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from nnanim.animation import Animation
-from nnanim.encoders import whole_file
-from nnanim.metrics import axis_of, curves_of, is_share, value_text
-from nnanim.run import Log
+from nnanim.encoders.whole_file import whole_file
+from nnanim.frames.curves import axis_of, curves_of, is_share, value_text
+from nnanim.reading.run import Log
 
 PICTURE_PX = (600, 600)  # at most; the proportions are kept
 PICTURE_COLORS = 128

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nnanim.snapshots.skeleton import import_chainer
+from nnanim.reading.snapshots.chainer_model import import_chainer
 
 chainer = import_chainer()
 extensions = chainer.training.extensions

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from nnanim.snapshots.skeleton import import_chainer
+from nnanim.reading.snapshots.chainer_model import import_chainer
 
 # No test asserts on time: machines are shared. The same examples every time: a change fails for its own reasons.
 settings.register_profile("nnanim", deadline=None, derandomize=True)

@@ -17,8 +17,8 @@ from gif_reader import read_gif
 from pictures import IRIS, color_at, ends_px, ink_at, run_with, thickness_px
 
 from nnanim import Animation, OptionError, Run, ShapeError, SnapshotError, open_run, render
+from nnanim.design.theme import pick_theme
 from nnanim.options import Options
-from nnanim.theme import pick_theme
 
 LIGHT = pick_theme("light", "vivid")
 

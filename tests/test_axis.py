@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from nnanim.axis import Axis
+from nnanim.design.axis import Axis
 
 
 def axis(*values: float, bins: int = 6, integer: bool = False) -> Axis:

@@ -56,9 +56,9 @@ def test_profile_says_which_name_is_gone(path: str) -> None:
     from profiling import Clock
 
     with pytest.raises(SystemExit) as caught:
-        Clock().wrap("nnanim.canvas", path, "", False)
+        Clock().wrap("nnanim.painting.canvas", path, "", False)
     assert caught.value.code == (
-        f"profiling.py: there is no nnanim.canvas.{path} any more: mend STAGES in benchmarks/profiling.py"
+        f"profiling.py: there is no nnanim.painting.canvas.{path} any more: mend STAGES in benchmarks/profiling.py"
     )
 
 
@@ -81,8 +81,8 @@ def test_imports_of_a_render_are_all_listed(tmp_path: Path) -> None:
 
     names = modules_of_render(str(make_run(tmp_path / "result", 2)), str(tmp_path / "out.gif"), "--jobs", "1")
     assert (tmp_path / "out.gif").read_bytes()[:6] == b"GIF89a"
-    assert {"click", "numpy", "subprocess", "nnanim.canvas", "nnanim.encoders.gif_frames"} < set(names)
-    assert names.index("nnanim.cli") < names.index("nnanim.canvas")
+    assert {"click", "numpy", "subprocess", "nnanim.painting.canvas", "nnanim.encoders.gif_frames"} < set(names)
+    assert names.index("nnanim.cli") < names.index("nnanim.painting.canvas")
     assert "sys" not in names
     (tmp_path / "modules").write_text("\n".join(names), encoding="utf-8")
     code = IMPORT_ALL.format(file=str(tmp_path / "modules")) + "\nprint(*sys.modules)"

@@ -13,10 +13,10 @@ from pictures import run_with
 from PIL import Image
 
 from nnanim import Animation, open_run
-from nnanim.brush import Brush
-from nnanim.fonts import font_of
-from nnanim.lettering import Lettering
-from nnanim.theme import FONT_FAMILY
+from nnanim.design.fonts import font_of
+from nnanim.design.theme import FONT_FAMILY
+from nnanim.painting.brush import Brush
+from nnanim.painting.moving_text import Lettering
 
 INK_TOLERANCE = 40  # of 255
 

@@ -583,7 +583,7 @@ def test_result_is_needed() -> None:
 
 def test_bug_keeps_its_traceback(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good(result)
-    monkeypatch.setattr("nnanim.press.Press.paint", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("nnanim.painting.painter.Press.paint", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("render", "result", *SMALL)
 
@@ -634,7 +634,7 @@ def test_ctrl_c_in_the_middle_of_a_frame(result: Path, monkeypatch: pytest.Monke
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nnanim.canvas.Canvas.paint", interrupted)
+    monkeypatch.setattr("nnanim.painting.canvas.Canvas.paint", interrupted)
     found = run("render", "result", *SMALL)
     assert (found.exit_code, found.stderr) == (130, "nnanim: interrupted, nothing was written\n")
     assert [path.name for path in Path().iterdir()] == ["result"]

@@ -13,7 +13,7 @@ from folders import result_folder
 
 from nnanim import Animation, WorkerError, open_run
 from nnanim.cli import main
-from nnanim.sweep import cluster
+from nnanim.many_runs import cluster
 
 distributed = pytest.importorskip("distributed", reason="needs Dask")
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from nnanim.counters import align, fill_counters, join, name_of
-from nnanim.logs import Log
-from nnanim.logs.table import make_log
-from nnanim.snapshots import Contents
+from nnanim.reading.counters import align, fill_counters, join, name_of
+from nnanim.reading.logs.log import Log
+from nnanim.reading.logs.table import make_log
+from nnanim.reading.snapshots.contents import Contents
 
 
 def log(form: str = "csv", **columns: Sequence[float]) -> Log:

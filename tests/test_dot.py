@@ -13,11 +13,11 @@ from folders import result_folder, save, trainer_arrays, weights
 from pictures import edge_index, run_with
 
 from nnanim import Animation, open_run
-from nnanim.dot import dot_source
-from nnanim.layout import Box
-from nnanim.network import Network
+from nnanim.design.layout import Box
+from nnanim.design.node_places import Network
+from nnanim.frames.selection import select
 from nnanim.options import Options
-from nnanim.selection import select
+from nnanim.painting.dot import dot_source
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 

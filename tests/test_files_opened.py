@@ -28,8 +28,8 @@ def hook(event, arguments):
         opened.setdefault(name, Counter())[stage[0]] += 1
 
 from nnanim.options import Options
-from nnanim.run import open_run
-from nnanim.weights import read_weights
+from nnanim.reading.run import open_run
+from nnanim.frames.weights import read_weights
 
 sys.addaudithook(hook)
 run = open_run(sys.argv[1])

@@ -5,8 +5,8 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+from nnanim.design.fonts import load_font, missing_glyphs, text_width_pt
 from nnanim.errors import OptionError
-from nnanim.fonts import load_font, missing_glyphs, text_width_pt
 
 BUNDLED = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import nnanim
-from nnanim.snapshots import formats, pytorch
+from nnanim.reading.snapshots import detect, pytorch
 
 HERE = Path(__file__).resolve().parent
 RECORDING = HERE.parent / "docs" / "recording.md"
@@ -72,7 +72,7 @@ def test_torch_and_the_reader_here_give_the_same_bits(result: Path) -> None:
         "count": torch.tensor(3),
     }
     torch.save({"state_dict": state, "epoch": 4}, result / "net.pt")
-    contents = formats.scan(result / "net.pt")
+    contents = detect.scan(result / "net.pt")
     keys = [key for header in contents.weights for key in (header.key, header.bias_key) if key]
     assert contents.is_plain
     by_torch = pytorch.read_arrays(contents, keys)

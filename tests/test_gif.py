@@ -17,10 +17,10 @@ from gif_reader import read_gif
 from pictures import SAMPLES, run_with
 
 from nnanim import Animation, OutputError, open_run
-from nnanim.encoders import SUFFIXES, check_target, whole_file
+from nnanim.design.theme import pick_theme
 from nnanim.encoders.gif import FixedPaletteGif, write_gif
+from nnanim.encoders.whole_file import SUFFIXES, check_target, whole_file
 from nnanim.options import COLORS, PALETTES, THEMES
-from nnanim.theme import pick_theme
 
 LIGHT = pick_theme("light", "vivid")
 PALETTE = LIGHT.gif_palette("change")

@@ -14,10 +14,10 @@ from pictures import IRIS
 from PIL import Image, ImageSequence
 
 from nnanim import Animation, open_run
+from nnanim.design.theme import pick_theme
 from nnanim.encoders.gif import FixedPaletteGif, write_gif
 from nnanim.encoders.gif_frames import EXACT_EVERY, TOLERANCE, FramePacker, is_exact
 from nnanim.options import COLORS, PALETTES, THEMES
-from nnanim.theme import pick_theme
 
 GREYS = np.stack([np.arange(0, 256, 16)] * 3, axis=1).astype(np.uint8)
 IDENTICAL_FRAME_BYTES = 30

@@ -12,8 +12,8 @@ from folders import result_folder
 from pictures import run_with
 
 from nnanim import Animation, GraphvizError, open_run
-from nnanim.graphviz_engine import ENGINES, draw, pick_engine
-from nnanim.xdot import Drawing
+from nnanim.painting.graphviz_engine import ENGINES, draw, pick_engine
+from nnanim.painting.xdot import Drawing
 
 
 @pytest.fixture(params=ENGINES)

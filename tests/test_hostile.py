@@ -21,11 +21,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nnanim.errors import NnanimError
-from nnanim.finder import read_log
-from nnanim.logs import tensorboard
-from nnanim.run import open_run
-from nnanim.snapshots import formats, npy_files, pickles, pytorch
-from nnanim.snapshots.torch_state import find_state
+from nnanim.reading.containers import pickles
+from nnanim.reading.folder import read_log
+from nnanim.reading.logs import tensorboard
+from nnanim.reading.run import open_run
+from nnanim.reading.snapshots import detect, npy, pytorch
+from nnanim.reading.snapshots.torch_state import find_state
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
 TOUCH = "import pathlib; pathlib.Path('harmed').touch()"
@@ -183,7 +184,7 @@ def small_files() -> dict[str, bytes]:
         "a.keras": folder / "keras/model.01.keras",
         "a.h5": folder / "keras-h5/model-01.h5",
     }
-    return {name: path.read_bytes() for name, path in made.items()} | {"a.npz": npz(), "W1.npy": npy()}
+    return {name: path.read_bytes() for name, path in made.items()} | {"a.npz": npz(), "W1.npy": npy_bytes()}
 
 
 def npz() -> bytes:
@@ -192,7 +193,7 @@ def npz() -> bytes:
     return file.getvalue()
 
 
-def npy() -> bytes:
+def npy_bytes() -> bytes:
     file = io.BytesIO()
     np.save(file, np.ones((2, 2), np.float32))
     return file.getvalue()
@@ -218,12 +219,12 @@ def try_snapshot(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with suppress(NnanimError):
         if path.suffix == ".npy":
-            single = npy_files.scan({"W1": path})
+            single = npy.scan({"W1": path})
             if single is not None:
-                formats.read(single, single.weights)
-        contents = formats.scan(path)
+                detect.read(single, single.weights)
+        contents = detect.scan(path)
         if contents is not None:
-            formats.read(contents, [header for header in contents.weights if header.can_be_drawn])
+            detect.read(contents, [header for header in contents.weights if header.can_be_drawn])
 
 
 def try_log(path: Path, data: bytes) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnanim.errors import OptionError
-from nnanim.layers import check_sizes, natural_key
+from nnanim.model.layers import check_sizes, natural_key
 
 
 @given(st.lists(st.integers(0, 10**30)))

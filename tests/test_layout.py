@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
+from nnanim.design.layout import Box, Layout, Needs, arrange
 from nnanim.errors import OptionError
-from nnanim.layout import Box, Layout, Needs, arrange
 from nnanim.options import PANELS
 
 NEEDS = Needs(legend_widths=(170.0, 190.0), curve_rows=1, right_axis=False, left_label=0.0, right_label=0.0)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from nnanim.errors import LogError
-from nnanim.logs import chainer as chainer_log
-from nnanim.logs import table
+from nnanim.reading.logs import chainer as chainer_log
+from nnanim.reading.logs import table
 
 HINT = "a log is a JSON list with one object per row, as Chainer's LogReport writes it"
 

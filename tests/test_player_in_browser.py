@@ -448,11 +448,11 @@ def test_in_a_notebook_it_runs_in_its_sandbox(browser: Any, animation: Animation
 
 
 def test_long_run_plays_through(browser: Any, tmp_path: Path) -> None:
+    from nnanim.frames.selection import select
+    from nnanim.frames.weights import Weights
     from nnanim.options import Options
     from nnanim.player import page as write_page
     from nnanim.player.data import History
-    from nnanim.selection import select
-    from nnanim.weights import Weights
 
     random = np.random.default_rng(1)
     sizes, count = (20, 15, 13), 2000

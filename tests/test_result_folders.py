@@ -12,7 +12,7 @@ from archives import network, tensor, write
 from folders import save, weights
 
 from nnanim import SnapshotError, open_run
-from nnanim.snapshots import pytorch
+from nnanim.reading.snapshots import pytorch
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
 CHECKPOINTS = "lightning_logs/version_0/checkpoints"

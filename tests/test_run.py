@@ -12,7 +12,7 @@ import pytest
 from folders import claim_size, log_rows, result_folder, save, trainer_arrays, weights
 
 from nnanim.errors import LogError, NnanimError, RunError, RunNotFoundError, SnapshotError
-from nnanim.run import open_run
+from nnanim.reading.run import open_run
 
 HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
 KEY = "updater/model:main/predictor/l1/W"

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnanim.run import open_run
-from nnanim.weights import edge_matrices
+from nnanim.frames.weights import edge_matrices
+from nnanim.reading.run import open_run
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_results"
 

@@ -11,9 +11,9 @@ from folders import result_folder
 from pictures import IRIS, color_at, run_with
 
 from nnanim import Animation, OptionError, open_run
+from nnanim.design.theme import pick_theme
 from nnanim.options import Options
-from nnanim.run import Run
-from nnanim.theme import pick_theme
+from nnanim.reading.run import Run
 
 # Layer 1 is ten times as strong as layer 2.
 UNEVEN = [[[[10.0], [5.0]], [[1.0, 0.5]]], [[[10.0], [5.0]], [[1.0, -0.25]]]]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnanim.frames.selection import select
 from nnanim.options import Options
-from nnanim.selection import select
 
 
 def matrices(*sizes: int, seed: int = 0) -> list[np.ndarray]:

@@ -13,9 +13,9 @@ import pytest
 from folders import SHAPE, result_folder, save, trainer_arrays, weights
 
 from nnanim.errors import NnanimError, OptionError, ShapeError, SnapshotError
-from nnanim.layers import Layer
-from nnanim.run import open_run
-from nnanim.snapshots import formats
+from nnanim.model.layers import Layer
+from nnanim.reading.run import open_run
+from nnanim.reading.snapshots import detect
 
 
 @pytest.fixture(params=["with Chainer", "without Chainer"])
@@ -285,7 +285,7 @@ def test_import_aid_leaves_numpy_and_modules_as_they_were() -> None:
     code = """
 import sys, warnings
 import numpy
-from nnanim.snapshots.skeleton import import_chainer
+from nnanim.reading.snapshots.chainer_model import import_chainer
 before = dict(vars(numpy))
 filters = list(warnings.filters)
 chainer = import_chainer()
@@ -308,7 +308,7 @@ def test_failed_import_leaves_nothing_behind(tmp_path: Path) -> None:
     (package / "part.py").write_text("")
     code = """
 import sys
-from nnanim.snapshots.skeleton import import_chainer
+from nnanim.reading.snapshots.chainer_model import import_chainer
 try:
     import_chainer()
 except ImportError as error:
@@ -674,11 +674,11 @@ def test_shape_that_does_not_fit_convolutions(result: Path, case: str) -> None:
 
 
 def test_format_goes_by_content(tmp_path: Path) -> None:
-    found = formats.scan(save(tmp_path / "any name.txt", weights()))
+    found = detect.scan(save(tmp_path / "any name.txt", weights()))
     assert found is not None
     assert found.format == "chainer"
-    assert formats.scan(save(tmp_path / "data.npz", {"x": np.zeros(2)})) is None
-    assert formats.scan(tmp_path / "missing") is None
+    assert detect.scan(save(tmp_path / "data.npz", {"x": np.zeros(2)})) is None
+    assert detect.scan(tmp_path / "missing") is None
 
 
 @pytest.mark.parametrize("order", "<>")

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nnanim.design.theme import Color, pick_theme
 from nnanim.options import COLORS, PALETTES, THEMES
-from nnanim.theme import Color, pick_theme
 
 # What is left of linear RGB for eyes without one kind of cones: Machado, Oliveira, Fernandes, "A Physiologically-based
 # Model for Simulation of Color Vision Deficiency", IEEE TVCG 15 (2009), severity 1.0.

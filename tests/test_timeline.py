@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnanim import Animation, OptionError, RunError, open_run
+from nnanim.frames.timeline import choose_snapshots, timeline
 from nnanim.options import Options
-from nnanim.timeline import choose_snapshots, timeline
 
 
 @given(st.integers(1, 400), st.floats(0.01, 50), st.floats(0, 600))

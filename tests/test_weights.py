@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from nnanim import open_run, weights
 from nnanim.errors import SnapshotError
-from nnanim.layers import Layer
+from nnanim.frames.selection import select
+from nnanim.frames.weights import edge_matrices, read_weights
+from nnanim.model.layers import Layer
 from nnanim.options import Options
-from nnanim.selection import select
-from nnanim.weights import edge_matrices, read_weights
 
 
 def layer(name: str, weight: np.ndarray) -> Layer:
@@ -143,7 +143,7 @@ def test_large_snapshots_are_not_kept(
     for epoch in (1, 2, 3):
         write(tmp_path, epoch)
     run = open_run(tmp_path)
-    monkeypatch.setattr("nnanim.snapshots.pytorch.has_torch", lambda: False)
+    monkeypatch.setattr("nnanim.reading.snapshots.pytorch.has_torch", lambda: False)
     monkeypatch.setattr(weights, "KEPT_BYTES", 0)
     tracemalloc.start()
     read_weights(run.snapshots, None, Options(edges=edges, max_edges=50))

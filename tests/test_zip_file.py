@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnanim.snapshots.zip_file import ZipError, ZipFile, open_zip
+from nnanim.reading.containers.zip_file import ZipError, ZipFile, open_zip
 
 DATA = np.random.default_rng(0).integers(0, 4, 700_000, dtype=np.uint8).tobytes()  # more than is read at a time
 CONTENT = {"a/data.npy": DATA, "empty": b"", "ü": b"short" * 9, "中": b"\x00\xff"}

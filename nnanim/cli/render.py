@@ -16,7 +16,7 @@ from nnanim import __version__
 from nnanim.cli import options
 
 if TYPE_CHECKING:
-    from nnanim.sweep import Outcome
+    from nnanim.many_runs import Outcome
 
 
 @click.command()
@@ -62,9 +62,9 @@ def render(
     if len(results) > 1 and (options.STDOUT in outputs or summary is not None):
         raise click.UsageError("standard output and --summary are for one folder alone")
     options.check_outputs(outputs, file_format, if_changed=if_changed)
-    from nnanim.encoders import check_target
-    from nnanim.jobs import usable_cpus
-    from nnanim.sweep import cluster, plan_outputs, render_each
+    from nnanim.encoders.whole_file import check_target
+    from nnanim.many_runs import cluster, plan_outputs, render_each
+    from nnanim.processes.worthwhile import usable_cpus
 
     if summary is not None:
         check_target(summary, (summary.suffix.lower(),))

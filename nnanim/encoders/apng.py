@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from nnanim.encoders.movie import Append, BoxPacker, Movie
-from nnanim.frame import Frame
+from nnanim.frames.frame import Frame
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Flat areas and thin lines: unfiltered rows came out a quarter smaller than with Sub or Up, and level 9 won 1 % for

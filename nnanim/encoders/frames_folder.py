@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from nnanim.encoders.movie import Append, Movie
-from nnanim.frame import Frame
+from nnanim.frames.frame import Frame
 
 INDEX = "frames.json"
 VERSION = 1  # of the layout of frames.json

@@ -19,7 +19,7 @@ from imageio.core.v3_plugin_api import PluginV3
 
 from nnanim.encoders.gif_frames import MAX_COLORS, FramePacker, is_exact
 from nnanim.encoders.movie import Append, Movie
-from nnanim.frame import Frame
+from nnanim.frames.frame import Frame
 
 
 def write_gif(

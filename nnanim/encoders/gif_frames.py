@@ -13,8 +13,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from nnanim.encoders import EXACT_EVERY
 from nnanim.encoders.movie import Movie
+from nnanim.encoders.whole_file import EXACT_EVERY
 
 MAX_COLORS = 255  # one of 256 entries is needed for "unchanged"
 TOLERANCE = 8  # of 255 in each channel: 3 %, on an antialiased rim of a line

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nnanim.frame import Frame
+from nnanim.frames.frame import Frame
 
 
 @dataclass(frozen=True, eq=False)

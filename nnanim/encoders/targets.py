@@ -12,10 +12,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from nnanim.encoders import check_target, temporary_beside, whole_file
 from nnanim.encoders.movie import Append, Movie, Open, Packer
+from nnanim.encoders.whole_file import check_target, temporary_beside, whole_file
 from nnanim.errors import OutputError
-from nnanim.frame import Frame
+from nnanim.frames.frame import Frame
 from nnanim.options import FORMATS, SUFFIX_FORMATS, SUFFIXES
 
 GIF = "gif"

@@ -21,7 +21,7 @@ from imageio.core.v3_plugin_api import PluginV3
 
 from nnanim.encoders.movie import Append, Movie
 from nnanim.errors import OutputError
-from nnanim.frame import Frame
+from nnanim.frames.frame import Frame
 
 TICKS = 100  # per second
 PIXELS = "yuv420p"

@@ -17,7 +17,7 @@ from PIL import Image
 
 from nnanim.encoders.movie import Append, BoxPacker, Movie
 from nnanim.errors import OutputError
-from nnanim.frame import Frame
+from nnanim.frames.frame import Frame
 
 MAX_SIDE_PX = 16383
 # Of the settings that take at most twice the time of the quickest, the one with the smallest file.

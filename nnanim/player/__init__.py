@@ -12,10 +12,10 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from nnanim.design.theme import Color, pick_theme
 from nnanim.options import PALETTES, Options
 from nnanim.player.data import History, as_plain
 from nnanim.player.packing import pack
-from nnanim.theme import Color, pick_theme
 
 __all__ = ["History", "page"]
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from nnanim import labels, theme
-from nnanim.axis import Axis
-from nnanim.dot import dot_source
-from nnanim.fonts import load_font, missing_glyphs, text_width_pt
-from nnanim.graphviz_engine import draw
-from nnanim.layout import Box
-from nnanim.metrics import Curve, display_names, unit_factor, value_text
-from nnanim.network import Network
+from nnanim.design import theme, wording
+from nnanim.design.axis import Axis
+from nnanim.design.fonts import load_font, missing_glyphs, text_width_pt
+from nnanim.design.layout import Box
+from nnanim.design.node_places import Network
+from nnanim.design.theme import pick_theme
+from nnanim.frames.curves import Curve, display_names, unit_factor, value_text
+from nnanim.frames.scales import IntensityScale, WidthScale
+from nnanim.frames.weights import Weights
 from nnanim.options import COLORS, THEMES, Options
-from nnanim.scales import IntensityScale, WidthScale
-from nnanim.theme import pick_theme
-from nnanim.weights import Weights
+from nnanim.painting.dot import dot_source
+from nnanim.painting.graphviz_engine import draw
 
 LEVELS = 128  # looks between 0 and saturation; the eye tells fewer apart
 CURVE_POINTS = 1000  # more than a screen is wide
@@ -79,7 +79,7 @@ def as_plain(history: History, options: Options) -> dict[str, Any]:
             ring_colors = IntensityScale.of_weights(rings)
         chosen = replace(options, color=color, since="first") if signed else options
         chosen = replace(chosen, color=color)
-        legend = labels.make_legend(weights, widths, colors, rings, history.since, chosen)
+        legend = wording.make_legend(weights, widths, colors, rings, history.since, chosen)
         modes[color] = {
             "domain": _plain(colors.domain),
             "ring_domain": _plain(ring_colors.domain),
@@ -110,8 +110,8 @@ def as_plain(history: History, options: Options) -> dict[str, Any]:
             "tail": (starts[selection.layer] + selection.tail).tolist(),
             "head": (starts[selection.layer + 1] + selection.head).tolist(),
         },
-        "columns": labels.captions(selection, weights.names),
-        "remarks": labels.remarks(weights),
+        "columns": wording.captions(selection, weights.names),
+        "remarks": wording.remarks(weights),
         "width_domain": _plain(widths.domain),
         "ring_domain": None if rings is None else _plain(rings.domain),
         "modes": modes,
@@ -200,7 +200,7 @@ def _views(
 
 
 def _captions(history: History) -> list[tuple[str, str]]:
-    return labels.captions(history.weights.selection, history.weights.names)
+    return wording.captions(history.weights.selection, history.weights.names)
 
 
 def _caption(x: float, texts: tuple[str, str], size: float, room: float) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""The fonts of the picture: Matplotlib's bundled one, and one more where the user names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from matplotlib import font_manager
+from matplotlib.ft2font import FT2Font
+
+from nnanim.design import theme
+from nnanim.errors import OptionError
+
+
+def load_font(path: str | None) -> tuple[str, ...]:
+    """Return the font families to use, the bundled one first.
+
+    Args:
+        path: a TrueType or OpenType file for characters that the bundled font lacks, or None.
+
+    Raises:
+        OptionError: there is no such file, or it is no font.
+    """
+    if path is None:
+        return (theme.FONT_FAMILY,)
+    if not Path(path).is_file():
+        raise OptionError(f"there is no font file {path!r}")
+    try:
+        font_manager.fontManager.addfont(path)
+        family: str = font_manager.FontProperties(fname=path).get_name()
+    except (RuntimeError, OSError) as error:
+        raise OptionError(f"{path!r} is not a font file that can be read (TrueType or OpenType)") from error
+    return (theme.FONT_FAMILY, family)
+
+
+def text_width_pt(text: str, size_pt: float, families: tuple[str, ...] = (theme.FONT_FAMILY,)) -> float:
+    """Measure one line of text."""
+    font = font_of(families)
+    font.set_size(size_pt, theme.POINTS_PER_INCH)
+    font.set_text(text, 0.0)
+    width: float = font.get_width_height()[0] / 64.0  # FreeType counts in 64ths
+    return width
+
+
+def fitted(text: str, size_pt: float, room_pt: float, families: tuple[str, ...]) -> tuple[str, float]:
+    """Make a line of text fit: set smaller where it is too wide, and cut where that is not enough.
+
+    Args:
+        text: the text.
+        size_pt: the size it should have.
+        room_pt: how wide it may be.
+        families: font families.
+
+    Returns:
+        The text and its size.
+    """
+    wide = text_width_pt(text, size_pt, families)
+    if wide > 0:
+        size_pt *= min(1.0, max(room_pt / wide, 0.6))
+    while len(text) > 2 and text_width_pt(text, size_pt, families) > room_pt:
+        text = text[:-2].rstrip() + "…"
+    return text, size_pt
+
+
+def missing_glyphs(texts: Iterable[str], families: tuple[str, ...]) -> str:
+    """Return the characters that none of the fonts can draw, each once."""
+    known = set().union(*(_characters(path) for path in _paths(families)))
+    characters = dict.fromkeys(character for text in texts for character in text if not character.isspace())
+    return "".join(character for character in characters if ord(character) not in known)
+
+
+def drawable(text: str, missing: str) -> str:
+    """Make one line that can be drawn: a box for every missing character, a space for a line break."""
+    text = " ".join(text.splitlines()).replace("\t", " ")
+    return text.translate(dict.fromkeys(map(ord, missing), "\N{WHITE SQUARE}"))
+
+
+@lru_cache(maxsize=8)
+def _paths(families: tuple[str, ...]) -> list[str]:
+    return [
+        font_manager.findfont(font_manager.FontProperties(family=[family]), fallback_to_default=False)
+        for family in families
+    ]
+
+
+def font_of(families: tuple[str, ...]) -> FT2Font:
+    """Return this thread's font of the families; its size is whatever it was last set to."""
+    return font_manager.get_font(_paths(families))
+
+
+@lru_cache(maxsize=8)
+def _characters(path: str) -> frozenset[int]:
+    return frozenset(font_manager.get_font(path).get_charmap())

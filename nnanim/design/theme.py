@@ -1,0 +1,164 @@
+"""Colours, sizes and fonts of the picture, as named constants.
+
+Sizes are in points (1/72 inch) for a figure of the reference size; `nnanim.design.layout` scales them with the figure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+POINTS_PER_INCH = 72.0
+FONT_FAMILY = "DejaVu Sans"  # bundled with Matplotlib, so the same on every machine
+TEXT_PT = 12.5
+TITLE_PT = 18.0
+
+HAIRLINE_PT = 0.5  # width of an edge whose weight is zero
+HAIRLINE_EDGES = 200  # beyond so many edges hairlines get thinner, or they would make a grey sheet
+EDGE_PT = 7.0  # width of the strongest edges where there is room
+NODE_RADIUS_PT = 12.0
+RING_PT = (0.8, 4.5)  # outline of a node, for no bias and for the strongest
+CURVE_PT = 1.8
+DOT_PT = 10.0  # diameter of the dot on the curve
+
+Color = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours as (red, green, blue) in 0 … 255."""
+
+    background: Color
+    ink: Color  # text, and the edges of the last frame
+    muted: Color  # axes and small print
+    unchanged: Color  # an edge that did not change, or whose weight is zero
+    strengthened: Color
+    weakened: Color
+    positive: Color
+    negative: Color
+    node: Color
+    curves: tuple[Color, Color]  # of the left and of the right axis
+    dot: Color
+
+    def ramp(self, color: str) -> tuple[Color, Color, Color]:
+        """Return the colours of -1, 0 and 1 in the mode ``"change"`` or ``"sign"``."""
+        if color == "sign":
+            return self.negative, self.unchanged, self.positive
+        return self.weakened, self.unchanged, self.strengthened
+
+    def edge_colors(self, intensity: np.ndarray, color: str) -> np.ndarray:
+        """Colour edges.
+
+        Args:
+            intensity: (E,) in -1 … 0 … 1.
+            color: ``"change"`` or ``"sign"``.
+
+        Returns:
+            (E, 3) uint8, linear between the ramp's three colours.
+        """
+        return _interpolate(intensity, self.ramp(color))
+
+    def ring_colors(self, intensity: np.ndarray, color: str) -> np.ndarray:
+        """Colour outlines of nodes as `edge_colors` does, but so that an unchanged node still stands out."""
+        low, _, high = self.ramp(color)
+        return _interpolate(intensity, (low, self.muted, high))
+
+    def gif_palette(self, color: str) -> np.ndarray:
+        """Choose the colours of an indexed picture, (C, 3) uint8, background first, C <= 255.
+
+        An antialiased line shows its colour blended with what lies below: the background, or another line. The palette
+        begins with the theme's own colours and takes in, one after the other, the blend that is farthest from all that
+        it has.
+        """
+        edges = self.edge_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), color).astype(float)
+        rings = self.ring_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), color).astype(float)
+        background = np.array([self.background], dtype=float)
+        plain = np.array([self.ink, self.muted, *self.curves, self.dot, self.node], dtype=float)
+        crossing = np.concatenate([edges[::_CROSSING_EACH], plain[:2]])
+        blends = np.concatenate(
+            [
+                _blends(np.concatenate([edges, rings, plain]), background, _BACKGROUND_STEPS),
+                _blends(crossing, crossing, _CROSSING_STEPS),
+            ]
+        )
+        palette = list(_distinct(np.concatenate([background, plain, edges])).astype(np.float32))
+        candidates = blends.astype(np.float32)
+        squares = (candidates**2).sum(axis=1)
+
+        def distances_to(color: np.ndarray) -> np.ndarray:
+            # |b - c|^2 as |b|^2 - 2bc + |c|^2: whole numbers below 2^24, so exact in float32.
+            return np.asarray(squares - candidates @ (2 * color) + color @ color)
+
+        distances = np.min([distances_to(color) for color in palette], axis=0)
+        while len(palette) < GIF_COLORS and distances.max() > 0:
+            palette.append(candidates[distances.argmax()])
+            np.minimum(distances, distances_to(palette[-1]), out=distances)
+        return np.array(palette, dtype=np.uint8)
+
+
+def _blends(some: np.ndarray, others: np.ndarray, steps: int) -> np.ndarray:
+    """Mix every colour (N, 3) with every other (M, 3) in the given number of steps, rounded to whole numbers."""
+    shares = np.arange(1, steps)[:, None, None, None] / steps
+    blends: np.ndarray = np.rint(some[:, None] + shares * (others - some[:, None])).reshape(-1, 3)
+    return blends
+
+
+def _distinct(colors: np.ndarray) -> np.ndarray:
+    """Return each colour once, in the order in which they come first."""
+    _, first = np.unique(colors, axis=0, return_index=True)
+    distinct: np.ndarray = colors[np.sort(first)]
+    return distinct
+
+
+def _interpolate(intensity: np.ndarray, stops: tuple[Color, Color, Color]) -> np.ndarray:
+    table = np.array(stops, dtype=float)
+    channels = [np.interp(intensity, (-1.0, 0.0, 1.0), table[:, channel]) for channel in range(3)]
+    colors: np.ndarray = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    return colors
+
+
+GIF_COLORS = 255
+_RAMP_STEPS = 16  # colours between unchanged and each end of the ramp
+_BACKGROUND_STEPS = 16  # from a colour to the background
+_CROSSING_EACH = 4  # of the ramp's colours, each fourth also blends with each fourth
+_CROSSING_STEPS = 6
+
+_LIGHT = Theme(
+    background=(255, 255, 255),
+    ink=(38, 38, 38),
+    muted=(105, 105, 105),
+    unchanged=(190, 190, 190),
+    strengthened=(214, 20, 28),
+    weakened=(24, 92, 214),
+    positive=(8, 119, 189),  # blue and orange as in TensorFlow Playground
+    negative=(240, 130, 20),
+    node=(255, 255, 255),
+    curves=((62, 88, 124), (150, 105, 30)),
+    dot=(214, 20, 28),
+)
+_DARK = Theme(
+    background=(22, 24, 29),
+    ink=(236, 236, 236),
+    muted=(165, 168, 175),
+    unchanged=(96, 99, 107),
+    strengthened=(255, 74, 74),
+    weakened=(72, 148, 255),
+    positive=(60, 165, 235),
+    negative=(250, 150, 50),
+    node=(22, 24, 29),
+    curves=((150, 180, 220), (225, 180, 95)),
+    dot=(255, 74, 74),
+)
+# Red leans to orange and blue loses its violet, which keeps them apart for eyes without red or green cones.
+_THEMES = {
+    ("light", "vivid"): _LIGHT,
+    ("dark", "vivid"): _DARK,
+    ("light", "safe"): replace(_LIGHT, strengthened=(213, 74, 0), weakened=(0, 84, 200), dot=(213, 74, 0)),
+    ("dark", "safe"): replace(_DARK, strengthened=(255, 130, 30), weakened=(60, 140, 255), dot=(255, 130, 30)),
+}
+
+
+def pick_theme(theme: str, palette: str) -> Theme:
+    """Return the theme ``"light"`` or ``"dark"`` in the palette ``"vivid"`` or ``"safe"``."""
+    return _THEMES[theme, palette]

@@ -1,0 +1,150 @@
+"""Metrics of the log as curves: which are shown, over what, in which unit, and on which axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnanim.errors import MetricError, OptionError
+from nnanim.reading.run import Log
+
+DEFAULT_METRIC = "main/accuracy"
+AXES = 2  # left and right
+_HELD_OUT = ("val", "eval", "test", "dev", "held")
+_STAGES = ("train", "main", *_HELD_OUT)
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A metric over the run.
+
+    Attributes:
+        metric: its name in the log.
+        x: (R,) epochs (or iterations) of the rows that have the metric, increasing.
+        y: (R,) values in the unit that is shown, NaN where the log says NaN or infinity (a gap in the line).
+        x_label: ``"epoch"`` or ``"iteration"``.
+        axis: 0 for the left axis, 1 for the right one.
+        held_out: whether it was measured on data that was held out of the training.
+    """
+
+    metric: str
+    x: np.ndarray
+    y: np.ndarray
+    x_label: str
+    axis: int
+    held_out: bool
+
+    def value_at(self, x: float) -> float:
+        """Return the shown value at x, between two rows on the straight line between them; NaN outside or in a gap."""
+        exact = np.flatnonzero(self.x == x)
+        if len(exact):
+            return float(self.y[exact[-1]])
+        return float(np.interp(x, self.x, self.y, left=np.nan, right=np.nan)) if len(self.x) else float("nan")
+
+    def until(self, x: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the part of the curve that ends at x, (n,) and (n,), with the value there as its last point."""
+        before = self.x <= x
+        return np.append(self.x[before], x), np.append(self.y[before], self.value_at(x))
+
+
+def display_names(metrics: Sequence[str]) -> list[str]:
+    """Return names as they are shown: ``val accuracy`` for ``validation/main/accuracy``, unless two would agree."""
+    words = {"": "", "main": "", "validation": "val"}
+    short = [
+        " ".join(filter(None, (words.get(part, part) for part in metric.split("/")))) or metric for metric in metrics
+    ]
+    return short if len(set(short)) == len(short) else list(metrics)
+
+
+def is_share(metric: str) -> bool:
+    """Tell whether a metric is a share of 1 that is shown in per cent, by its name."""
+    return quantity(metric) in ("accuracy", "acc")
+
+
+def quantity(metric: str) -> str:
+    """Return what is measured, whatever the data: ``accuracy`` for ``validation/main/accuracy``, ``val_accuracy``."""
+    parts = metric.split("/")
+    last = next((part for part in reversed(parts) if not part.lower().startswith(_STAGES)), parts[-1])
+    words = [word for word in last.split("_") if not word.lower().startswith(_STAGES)]
+    return "_".join(words) or last
+
+
+def is_held_out(metric: str) -> bool:
+    """Tell whether a metric was measured on held-out data, by its name."""
+    words = metric.lower().replace("/", "_").split("_")
+    return any(word.startswith(_HELD_OUT) for word in words)
+
+
+def unit_factor(metric: str) -> float:
+    """Return what a value of the log is multiplied with to be shown."""
+    return 100.0 if is_share(metric) else 1.0
+
+
+def value_text(metric: str, value: float) -> str:
+    """Write a value of the log in the shown unit, ``95.3 %`` or ``0.1234``; ``–`` where it is not finite."""
+    if not np.isfinite(value):
+        return "–"
+    return f"{100 * value:.1f} %" if is_share(metric) else f"{value:.4g}"
+
+
+def pick_metrics(log: Log | None, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Choose the metrics to show.
+
+    Args:
+        log: the run's log, or None.
+        wanted: names in the log; none for ``main/accuracy`` or else another accuracy or else the first metric.
+
+    Returns:
+        Their names, each once; none where the log holds no metric and none was wanted.
+
+    Raises:
+        MetricError: the log has no such metric.
+        OptionError: they measure more than two quantities, more than there are axes.
+    """
+    names = () if log is None else log.metrics
+    for name in wanted:
+        if name not in names:
+            there = ", ".join(map(repr, names)) if names else "none"
+            if log is None:
+                raise MetricError(f"no metric {name!r}: there is no log")
+            raise MetricError(f"no metric {name!r} in {str(log.path)!r} (metrics there: {there})")
+    if wanted:
+        quantities = list(dict.fromkeys(map(quantity, wanted)))
+        if len(quantities) > AXES:
+            raise OptionError(f"metrics of {len(quantities)} quantities ({', '.join(quantities)}): at most {AXES} fit")
+        return tuple(dict.fromkeys(wanted))
+    if DEFAULT_METRIC in names:
+        return (DEFAULT_METRIC,)
+    return tuple(name for name in names if is_share(name))[:1] or names[:1]
+
+
+def curves_of(log: Log | None, metrics: Sequence[str]) -> tuple[Curve, ...]:
+    """Take the curves of metrics from the log, over epochs where it has them and else over iterations."""
+    if log is None:
+        return ()
+    x_label = axis_of(log)
+    quantities = list(dict.fromkeys(map(quantity, metrics)))
+    curves = []
+    for metric in metrics:
+        has = log.stated[metric]
+        x = log.columns[x_label][has].astype(float)
+        y = log.columns[metric][has] * unit_factor(metric)
+        order = np.argsort(x, kind="stable")
+        curves.append(
+            Curve(metric, x[order], y[order], x_label, quantities.index(quantity(metric)), is_held_out(metric))
+        )
+    return tuple(curves)
+
+
+def axis_of(log: Log) -> str:
+    """Return the column that curves are drawn over."""
+    return "epoch" if "epoch" in log.columns else "iteration"
+
+
+def row_x(log: Log | None, row: int | None) -> float:
+    """Return where a row of the log lies on the curves' axis; NaN without a row."""
+    if log is None or row is None:
+        return float("nan")
+    return float(log.columns[axis_of(log)][row])

@@ -1,0 +1,185 @@
+"""The weights of the whole run, snapshot by snapshot, reduced to what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from nnanim.errors import SnapshotError
+from nnanim.frames.selection import Selection, select
+from nnanim.model.layers import Layer
+from nnanim.options import Options
+from nnanim.reading.run import Snapshot
+
+KEPT_BYTES = 256 << 20  # runs of up to this size are read once, larger ones twice
+_NORM_NUMBERS = 1 << 20  # so many are squared at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """What the shown edges and nodes weighed in every snapshot.
+
+    Attributes:
+        selection: which edges and nodes are shown.
+        edges: (S, E) float32; a weight, or the norm of a kernel where the layer is in `norms`.
+        biases: (S, N) float32, layer by layer in the order of the nodes; NaN for neurons without one.
+        names: of the layers of weights.
+        norms: names of the layers whose edges are Frobenius norms of kernels or blocks.
+    """
+
+    selection: Selection
+    edges: np.ndarray
+    biases: np.ndarray
+    names: tuple[str, ...]
+    norms: tuple[str, ...]
+
+
+def read_weights(snapshots: Sequence[Snapshot], shape: Sequence[int] | None, options: Options) -> Weights:
+    """Read all snapshots and choose what is shown of them.
+
+    Args:
+        snapshots: those that are shown, in their order.
+        shape: declared sizes of the layers, or None.
+        options: how to choose.
+
+    Raises:
+        SnapshotError: a snapshot cannot be read.
+        ShapeError: a snapshot does not have the declared shape.
+    """
+    chosen = _choose(snapshots, shape, options)
+    selection = chosen.selection
+    edges = np.empty((len(snapshots), len(selection.layer)), dtype=np.float32)
+    biases = np.full((len(snapshots), sum(map(len, selection.nodes))), np.nan, dtype=np.float32)
+    for index, snapshot in enumerate(snapshots):
+        read = chosen.kept[index] if chosen.kept else _Read(snapshot, shape)
+        edges[index] = selection.pick_edges(read.matrices)
+        start = len(selection.nodes[0])
+        for nodes, bias in zip(selection.nodes[1:], read.biases, strict=True):
+            if bias is not None:
+                biases[index, start : start + len(nodes)] = bias[nodes]
+            start += len(nodes)
+        del read  # before the next takes as much memory
+    return Weights(selection, edges, biases, chosen.names, chosen.norms)
+
+
+class _Read:
+    """What was read of one snapshot: a matrix for each layer, and its biases or None."""
+
+    def __init__(self, snapshot: Snapshot, shape: Sequence[int] | None) -> None:
+        layers = snapshot.read(shape)
+        self.matrices = edge_matrices(layers, str(snapshot.path))
+        self.biases = [layer.bias for layer in layers]
+        self.names = tuple(layer.name for layer in layers)
+        self.norms = tuple(
+            layer.name
+            for layer, matrix in zip(layers, self.matrices, strict=True)
+            if layer.weight.shape != matrix.shape
+        )
+
+
+class _Extremes:
+    """The magnitudes of each layer over the run: the largest and, where changes are asked for, the first and the least.
+
+    That is all that the largest change takes: |now - first| is largest where |w| is largest or least.
+    """
+
+    def __init__(self, *, with_changes: bool) -> None:
+        self.largest: list[np.ndarray] = []
+        self._with_changes = with_changes
+        self._first: list[np.ndarray] = []
+        self._least: list[np.ndarray] = []
+
+    def add(self, matrices: Sequence[np.ndarray], *, in_place: bool) -> None:
+        """Take in the next snapshot's matrices, which hold magnitudes afterwards if that may be done in place."""
+        magnitudes = [np.abs(matrix, out=matrix if in_place else None) for matrix in matrices]
+        if not self.largest:
+            self.largest = magnitudes
+            if self._with_changes:
+                self._first = [each.copy() for each in magnitudes]
+                self._least = [each.copy() for each in magnitudes]
+            return
+        for largest, each in zip(self.largest, magnitudes, strict=True):
+            np.maximum(largest, each, out=largest)
+        for least, each in zip(self._least, magnitudes, strict=self._with_changes):
+            np.minimum(least, each, out=least)
+
+    def take_changes(self) -> list[np.ndarray]:
+        """Return the largest |change| for each layer, in the memory of what it takes: only once."""
+        firsts, changes = self._first, self._least
+        self._first, self._least = [], []
+        for largest, first, change in zip(self.largest, firsts, changes, strict=self._with_changes):
+            np.subtract(first, change, out=change)
+            np.subtract(largest, first, out=first)
+            np.maximum(change, first, out=change)
+        return changes
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """What is shown, the names of the layers and of the norms among them, and the snapshots if they were small."""
+
+    selection: Selection
+    names: tuple[str, ...]
+    norms: tuple[str, ...]
+    kept: list[_Read]
+
+
+def _choose(snapshots: Sequence[Snapshot], shape: Sequence[int] | None, options: Options) -> _Chosen:
+    extremes = _Extremes(with_changes=options.edges == "change")
+    names: tuple[str, ...] = ()
+    norms: tuple[str, ...] = ()
+    kept: list[_Read] = []
+    is_kept = True
+    for snapshot in snapshots:
+        read = _Read(snapshot, shape)
+        if not names:
+            names, norms = read.names, read.norms
+            is_kept = sum(matrix.nbytes for matrix in read.matrices) * len(snapshots) <= KEPT_BYTES
+        extremes.add(read.matrices, in_place=not is_kept)
+        if is_kept:
+            kept.append(read)
+        del read  # before the next takes as much memory
+    return _Chosen(select(extremes.largest, extremes.take_changes(), options), names, norms, kept)
+
+
+def edge_matrices(layers: Sequence[Layer], where: str) -> list[np.ndarray]:
+    """Return for each layer the (out, in) float32 matrix of what its edges show.
+
+    The edges of a dense layer are its weights. A convolution's nodes are channels and its edges the Frobenius norms of
+    the kernels (out, in, kh, kw) between them. A dense layer behind a convolution takes the flattened map, channel by
+    channel, so its edges are the norms of one block of weights for each channel.
+
+    Raises:
+        SnapshotError: a layer takes in something else than the one before puts out.
+    """
+    matrices: list[np.ndarray] = []
+    for layer in layers:
+        matrix = layer.weight
+        if matrix.ndim > 2:
+            matrix = _norms(matrix.reshape(*matrix.shape[:2], -1))
+        if matrices and matrix.shape[1] != matrices[-1].shape[0]:
+            channels = matrices[-1].shape[0]
+            if matrix.shape[1] % channels:
+                raise SnapshotError(
+                    f"layer {layer.name!r} in snapshot {where!r} takes in {matrix.shape[1]} values, which is no"
+                    f" multiple of the {channels} that the layer before puts out"
+                )
+            matrix = _norms(matrix.reshape(matrix.shape[0], channels, -1))
+        matrices.append(matrix)
+    return matrices
+
+
+def _norms(blocks: np.ndarray) -> np.ndarray:
+    """Return the Frobenius norms of (out, in, values) float32 along the last axis."""
+    norms = np.empty(blocks.shape[:2], dtype=np.float32)
+    # A few rows at a time. Not a single one: its numbers might be added in another order than those of several.
+    pieces = max(1, min(blocks.size // _NORM_NUMBERS, len(blocks) // 2))
+    places = [len(blocks) * piece // pieces for piece in range(pieces + 1)]
+    for start, end in pairwise(places):
+        # The squares of float32 may be too large or too small for it, the norm itself at most too large.
+        squares = np.square(blocks[start:end], dtype=np.float64)
+        norms[start:end] = np.minimum(np.sqrt(squares.sum(axis=2)), np.finfo(np.float32).max)
+    return norms

@@ -1,0 +1,257 @@
+"""Many result folders in one call: what each output is called, and that one failing folder does not stop the others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import groupby, takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnanim.encoders.whole_file import marked, sweep_up
+from nnanim.errors import NnanimError, OptionError, WorkerError
+from nnanim.options import RUN_PLACE
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from nnanim.animation import Animation
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of one folder.
+
+    Attributes:
+        result: the folder.
+        outputs: what was to be written.
+        error: why nothing was written, or None.
+        frames: how many were drawn; 0 where nothing was, or nothing had changed.
+        size_px: width and height of a frame.
+        notes: what a user should be told.
+        animation: what was drawn, where this process drew it.
+    """
+
+    result: Path
+    outputs: tuple[str, ...]
+    error: NnanimError | None = None
+    frames: int = 0
+    size_px: tuple[int, int] = (0, 0)
+    notes: tuple[str, ...] = ()
+    animation: Animation | None = None
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The outputs that are there."""
+        return self.outputs if self.frames else ()
+
+
+def name_runs(results: Sequence[Path]) -> list[str]:
+    """Name each folder by the part of its path that tells it from the others.
+
+    That is what is left without the folders that all paths begin with and those that all paths end with, joined by
+    hyphens: ``a`` and ``b-c`` for ``runs/a/result`` and ``runs/b/c/result``. A folder alone is named by itself.
+
+    Raises:
+        OptionError: two folders would have the same name; upper and lower case do not tell them apart.
+    """
+    parts = [Path(os.path.abspath(result)).parts for result in results]
+    shortest = min(map(len, parts))
+    # Something of each path must be left.
+    front = min(_in_common(parts), shortest - 1)
+    back = min(_in_common([each[::-1] for each in parts]), shortest - front - 1)
+    names = ["-".join(each[front : len(each) - back]) for each in parts]
+    known: dict[str, Path] = {}
+    for name, result in zip(names, results, strict=True):
+        other = known.setdefault(name.casefold(), result)
+        if other is not result:
+            raise OptionError(f"{str(other)!r} and {str(result)!r} would both be written as {name!r}")
+    return names
+
+
+def _in_common(parts: Sequence[Sequence[str]]) -> int:
+    """Count the items that all begin with."""
+    columns = zip(*parts, strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+
+
+def plan_outputs(results: Sequence[Path], outputs: Sequence[str]) -> list[tuple[str, ...]]:
+    """Say what each folder is drawn into.
+
+    Args:
+        results: the folders.
+        outputs: paths in which ``{run}`` stands for the name of a folder.
+
+    Returns:
+        For each folder as many paths as there are outputs.
+
+    Raises:
+        OptionError: there are several folders for one output, or two folders would have the same name.
+    """
+    single = next((output for output in outputs if RUN_PLACE not in output), None)
+    if single is not None and len(results) > 1:
+        raise OptionError(
+            f"{len(results)} folders cannot all be drawn into {single!r}"
+            f" (put {RUN_PLACE} where their names shall stand)"
+        )
+    if all(RUN_PLACE not in output for output in outputs):
+        return [tuple(outputs)]
+    return [tuple(output.replace(RUN_PLACE, name) for output in outputs) for name in name_runs(results)]
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A folder to be drawn.
+
+    Attributes:
+        result: the folder.
+        outputs: what it is drawn into.
+        shape: as in `nnanim.render`.
+        if_changed: leave outputs alone that were made from the same run with the same options.
+        how: all other arguments of `nnanim.render`.
+        mark: of the temporary files.
+    """
+
+    result: Path
+    outputs: tuple[str, ...]
+    shape: Sequence[int] | None
+    if_changed: bool
+    how: dict[str, Any]
+    mark: str
+
+
+def render_each(
+    results: Sequence[Path],
+    outputs: Sequence[tuple[str, ...]],
+    shape: Sequence[int] | None = None,
+    *,
+    if_changed: bool = False,
+    progress: Callable[[Path, int, int], None] | None = None,
+    **how: Any,
+) -> Generator[Outcome, None, None]:
+    """Draw folders; what became of each is yielded in their order, when it is done or has failed.
+
+    Several processes draw a short run each, and a long one together. With an executor all are drawn together.
+
+    Args:
+        results: the folders.
+        outputs: what each is drawn into.
+        shape: as in `nnanim.render`.
+        if_changed: leave outputs alone that were made from the same run with the same options.
+        progress: called with the folder, how many of its frames are done and how many there are.
+        how: all other arguments of `nnanim.render`.
+
+    Raises:
+        OptionError: an option is not as it must be, which is the same for all folders.
+    """
+    requests = [
+        Request(result, paths, shape, if_changed, how, f"{os.urandom(4).hex()}-")
+        for result, paths in zip(results, outputs, strict=True)
+    ]
+    for alone, several in groupby(requests, key=_is_drawn_by_one):
+        group = list(several)
+        if alone and len(group) > 1:
+            yield from _draw_side_by_side(group, progress)
+        else:
+            for request in group:
+                yield draw(request, progress)
+
+
+def draw(request: Request, progress: Callable[[Path, int, int], None] | None = None) -> Outcome:
+    """Draw one folder.
+
+    Raises:
+        OptionError: an option is not as it must be, which is the same for all folders.
+    """
+    from nnanim.one_run import render, render_if_changed
+
+    def tell(done: int, total: int) -> None:
+        if progress is not None:
+            progress(request.result, done, total)
+
+    try:
+        do = render_if_changed if request.if_changed else render
+        animation = do(request.result, request.outputs, request.shape, progress=tell, **request.how)
+    except OptionError:
+        raise
+    except NnanimError as error:
+        return Outcome(request.result, request.outputs, error)
+    if animation is None:
+        return Outcome(request.result, request.outputs)
+    drawn = len(animation), animation.size_px, animation.notes, animation
+    return Outcome(request.result, request.outputs, None, *drawn)
+
+
+def _is_drawn_by_one(request: Request) -> bool:
+    from nnanim.one_run import may_pay_off
+
+    one = request.how.get("executor") is None and request.how.get("jobs", 1) > 1
+    return one and not may_pay_off(request.result, request.outputs, **request.how)
+
+
+def _draw_side_by_side(requests: list[Request], progress: Callable[[Path, int, int], None] | None) -> Iterator[Outcome]:
+    from nnanim.processes.pool import answers_in_order, process_pool
+
+    jobs = requests[0].how["jobs"]
+    alone = [replace(request, how={**request.how, "jobs": 1}) for request in requests]
+    done = 0
+    try:
+        with process_pool(jobs - 1) as workers:
+            for outcome in answers_in_order(workers, _draw_alone, alone, 2 * jobs, helping=True, died=_given_up):
+                if progress is not None and outcome.frames:
+                    progress(outcome.result, outcome.frames, outcome.frames)
+                yield outcome
+                done += 1
+    finally:
+        for request in alone[done : done + 2 * jobs]:  # processes that were ended, by Ctrl-C above all, could not do it
+            _sweep_up(request)
+
+
+def _draw_alone(request: Request) -> Outcome:
+    with marked(request.mark):
+        return replace(draw(request), animation=None)  # which is much to send, and nobody asks for
+
+
+def _given_up(request: Request) -> Outcome:
+    _sweep_up(request)
+    return Outcome(
+        request.result, request.outputs, WorkerError("the process that drew it died (out of memory? try fewer --jobs)")
+    )
+
+
+def _sweep_up(request: Request) -> None:
+    for output in request.outputs:
+        sweep_up(request.mark, output)
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[tuple[Executor, int]]:
+    """Connect to a Dask cluster.
+
+    Args:
+        address: of its scheduler, e.g. ``tcp://127.0.0.1:8786``.
+
+    Returns:
+        Its executor, and how many tasks it can work on at a time.
+
+    Raises:
+        WorkerError: Dask is not installed, no scheduler answers, it has no workers, or a task killed too many of them.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        raise WorkerError("a scheduler needs Dask: install 'nnanim[dask]'") from error
+    try:
+        client = distributed.Client(address, timeout=10, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise WorkerError(f"no Dask scheduler answers at {address!r}: {error}") from error
+    with client:
+        threads = sum(client.nthreads().values())
+        if threads == 0:
+            raise WorkerError(f"the Dask scheduler at {address!r} has no workers")
+        try:
+            yield client.get_executor(), threads
+        except distributed.scheduler.KilledWorker as error:
+            raise WorkerError(f"a chunk of frames was given up, its workers died: {error}") from error

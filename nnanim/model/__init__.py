@@ -1,0 +1,1 @@
+"""What the names and shapes of a snapshot say of its network. Pure: no file is touched here."""

@@ -1,0 +1,1 @@
+"""From looks to pixels: DOT, Graphviz, and the strokes and texts on a canvas."""

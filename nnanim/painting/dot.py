@@ -1,0 +1,101 @@
+"""One frame's look as DOT text, through the ``graphviz`` package. Nothing is run here.
+
+Positions are ours (``pos`` in points, kept by ``neato -n2`` with ``notranslate``), so nodes never move between frames.
+Edges run from centre to centre below the nodes. Nodes and edges carry their index as ``id``, because Graphviz answers
+in an order of its own.
+"""
+
+from __future__ import annotations
+
+import graphviz
+import numpy as np
+
+from nnanim.design.node_places import Network
+from nnanim.design.theme import POINTS_PER_INCH
+
+GRAPH_ATTRIBUTES = {
+    "splines": "line",
+    "outputorder": "edgesfirst",
+    "notranslate": "true",
+    "bgcolor": "transparent",
+}
+EDGE_ATTRIBUTES = {"headclip": "false", "tailclip": "false"}
+
+
+def dot_source(
+    name: str,
+    network: Network,
+    width_pt: np.ndarray,
+    color: np.ndarray,
+    ring_pt: np.ndarray,
+    ring_color: np.ndarray,
+    node_fill: tuple[int, int, int],
+) -> str:
+    """Write one frame as DOT.
+
+    Args:
+        name: name of the graph, which Graphviz repeats in its answer.
+        network: nodes and edges with their points.
+        width_pt: (E,) line widths in points.
+        color: (E, 3) uint8.
+        ring_pt: (N,) widths of the nodes' outlines in points.
+        ring_color: (N, 3) uint8.
+        node_fill: colour of all nodes.
+
+    Returns:
+        The graph, thin edges first so that strong ones lie on top.
+    """
+    graph = graphviz.Graph(name, engine="neato")
+    graph.attr("graph", **GRAPH_ATTRIBUTES)
+    graph.attr(
+        "node",
+        label="",
+        shape="circle",
+        fixedsize="true",
+        width=f"{2 * network.node_radius_pt / POINTS_PER_INCH:.5f}",
+        style="filled",
+        fillcolor=hex_color(node_fill),
+    )
+    graph.attr("edge", **EDGE_ATTRIBUTES)
+    names = node_names(network)
+    flat = [node for column in names for node in column]
+    points = np.concatenate(network.centers_pt)
+    # The statements are written here, not by graph.node() and graph.edge(), which spend five times as long on quoting:
+    # nothing in them needs it but the colours and points that are quoted.
+    graph.body.extend(
+        f'\t{node} [color="{line}" id={index} penwidth={ring:.3f} pos="{x:.2f},{y:.2f}"]\n'
+        for index, (node, (x, y), ring, line) in enumerate(
+            zip(flat, points.tolist(), ring_pt.tolist(), _hex_colors(ring_color), strict=True)
+        )
+    )
+    shown = network.selection
+    order = np.argsort(width_pt, kind="stable")
+    graph.body.extend(
+        f'\t{names[layer][tail]} -- {names[layer + 1][head]} [color="{line}" id={edge} penwidth={width:.3f}]\n'
+        for edge, layer, tail, head, width, line in zip(
+            order.tolist(),
+            shown.layer[order].tolist(),
+            shown.tail[order].tolist(),
+            shown.head[order].tolist(),
+            width_pt[order].tolist(),
+            _hex_colors(color[order]),
+            strict=True,
+        )
+    )
+    source: str = graph.source
+    return source
+
+
+def node_names(network: Network) -> list[list[str]]:
+    """Name the neurons by their place in the network, e.g. ``l0n3``."""
+    return [[f"l{layer}n{neuron}" for neuron in nodes] for layer, nodes in enumerate(network.selection.nodes)]
+
+
+def hex_color(color: tuple[int, int, int] | np.ndarray) -> str:
+    """Return ``#rrggbb``."""
+    return "#{:02x}{:02x}{:02x}".format(*color)
+
+
+def _hex_colors(colors: np.ndarray) -> list[str]:
+    digits = colors.astype(np.uint8).tobytes().hex()
+    return [f"#{digits[start : start + 6]}" for start in range(0, len(digits), 6)]

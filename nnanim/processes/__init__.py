@@ -1,0 +1,1 @@
+"""Which process paints and packs what."""

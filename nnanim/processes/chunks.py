@@ -1,0 +1,129 @@
+"""Chunks of an animation to packed frames, each on its own: joined in order they are the same for any number of
+processes."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nnanim.encoders.movie import Movie
+from nnanim.encoders.targets import make_packers
+from nnanim.painting.painter import Press, Sheet, in_chunks
+from nnanim.processes.worthwhile import chunk_length
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+_mine = threading.local()
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is the same for all chunks of an animation.
+
+    Attributes:
+        press: paints the frames.
+        movie: what is known of them.
+        formats: which they are packed for.
+    """
+
+    press: Press
+    movie: Movie
+    formats: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """What a process needs to pack some frames.
+
+    Attributes:
+        job: the pickled `Job`, the same bytes for all chunks of an animation.
+        sheets: of the frames.
+        before: of the frame before them where it matters, else None.
+    """
+
+    job: bytes
+    sheets: Sequence[Sheet]
+    before: Sheet | None
+
+
+def pack_here(job: Job, sheets: Iterable[Sheet], *, ahead: bool = False) -> Iterator[list[Any]]:
+    """Paint and pack frames in their order.
+
+    Args:
+        job: how.
+        sheets: of all frames, taken as they are needed.
+        ahead: whether Graphviz draws on another CPU meanwhile, the first ones from this call on.
+
+    Returns:
+        For each frame what it is packed to, for each of the formats.
+
+    Raises:
+        GraphvizError: Graphviz is missing or fails; the message names the frame.
+    """
+    images = job.press.paint(sheets, ahead=ahead)  # now: Graphviz draws while packers and outputs are made
+    packers = make_packers(job.formats, job.movie)
+    return ([packer.pack(index, image) for packer in packers] for index, image in enumerate(images))
+
+
+def pack_there(
+    executor: Executor, job: Job, sheets: Iterable[Sheet], jobs: int, *, helping: bool = False
+) -> Iterator[list[Any]]:
+    """Let an executor paint and pack frames; yield as `pack_here` does.
+
+    Args:
+        executor: who does the work.
+        job: how.
+        sheets: of all frames, taken one at a time.
+        jobs: how many chunks can be worked on at a time.
+        helping: whether this thread works on some of them too.
+
+    Raises:
+        GraphvizError: Graphviz is missing or fails; the message names the frame.
+        WorkerError: a worker died.
+    """
+    from nnanim.processes.pool import answers_in_order
+
+    for packed in answers_in_order(executor, pack_chunk, _chunks(job, sheets), 2 * jobs, helping=helping):
+        yield from packed
+
+
+def _chunks(job: Job, sheets: Iterable[Sheet]) -> Iterator[Chunk]:
+    pickled = pickle.dumps(job)
+    remembers = any(packer.remembers for packer in make_packers(job.formats, job.movie))
+    before: Sheet | None = None
+    for chunk in in_chunks(sheets, chunk_length(job.formats)):
+        yield Chunk(pickled, chunk, before)
+        before = chunk[-1] if remembers else None
+
+
+def pack_chunk(chunk: Chunk) -> list[list[Any]]:
+    """Paint and pack a chunk of frames.
+
+    Raises:
+        GraphvizError: Graphviz is missing or fails; the message names the frame.
+    """
+    job = _job(chunk.job)
+    packers = make_packers(job.formats, job.movie)
+    sheets = list(chunk.sheets) if chunk.before is None else [chunk.before, *chunk.sheets]
+    images = job.press.paint(sheets, at_once=len(sheets))
+    if chunk.before is not None:
+        image = next(images)
+        for packer in packers:
+            packer.begin_behind(chunk.before.index, image)
+    return [
+        [packer.pack(sheet.index, image) for packer in packers]
+        for sheet, image in zip(chunk.sheets, images, strict=True)
+    ]
+
+
+def _job(pickled: bytes) -> Job:
+    # A canvas takes long to make and belongs to one thread. The bytes come from the process that asked for the work.
+    if getattr(_mine, "pickled", None) != pickled:
+        _mine.job = pickle.loads(pickled)
+        _mine.pickled = pickled
+    job: Job = _mine.job
+    return job

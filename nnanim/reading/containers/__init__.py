@@ -1,0 +1,1 @@
+"""Files that hold arrays: archives, HDF5, pickles. None knows what its arrays mean."""

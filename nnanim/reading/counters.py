@@ -1,0 +1,212 @@
+"""Epochs and iterations: those of snapshots from their files or names, and the row of the log that belongs to each.
+
+The rule: epochs and iterations are shown as the snapshots count them; a log that counts otherwise is shifted to them.
+
+- Keras names its files from epoch 1 and counts from 0 in its logs: row 0 of the log belongs to epoch 1.
+- Lightning counts epochs from 0 in both. A checkpoint's step is the number of updates done, a log's step the number of
+  the update before it: row 14 of the log belongs to step 15.
+- Elsewhere a log that counts from 0 is shifted by one where only so its last row is that of the last snapshot.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from nnanim.model.layers import natural_key
+from nnanim.reading.logs.log import Log
+from nnanim.reading.snapshots.contents import Contents
+
+_SUFFIXES = r"(?:\.(?:weights|model|npz|npy|pt|pth|pkl|ckpt|bin|tar|h5|hdf5|keras|safetensors|index|json))+$"
+_FROM_KERAS = ("csv", "tensorboard")
+
+
+class Counted(Protocol):
+    """What has an epoch and an iteration."""
+
+    @property
+    def epoch(self) -> int | float | None: ...
+
+    @property
+    def iteration(self) -> int | None: ...
+
+
+def in_order(found: Sequence[Contents]) -> list[Contents]:
+    """Sort by iteration where all know it, else by epoch, else by name; those that know neither come last."""
+    counted = [c for c in found if c.iteration is not None or c.epoch is not None]
+    silent = [c for c in found if c.iteration is None and c.epoch is None]
+    if all(contents.iteration is not None for contents in counted):
+        counted.sort(key=lambda c: (c.iteration or 0, natural_key(c.path.name)))
+    elif all(contents.epoch is not None for contents in counted):
+        counted.sort(key=lambda c: (c.epoch or 0, natural_key(c.path.name)))
+    return counted + silent
+
+
+def fill_counters(found: Sequence[Contents], log: Log | None) -> list[Contents]:
+    """Take epoch or iteration from the file names where the files themselves say neither.
+
+    A number beside ``epoch``, ``iter`` or ``step`` is what it says. Any other is what the log has a row for, else an
+    epoch in names that begin with ``trainer`` (the article's) and of Keras's files, else an iteration.
+    """
+    silent = {c.path: name_of(c.path) for c in found if c.epoch is None and c.iteration is None}
+    named = {path: _counters_in(name) for path, name in silent.items()}
+    bare = {path: number for path, (epoch, iteration, number) in named.items() if epoch is None and iteration is None}
+    is_keras = bool(found) and all(contents.format == "keras" for contents in found)
+    numbers = [number for number in bare.values() if number is not None]
+    column = "epoch" if is_keras else _column_of(numbers, list(silent.values()), log)
+    filled = []
+    for contents in found:
+        epoch, iteration, number = named.get(contents.path, (contents.epoch, contents.iteration, None))
+        if contents.path in bare and column == "epoch":
+            epoch = number
+        elif contents.path in bare:
+            iteration = number
+        is_silent = contents.path in named
+        filled.append(replace(contents, epoch=epoch, iteration=iteration) if is_silent else contents)
+    return filled
+
+
+def name_of(path: Path) -> str:
+    """Return the name that tells the moment: the file's, or that of its folder where the file's has no number."""
+    stem = re.sub(_SUFFIXES, "", path.name.lower())
+    if re.search("[0-9]", stem) or not re.search("[0-9]", path.parent.name):
+        return path.name
+    return path.parent.name
+
+
+def align(log: Log, found: Sequence[Contents], form: str) -> tuple[Log, list[str]]:
+    """Shift the counters of a log to those of the snapshots.
+
+    Args:
+        log: as it was read.
+        found: the snapshots, with their counters.
+        form: who wrote them.
+
+    Returns:
+        The log, and notes that say what was done.
+    """
+    if log.format == "chainer":
+        return log, []
+    epochs = [float(c.epoch) for c in found if c.epoch is not None]
+    iterations = [float(c.iteration) for c in found if c.iteration is not None]
+    notes = []
+    if "epoch" not in log.columns and epochs and not iterations and _are_epochs(log, epochs):
+        log = replace(log, columns=_renamed(log.columns), stated=_renamed(log.stated))
+        notes.append("the steps of the log are taken for epochs, which the snapshots count")
+    by_epoch = _epoch_shift(log, epochs, form)
+    if by_epoch:
+        log = _shifted(log, "epoch", by_epoch)
+        first, own = (0, 1) if by_epoch > 0 else (1, 0)
+        notes.append(
+            f"the log counts epochs from {first}, the snapshots from {own}: its epoch {first} is taken for epoch {own}"
+        )
+    by_iteration = _iteration_shift(log, iterations, form)
+    if by_iteration:
+        log = _shifted(log, "iteration", by_iteration)
+        notes.append("the log counts steps from 0, the snapshots from 1: its step 0 is taken for step 1")
+    return log, notes
+
+
+def join(snapshots: Sequence[Counted], log: Log | None) -> tuple[tuple[int | None, ...], list[str]]:
+    """Return the nearest row of the log for every snapshot, by iteration where both know it, else by epoch, and notes.
+
+    Of several rows that are as near because they have the same epoch it is the last.
+    """
+    rows: list[int | None] = []
+    notes = []
+    differences: dict[str, list[float]] = {"iteration": [], "epoch": []}
+    counts = {}
+    for counter in differences:
+        column = np.empty(0) if log is None or counter not in log.columns else log.columns[counter].astype(np.float64)
+        if np.isfinite(column).any():
+            counts[counter] = np.where(np.isfinite(column), column, np.inf)
+    for snapshot in snapshots:
+        row = None
+        for counter, value in (("iteration", snapshot.iteration), ("epoch", snapshot.epoch)):
+            if value is None or counter not in counts:
+                continue
+            distances = np.abs(counts[counter] - value)
+            nearest = counts[counter][distances.argmin()]
+            row = int((counts[counter] == nearest).nonzero()[0][-1])
+            differences[counter].append(float(distances[row]))
+            break
+        rows.append(row)
+    for counter, found in differences.items():
+        apart = [difference for difference in found if difference]
+        if apart:
+            notes.append(
+                f"{len(apart)} of {len(snapshots)} snapshots have no row of their own in the log:"
+                f" the nearest is used, up to {max(apart):g} {counter}s away"
+            )
+    if log is not None and None in rows:
+        notes.append(f"{rows.count(None)} of {len(snapshots)} snapshots share no counter with the log")
+    return tuple(rows), notes
+
+
+def _counters_in(name: str) -> tuple[int | None, int | None, int | None]:
+    """Return epoch, iteration and a number of unknown meaning, as a file name says them."""
+    stem = re.sub(_SUFFIXES, "", name.lower())
+    epoch = re.search(r"epoch[^0-9]{0,3}([0-9]{1,18})", stem)
+    iteration = re.search(r"(?:iter|iteration|step)[^0-9]{0,3}([0-9]{1,18})", stem)
+    numbers = [digits for digits in re.findall(r"[0-9]+(?:\.[0-9]+)?", stem) if digits.isdigit()]  # no "loss0.25"
+    number = int(numbers[-1][:18]) if numbers else None
+    if epoch or iteration or number is None:
+        return int(epoch[1]) if epoch else None, int(iteration[1]) if iteration else None, number
+    if "epoch" in stem:
+        return number, None, None
+    if "iter" in stem or "step" in stem:
+        return None, number, None
+    return None, None, number
+
+
+def _column_of(numbers: Sequence[int], names: Sequence[str], log: Log | None) -> str:
+    """Return the counter that bare numbers in file names mean: "epoch" or "iteration"."""
+    columns = [] if log is None else [column for column in ("epoch", "iteration") if column in log.columns]
+    holding = [column for column in columns if log is not None and set(numbers) <= set(log.columns[column].tolist())]
+    if numbers and len(holding) == 1:
+        return holding[0]
+    if len(columns) == 1 and log is not None and log.format != "chainer":
+        return columns[0]
+    return "epoch" if all(name.startswith("trainer") for name in names) else "iteration"
+
+
+def _are_epochs(log: Log, epochs: Sequence[float]) -> bool:
+    steps = log.columns["iteration"].astype(np.float64)
+    return bool(len(steps)) and float(np.nanmax(steps)) - max(epochs) in (-1.0, 0.0, 1.0)
+
+
+def _epoch_shift(log: Log, epochs: Sequence[float], form: str) -> int:
+    if "epoch" not in log.columns or not epochs or form in ("lightning", "transformers"):
+        return 0
+    counts = log.columns["epoch"].astype(np.float64)
+    if np.isnan(counts).all():
+        return 0
+    first, last = float(np.nanmin(counts)), float(np.nanmax(counts))
+    if form == "keras" and log.format in _FROM_KERAS:
+        return 1 if first == 0 else 0
+    if first == 0 and min(epochs) > 0 and max(epochs) == last + 1:
+        return 1
+    return -1 if first == 1 and min(epochs) == 0 and max(epochs) == last - 1 else 0
+
+
+def _iteration_shift(log: Log, iterations: Sequence[float], form: str) -> int:
+    if "iteration" not in log.columns or not iterations or form == "transformers":
+        return 0
+    counts = set(log.columns["iteration"].tolist())
+    if form == "lightning" and log.format in ("csv", "tensorboard"):
+        return 1
+    none_fits = not any(iteration in counts for iteration in iterations)
+    return 1 if none_fits and all(iteration - 1 in counts for iteration in iterations) else 0
+
+
+def _shifted(log: Log, counter: str, by: int) -> Log:
+    return replace(log, columns={**log.columns, counter: log.columns[counter] + by})
+
+
+def _renamed(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {"epoch" if name == "iteration" else name: values for name, values in columns.items()}

@@ -1,0 +1,376 @@
+"""What a result folder holds: snapshots in it or in the folders that frameworks make there, and the log."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from nnanim.errors import LogError, NnanimError, RunError, RunNotFoundError, SnapshotError
+from nnanim.model.layers import natural_key
+from nnanim.reading.containers.npz_archive import NPY_MAGIC, SNAPSHOT_HINT
+from nnanim.reading.logs.detect import EVENTS_MARK, TRAINER_STATE, read_if_log
+from nnanim.reading.logs.detect import read as read_log
+from nnanim.reading.logs.log import Log
+from nnanim.reading.snapshots import detect
+from nnanim.reading.snapshots.contents import Contents
+
+LOG_NAME = "log"
+LISTED = 5
+_MAX_DEPTH = 4
+_MAX_FOLDERS = 2000
+_HEAD_BYTES = 4096
+# Folders that frameworks and scripts make for snapshots: Lightning's, Transformers', and the usual words. A text is
+# compiled when it is needed first.
+_FOLDER = (
+    r"(?:lightning_logs|version_[0-9]+|checkpoints?|ckpts?|weights|snapshots?|models?|saved_models?)"
+    r"|(?:checkpoint|ckpt|epoch|step|iter|global_step|snapshot)[-_=]?[0-9]+"
+)
+_NUMBERED = r"version_([0-9]+)"
+_SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".hdf5")
+# What Transformers leaves beside the weights.
+_NO_SNAPSHOT = re.compile(r"(?:optimizer|scheduler|scaler|rng_state.*|training_args)\.(?:pt|pth|bin)")
+
+
+@dataclass
+class Found:
+    """What was found.
+
+    Attributes:
+        folder: the result folder.
+        snapshots: in natural order of their paths.
+        files: files in the folders that were looked into that may be logs.
+        events: TensorBoard's event files, wherever they lie.
+        skipped: what was left out because it is broken, and why.
+        notes: what a user should be told.
+    """
+
+    folder: Path
+    snapshots: list[Contents] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    events: list[Path] = field(default_factory=list)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def find(folder: Path, *, skip_bad: bool = False) -> Found:
+    """Find the snapshots of a result folder.
+
+    Args:
+        folder: the result folder.
+        skip_bad: True goes on past snapshots that are broken, and lists them.
+
+    Raises:
+        RunNotFoundError: there is no such folder.
+        RunError: it is no folder, or holds no snapshots.
+        SnapshotError: a snapshot cannot be read.
+    """
+    found = Found(folder)
+    _check(folder)
+    places = _walk(folder, found)
+    broken: dict[Path, SnapshotError] = {}
+    others: list[Path] = []
+    single: list[Path] = []
+    for files in places.values():
+        for file in files:
+            name = file.name
+            if _NO_SNAPSHOT.fullmatch(name):
+                continue
+            try:
+                head, contents = _look(file)
+            except SnapshotError as error:
+                broken[file] = error
+                continue
+            if name.endswith(".npy") and head.startswith(NPY_MAGIC):
+                single.append(file)
+            elif contents is None:
+                others.append(file)
+                if _may_be_log(name, head):
+                    found.files.append(file)
+            else:
+                found.snapshots.append(_with_state(contents))
+    if single:
+        _add_moments(found, single, broken)
+    patterns = {_pattern(contents.path.name) for contents in found.snapshots}
+    for file in others:
+        if not _is_snapshot_name(file.name, patterns):
+            continue
+        try:
+            detect.explain(file)
+        except SnapshotError as error:
+            broken[file] = error
+            continue
+        if file.suffix != ".npz":  # a data set may well be a NumPy archive
+            found.notes.append(f"{str(file)!r} holds no weights and is not drawn")
+    broken = {
+        file: error for file, error in broken.items() if not found.snapshots or _is_snapshot_name(file.name, patterns)
+    }
+    if broken and not skip_bad:
+        raise _first_of(broken)
+    found.skipped = [(file, str(error)) for file, error in broken.items()]
+    found.files = [file for file in found.files if file not in broken]
+    if not found.snapshots:
+        if broken:
+            raise _first_of(broken)
+        raise RunError(_no_snapshots(folder))
+    _choose(found)
+    return found
+
+
+def find_log(found: Found) -> Log | None:
+    """Find the log of a result folder: one named ``log``, else the longest of the others; TensorBoard's comes last.
+
+    Raises:
+        LogError: the log cannot be read.
+    """
+    named = found.folder / LOG_NAME
+    if named in found.files:
+        return read_log(named)
+    logs = []
+    for file in found.files:
+        log = read_if_log(file) if file.name != TRAINER_STATE else None
+        logs += [log] if log is not None else []
+    logs += _log_of_checkpoints([file for file in found.files if file.name == TRAINER_STATE])
+    if logs:
+        longest = max(logs, key=len)
+        if len(logs) > 1:
+            rest = [name_in(found.folder, log.path) for log in logs if log is not longest]
+            found.notes.append(f"of several logs the longest is used: {str(longest.path)!r} (others: {some(rest)})")
+        return longest
+    if not found.events:
+        return None
+    from nnanim.reading.logs import tensorboard
+
+    events = [file for file in found.events if tensorboard.sniff(file)]
+    if not events:
+        return None
+    try:
+        return tensorboard.read_all(events)
+    except LogError as error:
+        found.notes.append(f"no log is taken from TensorBoard: {error}")
+        return None
+
+
+def name_in(folder: Path, path: Path) -> str:
+    """Return the name of a file within a folder, with the folders between."""
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def some(names: Sequence[str]) -> str:
+    """List a few names, and how many more there are."""
+    return ", ".join(map(repr, names[:LISTED])) + more(len(names))
+
+
+def more(count: int) -> str:
+    """Say how many are not listed."""
+    return f" and {count - LISTED} more" if count > LISTED else ""
+
+
+def _with_state(contents: Contents) -> Contents:
+    """Take the counters from Transformers' ``trainer_state.json`` beside a snapshot that has none."""
+    state = contents.path.parent / TRAINER_STATE
+    if contents.epoch is not None or contents.iteration is not None or not state.is_file():
+        return contents
+    from nnanim.reading.logs import trainer_state
+
+    epoch, iteration = trainer_state.read_counters(state)
+    parts = (*contents.parts, state)
+    return replace(contents, epoch=epoch, iteration=iteration, written_by=trainer_state.FORMAT, parts=parts)
+
+
+def _check(folder: Path) -> None:
+    """Check that the result folder can be listed.
+
+    Raises:
+        RunNotFoundError: there is no such folder.
+        RunError: it is no folder, or cannot be listed.
+    """
+    try:
+        os.scandir(folder).close()
+    except FileNotFoundError:
+        raise RunNotFoundError(
+            f"no folder {str(folder)!r} (a result folder is what a training leaves behind: snapshots and a log)"
+        ) from None
+    except NotADirectoryError:
+        raise RunError(f"{str(folder)!r} is a file (give the folder that holds the snapshots and the log)") from None
+    except OSError as error:
+        raise RunError(f"cannot list {str(folder)!r}: {error.strerror} (give a folder that can be read)") from error
+
+
+def _look(path: Path) -> tuple[bytes, Contents | None]:
+    """Return the first bytes of a file, none where it cannot be read, and what it says of itself if a snapshot."""
+    try:
+        file = path.open("rb", buffering=0)
+    except OSError:
+        return b"", None
+    with file:
+        try:
+            head = file.read(_HEAD_BYTES)
+        except OSError:
+            return b"", None
+        return head, detect.scan(path, file, head)
+
+
+def _add_moments(found: Found, single: Sequence[Path], broken: dict[Path, SnapshotError]) -> None:
+    """Put single arrays together to snapshots."""
+    from nnanim.reading.snapshots import npy
+
+    for moment in npy.group(single):
+        try:
+            each = npy.scan(moment)
+        except SnapshotError as error:
+            broken[next(iter(moment.values()))] = error
+        else:
+            found.snapshots += [each] if each else []
+
+
+def _log_of_checkpoints(states: Sequence[Path]) -> list[Log]:
+    """Return Transformers' longest log: one lies in each checkpoint, and the newest holds what the others hold."""
+    if not states:
+        return []
+    from nnanim.reading.logs import trainer_state
+
+    logs = []
+    for path in states:
+        with suppress(NnanimError):
+            logs.append(trainer_state.read(path))
+    return [max(logs, key=len)] if logs else []
+
+
+def _may_be_log(name: str, head: bytes) -> bool:
+    """Tell whether it is worth the while to ask the log formats: a folder may hold a hundred thousand other files."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if name == LOG_NAME or start.startswith((b"[", b"{")):
+        return True
+    first_line = start.split(b"\n", 1)[0].lower()
+    if b"," not in first_line and b";" not in first_line and b"\t" not in first_line:
+        return False
+    return any(word in first_line for word in (b"ep", b"it", b"step"))
+
+
+def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
+    """Return the files of the folders that may hold snapshots, and note event files of TensorBoard anywhere.
+
+    Links to folders are followed, each folder once.
+    """
+    places: dict[Path, list[Path]] = {}
+    waiting = [(folder, 0, True)]
+    seen: set[tuple[int, int]] = set()
+    while waiting and len(seen) < _MAX_FOLDERS:
+        place, depth, is_wanted = waiting.pop(0)
+        try:
+            status = place.stat()
+            entries = sorted(os.scandir(place), key=lambda entry: (natural_key(entry.name), entry.name))
+        except OSError as error:
+            found.notes.append(f"cannot list {str(place)!r}: {error.strerror}")
+            continue
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        for entry in entries:
+            if _is_temporary(entry.name):
+                continue
+            path = place / entry.name
+            try:
+                is_file, is_folder = entry.is_file(), entry.is_dir()
+            except OSError:  # a link that leads to itself
+                continue
+            if is_file and EVENTS_MARK in entry.name:
+                found.events.append(path)
+            elif is_file and is_wanted:
+                places.setdefault(place, []).append(path)
+            elif is_folder and depth < _MAX_DEPTH:
+                waiting.append(
+                    (path, depth + 1, is_wanted and re.fullmatch(_FOLDER, entry.name, re.IGNORECASE) is not None)
+                )
+    return places
+
+
+def _choose(found: Found) -> None:
+    """Leave out what does not belong to the others: shards, older versions, other detect, copies."""
+    shards = {part for contents in found.snapshots for part in contents.parts}
+    found.snapshots = [contents for contents in found.snapshots if contents.path not in shards]
+    _keep_newest_version(found)
+    counts = Counter(contents.format for contents in found.snapshots)
+    form = max(counts, key=lambda name: counts[name])
+    _keep(found, lambda contents: contents.format == form, f"files of another format than {form} are not drawn")
+    in_folders = [contents for contents in found.snapshots if contents.path.parent != found.folder]
+    at_top = len(found.snapshots) - len(in_folders)
+    if len(in_folders) > at_top == 1:
+        _keep(
+            found,
+            lambda contents: contents.path.parent != found.folder,
+            "a model saved beside the folders of the snapshots is not drawn",
+        )
+    if any(contents.is_trainer for contents in found.snapshots):
+        _keep(found, lambda contents: contents.is_trainer, "models saved beside the trainer's snapshots are not drawn")
+    several = next((contents for contents in found.snapshots if contents.other_models), None)
+    if several is not None:
+        rest = some(several.other_models)
+        found.notes.append(f"of several models in {str(several.path)!r}, {several.model!r} is drawn (others: {rest})")
+    found.notes.extend(dict.fromkeys(note for contents in found.snapshots for note in contents.notes))
+
+
+def _keep_newest_version(found: Found) -> None:
+    """Keep one of Lightning's folders ``version_0``, ``version_1``, …: each is a training of its own."""
+    if all(contents.path.parent == found.folder for contents in found.snapshots):
+        return
+    versions = {contents.path: _version(found.folder, contents.path) for contents in found.snapshots}
+    numbers = {number for number in versions.values() if number is not None}
+    if len(numbers) > 1:
+        newest = max(numbers)
+        left = [f"version_{number}" for number in sorted(numbers - {newest})]
+        found.notes.append(f"of several trainings the newest is drawn: 'version_{newest}' (others: {some(left)})")
+        found.snapshots = [contents for contents in found.snapshots if versions[contents.path] == newest]
+        found.files = [file for file in found.files if _version(found.folder, file) in (None, newest)]
+        found.events = [file for file in found.events if _version(found.folder, file) in (None, newest)]
+
+
+def _version(folder: Path, path: Path) -> int | None:
+    for part in path.relative_to(folder).parts[:-1]:
+        match = re.fullmatch(_NUMBERED, part)
+        if match:
+            return int(match[1][:18])
+    return None
+
+
+def _keep(found: Found, is_kept: Callable[[Contents], bool], why: str) -> None:
+    left = [name_in(found.folder, contents.path) for contents in found.snapshots if not is_kept(contents)]
+    if left:
+        found.notes.append(f"{why}: {some(left)}")
+        found.snapshots = [contents for contents in found.snapshots if is_kept(contents)]
+
+
+def _first_of(broken: dict[Path, SnapshotError]) -> SnapshotError:
+    first, *rest = broken
+    if not rest:
+        return broken[first]
+    others = some([str(file) for file in rest])
+    return SnapshotError(f"{broken[first]}; also broken: {others}")
+
+
+def _no_snapshots(folder: Path) -> str:
+    names = [name for name in os.listdir(folder) if not _is_temporary(name)]
+    names.sort(key=lambda name: (natural_key(name), name))
+    if not names:
+        return f"no snapshots in {str(folder)!r} (the folder is empty; {SNAPSHOT_HINT})"
+    return f"no snapshots in {str(folder)!r} (found: {some(names)}; {SNAPSHOT_HINT})"
+
+
+def _is_snapshot_name(name: str, patterns: Iterable[str]) -> bool:
+    """Tell whether a file is expected to be a snapshot: ``snapshot_iter_5``, ``trainer_00010``, or like a found one."""
+    if _pattern(name) in patterns or name.endswith(_SUFFIXES):
+        return True
+    return name.startswith(("snapshot", "trainer")) and not re.search("[A-Za-z]", Path(name).suffix)
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(("tmp", "."))
+
+
+def _pattern(name: str) -> str:
+    return re.sub(r"[0-9]+", "#", name)

@@ -1,0 +1,289 @@
+"""Keras snapshots: ``.weights.h5``, ``.keras`` (a zip archive with such a file inside) and the older ``.h5``.
+
+Kernels are (in, out) and (kh, kw, in, out). In ``.weights.h5`` a layer is a group with a group ``vars`` of numbered
+arrays; the groups are numbered in the order of the model (``dense``, ``dense_1``, …), whatever the layers' own names.
+In the older format ``layer_names`` and ``weight_names`` tell the order.
+
+Source: ``keras/src/saving/saving_lib.py`` and ``keras/src/legacy/saving/legacy_h5_format.py`` of Keras 3.15.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from nnanim.errors import SnapshotError
+from nnanim.model.layers import Layer, LayerHeader, natural_key
+from nnanim.reading.containers.hdf5 import Dataset, Group, Hdf5Error, Hdf5File
+from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
+from nnanim.reading.containers.zip_file import MAGICS, ZipError, ZipFile
+from nnanim.reading.snapshots.chainer_links import is_transposed
+from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.parameters import MAX_DIMENSIONS, turn_shape
+from nnanim.reading.snapshots.to_layers import read_layers
+
+FORMAT = "keras"
+HINT = "a Keras snapshot is a .weights.h5, .keras or .h5 file"
+MAX_KEY_LENGTH = 1000
+_INSIDE = "model.weights.h5"
+_CONFIG = "config.json"
+_MAX_CONFIG_BYTES = 2**26
+_VARIABLE = re.compile(r"(?:(.*)/)?vars/([0-9]+)")
+_REAL = ("f2", "f4", "f8")
+
+
+@dataclass(frozen=True)
+class KerasContents(Contents):
+    """What a Keras file says of itself, with the place of each array."""
+
+    datasets: dict[str, Dataset] = field(default_factory=dict, repr=False, compare=False)
+
+
+def look(path: Path, file: io.BufferedIOBase | ZipFile) -> KerasContents | None:
+    """Read names and shapes of a snapshot, but no weights; None where it is not Keras's.
+
+    Args:
+        path: the file.
+        file: the same, open for reading; a zip archive where it begins as one.
+
+    Raises:
+        SnapshotError: the file begins as one and is damaged, or holds no weights.
+    """
+    if not isinstance(file, ZipFile):
+        found = _collect(path, _hdf5(path, file))
+        return _describe(path, found, {}) if found.is_of_keras else None
+    if _INSIDE not in file or _CONFIG not in file:
+        return None
+    return _describe(path, _collect(path, _hdf5_inside(file)), _config_order(file))
+
+
+def scan(path: Path) -> KerasContents:
+    """Read names and shapes of a snapshot, but no weights.
+
+    Raises:
+        SnapshotError: the file cannot be read, or holds no weights.
+    """
+    with _open(path) as hdf5:
+        return _describe(path, _collect(path, hdf5), {})
+
+
+def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
+    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
+    return read_layers(contents, layers, shape, read_arrays)
+
+
+def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read arrays of a snapshot as they are in the file.
+
+    Raises:
+        SnapshotError: the file cannot be read.
+    """
+    assert isinstance(contents, KerasContents)
+    with _open(contents.path) as hdf5:
+        try:
+            return {key: hdf5.read(contents.datasets[key]) for key in keys}
+        except Hdf5Error as error:
+            raise _problem(contents.path, error) from error
+        except OSError as error:
+            raise _unreadable(contents.path, error) from error
+
+
+@dataclass
+class _Found:
+    """What lies in a file, without the state of the optimizer."""
+
+    groups: dict[str, Group] = field(default_factory=dict)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+    is_of_keras: bool = False
+
+
+def _collect(path: Path, hdf5: Hdf5File) -> _Found:
+    found = _Found()
+    for name, item in _walk(path, hdf5):
+        found.is_of_keras = found.is_of_keras or _is_of_keras(name, item)
+        if len(name) > MAX_KEY_LENGTH or name.startswith(("optimizer/", "optimizer_weights/")):
+            continue
+        if isinstance(item, Group):
+            found.groups[name] = item
+        else:
+            found.datasets[name] = item
+    return found
+
+
+def _describe(path: Path, found: _Found, order: Mapping[str, int]) -> KerasContents:
+    groups, datasets = found.groups, found.datasets
+    told = groups.get("model_weights") or groups.get("") or Group()
+    if "layer_names" in told.attributes:
+        weights = _old_weights(datasets, told.attributes["layer_names"], groups)
+    else:
+        weights = _weights(datasets, groups)
+        if all(header.name in order for header in weights):
+            weights.sort(key=lambda header: order[header.name])
+    if not weights:
+        raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight is a kernel with two axes or more)")
+    return KerasContents(
+        path=path,
+        format=FORMAT,
+        weights=tuple(weights),
+        is_ordered=True,
+        turned=frozenset(header.key for header in weights),
+        datasets=datasets,
+    )
+
+
+def _is_of_keras(name: str, item: Group | Dataset) -> bool:
+    if isinstance(item, Dataset):
+        return _VARIABLE.fullmatch(name) is not None
+    return name == "model_weights" or (not name and "layer_names" in item.attributes)
+
+
+def _weights(datasets: Mapping[str, Dataset], groups: Mapping[str, Group]) -> list[LayerHeader]:
+    """Return the weights of a file whose layers are numbered groups."""
+    headers = []
+    for key in sorted(datasets, key=natural_key):
+        match = _VARIABLE.fullmatch(key)
+        if match is None or not _is_weight(datasets[key]):
+            continue
+        layer, place = match[1] or "", int(match[2][:9])
+        bias = f"{layer}/vars/{place + 1}".lstrip("/")
+        name = _own_name(layer, groups) + (f"/{place}" if place else "")
+        headers.append(_header(name, key, bias, datasets))
+    if len({header.name for header in headers}) < len(headers):
+        return [LayerHeader(header.key, header.key, header.shape, header.bias_key) for header in headers]
+    return headers
+
+
+def _own_name(layer: str, groups: Mapping[str, Group]) -> str:
+    """Return the names that a layer and what it lies in have in the model, joined by ``/``."""
+    names = []
+    parts = layer.split("/")
+    for place, part in enumerate(parts):
+        if part in ("layers", "_layers") and place < len(parts) - 1:
+            continue
+        variables = groups.get("/".join([*parts[: place + 1], "vars"]))
+        own = variables.attributes.get("name", ()) if variables else ()
+        names.append(own[0] if own and own[0] else part)
+    return "/".join(names) or "layer"
+
+
+def _old_weights(
+    datasets: Mapping[str, Dataset], layers: Sequence[str], groups: Mapping[str, Group]
+) -> list[LayerHeader]:
+    """Return the weights of a file that lists its layers and their weights in order."""
+    start = "model_weights/" if "model_weights" in groups else ""
+    headers = []
+    for layer in layers:
+        group = groups.get(start + layer)
+        names = group.attributes.get("weight_names", ()) if group else ()
+        keys = [f"{start}{layer}/{name}" for name in names]
+        for key in keys:
+            if key not in datasets or not _is_weight(datasets[key]):
+                continue
+            bias = next((other for other in keys if other == key.replace("kernel", "bias") and other != key), "")
+            last = re.sub(r":[0-9]+$", "", key.rsplit("/", 1)[-1])
+            name = layer if last in ("kernel", "embeddings") else f"{layer}/{last}"
+            headers.append(_header(name, key, bias, datasets))
+    unique = {header.name: header for header in headers}
+    return list(unique.values())
+
+
+def _header(name: str, key: str, bias: str, datasets: Mapping[str, Dataset]) -> LayerHeader:
+    """Describe a weight; the array that may be its bias is one where its length is that of an axis."""
+    shape = turn_shape(datasets[key].shape)
+    length = datasets[bias].shape if bias in datasets and datasets[bias].dtype[1:] in _REAL else None
+    transposed = is_transposed(shape, length)
+    out = shape[1:2] if transposed else shape[:1]
+    return LayerHeader(name, key, shape, bias if length == out else None, transposed)
+
+
+def _is_weight(dataset: Dataset) -> bool:
+    return 2 <= len(dataset.shape) <= MAX_DIMENSIONS and 0 not in dataset.shape and dataset.dtype[1:] in _REAL
+
+
+def _config_order(archive: ZipFile) -> dict[str, int]:
+    """Return the place of each layer in the config of a ``.keras`` file; nothing where there is none."""
+    try:
+        member = archive[_CONFIG]
+        config = json.loads(archive.read(member)) if member.size <= _MAX_CONFIG_BYTES else {}
+    except (ValueError, KeyError, OSError, RecursionError):
+        return {}
+    inner = config.get("config") if isinstance(config, dict) else None
+    layers = inner.get("layers") if isinstance(inner, dict) else None
+    order: dict[str, int] = {}
+    for place, layer in enumerate(layers if isinstance(layers, list) else []):
+        own = layer.get("config") if isinstance(layer, dict) else None
+        name = own.get("name") if isinstance(own, dict) else None
+        if isinstance(name, str):
+            order[name] = place
+    return order
+
+
+def _walk(path: Path, hdf5: Hdf5File) -> Iterator[tuple[str, Group | Dataset]]:
+    try:
+        yield from hdf5.walk()
+    except Hdf5Error as error:
+        raise _problem(path, error) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Hdf5File]:
+    """Open the HDF5 file, or the one inside an archive."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with file:
+        try:
+            is_zip = file.read(4) in MAGICS
+            archive = ZipFile(path, file) if is_zip else None
+        except ZipError as error:
+            raise _damaged(path) from error
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        yield _hdf5(path, file) if archive is None else _hdf5_inside(archive)
+
+
+def _hdf5(path: Path, file: io.BufferedIOBase) -> Hdf5File:
+    try:
+        return Hdf5File(file)
+    except Hdf5Error as error:
+        raise _problem(path, error) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _hdf5_inside(archive: ZipFile) -> Hdf5File:
+    try:
+        member = archive[_INSIDE]
+        if member.size > MAX_MEMBER_BYTES:
+            raise SnapshotError(
+                f"{_INSIDE!r} in snapshot {str(archive.path)!r} claims {member.size} bytes"
+                f" (at most {MAX_MEMBER_BYTES} are read)"
+            )
+        inner = io.BytesIO(archive.read(member))
+    except KeyError:
+        raise SnapshotError(f"snapshot {str(archive.path)!r} holds no {_INSIDE!r} ({HINT})") from None
+    except (ZipError, OSError) as error:
+        raise _damaged(archive.path) from error
+    return _hdf5(archive.path, inner)
+
+
+def _damaged(path: Path) -> SnapshotError:
+    return SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({HINT})")
+
+
+def _problem(path: Path, error: Hdf5Error) -> SnapshotError:
+    return SnapshotError(f"snapshot {str(path)!r} {error} ({HINT})")
+
+
+def _unreadable(path: Path, error: OSError) -> SnapshotError:
+    return SnapshotError(f"cannot read snapshot {str(path)!r}: {error.strerror} ({HINT})")

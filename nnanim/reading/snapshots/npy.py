@@ -1,0 +1,170 @@
+"""Single ``.npy`` files: those of one moment make a snapshot.
+
+The moment is in the name (``W1_epoch3.npy``, ``epoch_3_W1.npy``, ``W1_3.npy``) or in that of the folder
+(``epoch_3/W1.npy``); what is left of the name is that of the array.
+
+Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BufferedReader
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from nnanim.errors import SnapshotError
+from nnanim.model.layers import Layer, LayerHeader, natural_key
+from nnanim.reading.containers.npz_archive import (
+    MAX_HEADER_BYTES,
+    MAX_MEMBER_BYTES,
+    NPY_MAGIC,
+    ArrayHeader,
+    header_end,
+    parse_header,
+)
+from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.parameters import find_weights, is_weight_name
+from nnanim.reading.snapshots.to_layers import read_layers
+
+FORMAT = "npy"
+HINT = "a .npy file holds one array of numbers"
+_MOMENT = re.compile(r"(?P<word>epoch|iter|iteration|step|ckpt|checkpoint)[-_=]?(?P<number>[0-9]{1,15})")
+_NUMBER = re.compile(r"(?P<name>.+?)[-_](?P<number>[0-9]{1,15})")
+
+
+@dataclass(frozen=True)
+class NpyContents(Contents):
+    """What the files of one moment say, with the file of each array."""
+
+    files: dict[str, Path] = field(default_factory=dict, repr=False, compare=False)
+
+
+def group(paths: Iterable[Path]) -> list[dict[str, Path]]:
+    """Put the files of each moment together, by the names of their arrays; only moments that have a weight."""
+    moments: dict[tuple[Path, str], dict[str, Path]] = {}
+    for path in paths:
+        moment, name = _split(path)
+        moments.setdefault((path.parent, moment), {})[name] = path
+    return [files for files in moments.values() if any(map(is_weight_name, files))]
+
+
+def scan(files: Mapping[str, Path]) -> NpyContents | None:
+    """Read names and shapes of a snapshot, or return None where no file holds a weight.
+
+    Args:
+        files: of one moment, by the names of their arrays.
+
+    Raises:
+        SnapshotError: a file is damaged.
+    """
+    shapes = {}
+    for name in sorted(files, key=natural_key):
+        header = _header(files[name])
+        if header is not None and (len(header.shape) < 2 or is_weight_name(name)):
+            shapes[name] = header.shape
+    parameters = find_weights(shapes)
+    if not parameters.weights:
+        return None
+    first, *rest = (files[name] for name in shapes)
+    match = _MOMENT.fullmatch(_split(first)[0])
+    number = int(match["number"]) if match else None
+    is_epoch = match is not None and match["word"] == "epoch"
+    return NpyContents(
+        path=first,
+        format=FORMAT,
+        written_by="numpy",
+        weights=parameters.weights,
+        epoch=number if is_epoch else None,
+        iteration=None if is_epoch else number,
+        turned=parameters.turned,
+        parts=tuple(rest),
+        files={name: files[name] for name in shapes},
+    )
+
+
+def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
+    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
+    return read_layers(contents, layers, shape, read_arrays)
+
+
+def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read arrays of a snapshot as they are in the files.
+
+    Raises:
+        SnapshotError: a file cannot be read.
+    """
+    assert isinstance(contents, NpyContents)
+    return {key: _read(contents.files[key]) for key in keys}
+
+
+def _split(path: Path) -> tuple[str, str]:
+    """Return the moment and the array's name, as the names of a file and its folder say them."""
+    stem = path.stem.lower()
+    match = _MOMENT.search(stem)
+    if match:
+        name = path.stem[: match.start()] + path.stem[match.end() :]
+        return match[0], name.strip("_-=. ") or "weight"
+    inside = _MOMENT.search(path.parent.name.lower())
+    if inside:
+        return inside[0], path.stem
+    numbered = _NUMBER.fullmatch(path.stem)
+    return (numbered["number"], numbered["name"]) if numbered else ("", path.stem)
+
+
+def _header(path: Path) -> ArrayHeader | None:
+    """Read the header of a file; None where it holds something else than real numbers."""
+    with _open(path) as file:
+        return _header_of(path, file)
+
+
+def _header_of(path: Path, file: BufferedReader) -> ArrayHeader | None:
+    try:
+        size = file.seek(0, 2)
+        file.seek(0)
+        start = file.read(MAX_HEADER_BYTES)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    end = header_end(start)
+    if start[:6] != NPY_MAGIC or len(start) < min(end, MAX_HEADER_BYTES) or end > MAX_HEADER_BYTES:
+        raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({HINT})")
+    header = parse_header(start)
+    if header is None or header.dtype.kind != "f":
+        return None
+    dtype, shape = header.dtype, header.shape
+    if prod(shape) * dtype.itemsize != size - end or size > MAX_MEMBER_BYTES:
+        raise SnapshotError(
+            f"snapshot {str(path)!r} is said to be {shape} of {dtype}, but has {size - end} bytes ({HINT})"
+        )
+    return header
+
+
+def _read(path: Path) -> np.ndarray:
+    with _open(path) as file:
+        header = _header_of(path, file)
+        if header is None:
+            raise SnapshotError(f"snapshot {str(path)!r} holds no real numbers ({HINT})")
+        numbers = np.empty(prod(header.shape), header.dtype)
+        try:
+            file.seek(header.offset)
+            count = file.readinto(numbers.view(np.uint8).data)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    if count != numbers.nbytes:
+        raise SnapshotError(f"snapshot {str(path)!r} changed while the run was read (is it still training?)")
+    return numbers.reshape(header.shape) if header.order == "C" else numbers.reshape(header.shape[::-1]).T
+
+
+def _open(path: Path) -> BufferedReader:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> SnapshotError:
+    return SnapshotError(f"cannot read snapshot {str(path)!r}: {error.strerror} ({HINT})")

@@ -1,0 +1,234 @@
+"""safetensors files: a JSON header with type, shape and place of each tensor, then the numbers.
+
+Read without the ``safetensors`` package: it has no bfloat16 for NumPy, and the format is 30 lines. A snapshot in shards
+is an index file that says which tensor is in which file beside it.
+
+Format: https://github.com/huggingface/safetensors#format
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnanim.errors import SnapshotError
+from nnanim.model.layers import Layer, LayerHeader
+from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
+from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.detect import INDEX_SUFFIX
+from nnanim.reading.snapshots.parameters import find_weights
+from nnanim.reading.snapshots.to_layers import from_bfloat16, read_layers
+
+FORMAT = "safetensors"
+HINT = "a safetensors snapshot is a JSON header and the numbers behind it"
+MAX_HEADER_BYTES = 2**26
+_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tensor is: its file, type, shape, and first byte."""
+
+    path: Path
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+
+
+@dataclass(frozen=True)
+class SafetensorsContents(Contents):
+    """What a safetensors file says of itself, with the place of each tensor."""
+
+    places: dict[str, Place] = field(default_factory=dict, repr=False, compare=False)
+
+
+def look(path: Path, file: BufferedIOBase) -> SafetensorsContents | None:
+    """Read names and shapes of a snapshot, but no weights; None where a file only begins like one.
+
+    Args:
+        path: the file.
+        file: the same, open for reading.
+
+    Raises:
+        SnapshotError: the file or one of its shards cannot be read, or holds no weights.
+    """
+    try:
+        if path.name.endswith(INDEX_SUFFIX):
+            _index(path)
+        else:
+            size = file.seek(0, 2)
+            file.seek(0)
+            start = file.read(9)
+            if len(start) < 9 or start[8:] != b"{" or _length(start) > size - 8:
+                return None
+    except (OSError, SnapshotError):
+        return None
+    return scan(path, file)
+
+
+def scan(path: Path, file: BufferedIOBase | None = None) -> SafetensorsContents:
+    """Read names and shapes of a snapshot, but no weights.
+
+    Args:
+        path: the file.
+        file: the same, where it is open already.
+
+    Raises:
+        SnapshotError: the file or one of its shards cannot be read, or holds no weights.
+    """
+    places: dict[str, Place] = {}
+    said: dict[str, Any] = {}
+    if path.name.endswith(INDEX_SUFFIX):
+        for shard in dict.fromkeys(_index(path).values()):
+            if shard in ("", ".", "..") or "/" in shard or "\\" in shard:
+                raise SnapshotError(f"index {str(path)!r} names the file {shard!r} (shards lie beside their index)")
+            with _open(path.parent / shard) as opened:
+                found, _ = _header(path.parent / shard, opened)
+            places |= found
+    elif file is not None:
+        places, said = _header(path, file)
+    else:
+        with _open(path) as opened:
+            places, said = _header(path, opened)
+    found_weights = find_weights({key: place.shape for key, place in places.items()})
+    if not found_weights.weights:
+        raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight has two axes or more)")
+    return SafetensorsContents(
+        path=path,
+        format=FORMAT,
+        weights=found_weights.weights,
+        epoch=_counter(said, "epoch"),
+        iteration=_counter(said, "step") or _counter(said, "iteration"),
+        turned=found_weights.turned,
+        parts=tuple(sorted({place.path for place in places.values()} - {path})),
+        places=places,
+    )
+
+
+def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
+    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
+    return read_layers(contents, layers, shape, read_arrays)
+
+
+def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read arrays of a snapshot as they are in the file, bfloat16 as float32.
+
+    Raises:
+        SnapshotError: a file cannot be read, or ends too early.
+    """
+    assert isinstance(contents, SafetensorsContents)
+    arrays = {}
+    for path in dict.fromkeys(contents.places[key].path for key in keys):
+        with _open(path) as file:
+            for key in keys:
+                if contents.places[key].path == path:
+                    arrays[key] = _array(file, key, contents.places[key])
+    return arrays
+
+
+def _array(file: BufferedIOBase, key: str, place: Place) -> np.ndarray:
+    numbers = np.empty(place.shape, dtype=_TYPES[place.dtype])
+    try:
+        file.seek(place.start)
+        count = file.readinto(numbers.reshape(-1).view(np.uint8).data)
+    except OSError as error:
+        raise _unreadable(place.path, error) from error
+    if count != numbers.nbytes:
+        raise SnapshotError(f"snapshot {str(place.path)!r} is truncated at {key!r} ({HINT})")
+    return from_bfloat16(numbers) if place.dtype == "BF16" else numbers
+
+
+def _header(path: Path, file: BufferedIOBase) -> tuple[dict[str, Place], dict[str, Any]]:
+    where = f"snapshot {str(path)!r}"
+    try:
+        file_size = file.seek(0, 2)
+        file.seek(0)
+        start = file.read(8)
+        length = _length(start) if len(start) == 8 else 0
+        if not 2 <= length <= min(MAX_HEADER_BYTES, file_size - 8):
+            raise SnapshotError(f"{where} is truncated or damaged ({HINT})")
+        text = file.read(length)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    header = _json(text, where)
+    said = header.pop("__metadata__", {})
+    places = {}
+    for key, tensor in header.items():
+        place = _place(path, key, tensor, 8 + length, file_size)
+        if place is not None:
+            places[key] = place
+    return places, said if isinstance(said, dict) else {}
+
+
+def _place(path: Path, key: str, tensor: Any, begin: int, file_size: int) -> Place | None:
+    match tensor:
+        case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(first), int(last)]}:
+            pass
+        case _:
+            raise SnapshotError(f"{key!r} in snapshot {str(path)!r} is not described as a tensor ({HINT})")
+    if dtype not in _TYPES:
+        return None  # counters, or numbers of 8 bits
+    if not all(isinstance(size, int) and 0 <= size < 2**48 for size in shape):
+        raise SnapshotError(f"{key!r} in snapshot {str(path)!r} has an impossible shape ({HINT})")
+    size = math.prod(shape) * _BYTES[dtype]
+    if not (0 <= first <= last <= file_size - begin and last - first == size):
+        raise SnapshotError(f"{key!r} in snapshot {str(path)!r} lies outside of the file (it is truncated or damaged)")
+    if size > MAX_MEMBER_BYTES:
+        raise SnapshotError(
+            f"{key!r} in snapshot {str(path)!r} has {size} bytes (an array of at most {MAX_MEMBER_BYTES} bytes is read)"
+        )
+    return Place(path, dtype, tuple(shape), begin + first)
+
+
+def _index(path: Path) -> dict[str, str]:
+    with _open(path) as file:
+        try:
+            text = file.read(MAX_HEADER_BYTES + 1)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    if len(text) > MAX_HEADER_BYTES:
+        raise SnapshotError(f"index {str(path)!r} is too large (at most {MAX_HEADER_BYTES} bytes are read)")
+    files = _json(text, f"index {str(path)!r}").get("weight_map")
+    if not isinstance(files, dict) or not files or not all(isinstance(file, str) for file in files.values()):
+        raise SnapshotError(f"index {str(path)!r} has no weight_map (it says which tensor is in which file)")
+    return files
+
+
+def _json(text: bytes, where: str) -> dict[str, Any]:
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SnapshotError(f"{where} is truncated or damaged ({HINT})") from error
+    if not isinstance(header, dict):
+        raise SnapshotError(f"{where} is truncated or damaged ({HINT})")
+    return header
+
+
+def _counter(said: dict[str, Any], name: str) -> int | None:
+    text = said.get(name)
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def _length(start: bytes) -> int:
+    (length,) = struct.unpack("<Q", start[:8])
+    return int(length)
+
+
+def _open(path: Path) -> BufferedIOBase:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> SnapshotError:
+    return SnapshotError(f"cannot read snapshot {str(path)!r}: {error.strerror} ({HINT})")

@@ -1,0 +1,116 @@
+"""An output is left alone only when nothing that it shows has changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from folders import log_rows, result_folder, save, trainer_arrays, weights
+
+from nnanim import open_run
+from nnanim.encoders.targets import find_target
+from nnanim.if_changed import PREFIX, fingerprint, is_current
+from nnanim.one_run import render_if_changed
+from nnanim.options import Options
+
+SMALL = {"figsize": (3.0, 2.0)}
+OUTPUTS = ["out.gif", "out.png", "out.webp", "out.html", "frames/"]
+
+
+def state(path: Path) -> tuple[int, int]:
+    path = path / "frames.json" if path.is_dir() else path
+    return path.stat().st_mtime_ns, path.stat().st_ino
+
+
+@pytest.mark.parametrize("output", [*OUTPUTS, "out.mp4", "out.webm"])
+def test_second_call_touches_nothing_and_a_changed_run_is_drawn(result: Path, output: str) -> None:
+    if output in ("out.mp4", "out.webm"):
+        pytest.importorskip("av", reason="PyAV is not installed")
+    result_folder(result)
+    assert render_if_changed("result", output, **SMALL) is not None
+    written = state(Path(output))
+    assert render_if_changed("result", output, **SMALL) is None
+    assert state(Path(output)) == written
+    save(result / "trainer_00003", trainer_arrays(weights(seed=99), epoch=3, iteration=9))
+    assert render_if_changed("result", output, **SMALL) is not None
+    assert state(Path(output)) != written
+    assert render_if_changed("result", output, **SMALL) is None
+
+
+def test_only_what_is_stale_is_written(result: Path) -> None:
+    result_folder(result)
+    assert render_if_changed("result", ["a.gif", "b.gif"], **SMALL) is not None
+    kept = state(Path("a.gif"))
+    os.remove("b.gif")
+    assert render_if_changed("result", ["a.gif", "b.gif"], **SMALL) is not None
+    assert state(Path("a.gif")) == kept
+    assert Path("b.gif").read_bytes() == Path("a.gif").read_bytes()
+
+
+def test_an_output_without_a_fingerprint_is_stale(result: Path) -> None:
+    result_folder(result)
+    for content in (b"", b"GIF89a", (PREFIX + "0" * 64).encode()):
+        Path("out.gif").write_bytes(content)
+        assert render_if_changed("result", "out.gif", **SMALL) is not None
+
+
+def test_a_folder_that_lost_a_frame_is_stale(result: Path) -> None:
+    result_folder(result)
+    render_if_changed("result", "frames/", **SMALL)
+    os.remove("frames/00001.png")
+    assert render_if_changed("result", "frames/", **SMALL) is not None
+    assert Path("frames/00001.png").exists()
+
+
+def test_what_changes_the_fingerprint(result: Path) -> None:
+    run = open_run(result_folder(result))
+    seen = [fingerprint(run, None, Options())]
+    assert fingerprint(open_run(result), None, Options(engine="wheel")) == seen[0]  # the picture is the same
+    seen.append(fingerprint(run, (4, 5, 3), Options()))
+    seen.append(fingerprint(run, None, Options(dpi=50)))
+    seen.append(fingerprint(run, None, Options(input_labels=("a", "b", "c", "d"))))
+    (result / "log").write_text(json.dumps(log_rows(3, iterations_per_epoch=4)))
+    seen.append(fingerprint(open_run(result), None, Options()))
+    os.rename(result / "trainer_00002", result / "trainer_00002b")
+    seen.append(fingerprint(open_run(result), None, Options()))
+    shutil.copytree(result, "other")
+    seen.append(fingerprint(open_run("other"), None, Options()))  # its name is the title of the page
+    assert len(set(seen)) == len(seen)
+    assert all(len(text) == len(PREFIX) + 64 for text in seen)
+
+
+@pytest.mark.skipif(shutil.which("gifsicle") is None, reason="gifsicle is not installed")
+def test_the_gif_keeps_it_as_a_comment(result: Path) -> None:
+    result_folder(result)
+    render_if_changed("result", "out.gif", **SMALL)
+    expected = fingerprint(open_run("result"), None, Options(**SMALL))
+    info = subprocess.run(["gifsicle", "--info", "out.gif"], check=True, capture_output=True, text=True).stdout
+    assert f"end comment {expected}" in info or f"comment {expected}" in info
+    optimised = subprocess.run(["gifsicle", "-O3", "out.gif", "-o", "small.gif"], check=True)
+    assert optimised.returncode == 0
+    assert is_current(find_target("small.gif"), expected)
+
+
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
+@pytest.mark.parametrize("output", ["out.mp4", "out.webm"])
+def test_the_video_keeps_it_as_its_comment(result: Path, output: str) -> None:
+    pytest.importorskip("av", reason="PyAV is not installed")
+    result_folder(result)
+    render_if_changed("result", output, **SMALL)
+    command = ["ffprobe", "-v", "error", "-of", "json", "-show_format", output]
+    tags = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["format"]["tags"]
+    assert tags.get("comment", tags.get("COMMENT")) == fingerprint(open_run("result"), None, Options(**SMALL))
+
+
+def test_nothing_is_kept_without_the_wish(result: Path) -> None:
+    from nnanim import render
+
+    result_folder(result)
+    for output in OUTPUTS:
+        render("result", output, **SMALL)
+        path = Path(output, "frames.json") if output.endswith("/") else Path(output)
+        assert PREFIX.encode() not in path.read_bytes()
