@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from folders import result_folder
 from processes import interrupted
 
-from nnanim import OptionError, WorkerError, sweep
+from nnanim import OptionError, WorkerError, many_runs
 from nnanim.cli import main
 from nnanim.encoders.whole_file import marked, whole_file
 from nnanim.many_runs import Outcome, Request, name_runs, plan_outputs, render_each
@@ -125,7 +125,7 @@ def test_a_process_that_dies_fails_its_folder_alone(tmp_path: Path, monkeypatch:
     for name in names:
         result_folder(tmp_path / name)
     (tmp_path / "gifs").mkdir()
-    monkeypatch.setattr(sweep, "_draw_alone", dying_elsewhere)
+    monkeypatch.setattr(many_runs, "_draw_alone", dying_elsewhere)
     outputs = [(str(tmp_path / "gifs" / f"{name}.gif"),) for name in names]
     found = list(render_each([tmp_path / name for name in names], outputs, jobs=2, figsize=(3, 2), dpi=60))
     assert [outcome.result.name for outcome in found] == names

@@ -16,11 +16,12 @@ import pytest
 from folders import result_folder
 from processes import interrupted
 
-from nnanim import Animation, GraphvizError, WorkerError, open_run, parallel
+from nnanim import Animation, GraphvizError, WorkerError, open_run
 from nnanim.encoders.movie import Movie
 from nnanim.encoders.whole_file import EXACT_EVERY
 from nnanim.options import FORMATS
 from nnanim.painting.painter import CHUNK, Press
+from nnanim.processes import pool
 from nnanim.processes.chunks import Job, pack_there
 from nnanim.processes.pool import answers_in_order, process_pool
 from nnanim.processes.worthwhile import PACK_S, chunk_length, pays_off, usable_cpus
@@ -76,13 +77,13 @@ def test_bytes_are_the_same_for_any_number_of_processes(
     if outputs[0] in ("a.mp4", "a.webm"):
         pytest.importorskip("av", reason="PyAV is not installed")
     hired: list[int] = []
-    real = parallel._Crew._hire
+    real = pool._Crew._hire
 
     def counted(self: Any) -> Any:
         hired.append(jobs)
         return real(self)
 
-    monkeypatch.setattr(parallel._Crew, "_hire", counted)
+    monkeypatch.setattr(pool._Crew, "_hire", counted)
     monkeypatch.setattr("nnanim.processes.worthwhile.WORTH_S", 0.0)
     written = []
     for jobs in (1, 2, 3):

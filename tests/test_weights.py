@@ -14,8 +14,9 @@ from folders import result_folder, trainer_arrays
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnanim import open_run, weights
+from nnanim import open_run
 from nnanim.errors import SnapshotError
+from nnanim.frames import weights
 from nnanim.frames.selection import select
 from nnanim.frames.weights import edge_matrices, read_weights
 from nnanim.model.layers import Layer
