@@ -308,9 +308,9 @@ def _choose(found: Found) -> None:
         )
     if any(contents.is_trainer for contents in found.snapshots):
         _keep(found, lambda contents: contents.is_trainer, "models saved beside the trainer's snapshots are not drawn")
-    several = next((contents for contents in found.snapshots if contents.other_models), None)
+    several = next((contents for contents in found.snapshots if len(contents.models) > 1), None)
     if several is not None:
-        rest = some(several.other_models)
+        rest = some(several.models[1:])
         found.notes.append(f"of several models in {str(several.path)!r}, {several.model!r} is drawn (others: {rest})")
     found.notes.extend(dict.fromkeys(note for contents in found.snapshots for note in contents.notes))
 

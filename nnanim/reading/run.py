@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from nnanim.reading.folder import LISTED, find, find_log, more, name_in, some
 from nnanim.reading.logs.detect import read as read_log
 from nnanim.reading.logs.log import Log
 from nnanim.reading.snapshots import detect
-from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.contents import Arrays, Contents
 
 if TYPE_CHECKING:
     import os
@@ -63,6 +64,14 @@ class Snapshot:
             SnapshotError: the file cannot be read, or holds NaN or infinite weights.
         """
         return detect.read(self._contents, self._layers, shape)
+
+    def open(self) -> AbstractContextManager[Arrays]:
+        """Open the file to read any of its arrays by key, one at a time: ``with snapshot.open() as arrays: …``.
+
+        Raises:
+            SnapshotError: the file cannot be read.
+        """
+        return detect.open_arrays(self._contents)
 
 
 @dataclass(frozen=True, eq=False)

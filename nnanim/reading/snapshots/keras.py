@@ -25,7 +25,7 @@ from nnanim.reading.containers.hdf5 import Dataset, Group, Hdf5Error, Hdf5File
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
 from nnanim.reading.containers.zip_file import MAGICS, ZipError, ZipFile
 from nnanim.reading.snapshots.chainer_links import is_transposed
-from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import MAX_DIMENSIONS, turn_shape
 from nnanim.reading.snapshots.to_layers import read_layers
 
@@ -95,6 +95,35 @@ def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray
             raise _unreadable(contents.path, error) from error
 
 
+class _Open:
+    """The datasets of an open HDF5 file."""
+
+    def __init__(self, contents: KerasContents, hdf5: Hdf5File) -> None:
+        self._contents = contents
+        self._hdf5 = hdf5
+
+    def read(self, key: str) -> np.ndarray:
+        """Read one dataset, as `nnanim.reading.snapshots.contents.Arrays` says."""
+        try:
+            return self._hdf5.read(self._contents.datasets[key])
+        except Hdf5Error as error:
+            raise _problem(self._contents.path, error) from error
+        except OSError as error:
+            raise _unreadable(self._contents.path, error) from error
+
+
+@contextmanager
+def open_arrays(contents: Contents) -> Iterator[Arrays]:
+    """Open a snapshot to read its datasets one at a time.
+
+    Raises:
+        SnapshotError: the file cannot be read.
+    """
+    assert isinstance(contents, KerasContents)
+    with _open(contents.path) as hdf5:
+        yield _Open(contents, hdf5)
+
+
 @dataclass
 class _Found:
     """What lies in a file, without the state of the optimizer."""
@@ -132,6 +161,12 @@ def _describe(path: Path, found: _Found, order: Mapping[str, int]) -> KerasConte
         path=path,
         format=FORMAT,
         weights=tuple(weights),
+        tensors=tuple(
+            ArrayHeader(key, dataset.shape, np.dtype(dataset.dtype).name)
+            for key, dataset in datasets.items()
+            if dataset.dtype
+        ),
+        convention=FORMAT,
         is_ordered=True,
         turned=frozenset(header.key for header in weights),
         datasets=datasets,
