@@ -168,7 +168,7 @@ def test_an_error_in_a_worker_leaves_no_litter(animation: Animation, tmp_path: P
     animation = Animation(animation.run, engine="system", **SMALL)
     with ThreadPoolExecutor(2) as executor, pytest.raises(GraphvizError) as caught:
         animation.write(tmp_path / "x.gif", executor=executor)
-    assert str(caught.value) == "Graphviz's 'neato' was not found on PATH"
+    assert str(caught.value) == "Graphviz's program 'dot' was not found on PATH"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["result"]
 
 
