@@ -197,30 +197,31 @@ def test_neato_alone_is_not_what_is_run(sources: list[str], tmp_path: Path, monk
     assert len(draw(sources)) == len(sources)
 
 
+def drawing_of(name: str, x: str = "1") -> str:
+    """Return an answer with one node."""
+    return f'graph {name} {{\n\ta\t[_draw_="c 7 -#101010 C 7 -#ffffff E {x} 1 2 2 ",\n\t\tid=0];\n}}\n'
+
+
+def says(answer: str) -> str:
+    """Return a script that prints an answer, whatever it is asked, with no other program."""
+    return f"#!/bin/sh\nprintf '%s' '{answer}'\n"
+
+
 PROGRAMS = {
     "no interpreter": ("#!/nowhere/sh\n", "cannot be executed: [Errno 2] No such file or directory: "),
     "no program": ("\x7fELF nonsense", "cannot be executed: Exec format error"),
     "nothing said": ("#!/bin/sh\n", "did not draw 'frame_00000': 0 of 4 graphs were answered"),
-    "garbage": (
-        "#!/bin/sh\nprintf 'gr\\377aph frame_00000 {\\n\\n}\\n'\n",
-        "did not draw 'frame_00000': 0 of 4 graphs",
-    ),
+    "garbage": ("#!/bin/sh\nprintf 'gr\\377aph frame_00000 {\\n}\\n'\n", "did not draw 'frame_00000': 0 of 4 graphs"),
     "no drawing": (
-        "#!/bin/sh\nprintf 'graph frame_00000 {\\n\\ta\\t[pos=1];\\n}\\n'\n",
+        says("graph frame_00000 {\n\ta\t[pos=1];\n}\n"),
         "cannot be understood: of 1 nodes and edges, 0 circles and 0 lines are drawn",
     ),
-    "too little": (
-        "#!/bin/sh\nprintf 'graph frame_00000 {\\n\\tl0n0\\t[_draw_=\"c 7 -#101010 C 7 -#ffffff E 1 1 2 2 \",\\n\\t\\tid=0];\\n}\\n'\n",
-        "drew 1 of 47 nodes and edges of 'frame_00000'",
-    ),
+    "too little": (says(drawing_of("frame_00000")), "drew 1 of 47 nodes and edges of 'frame_00000'"),
     "no number": (
-        "#!/bin/sh\nprintf 'graph frame_00000 {\\n\\tl0n0\\t[_draw_=\"c 7 -#101010 C 7 -#ffffff E nan 1 2 2 \",\\n\\t\\tid=0];\\n}\\n'\n",
+        says(drawing_of("frame_00000", "nan")),
         "cannot be understood: nodes or edges at places that are no numbers",
     ),
-    "says why": (
-        "#!/bin/sh\necho 'There is no layout engine' >&2; exit 3",
-        "failed at 'frame_00000': There is no layout",
-    ),
+    "says why": ("#!/bin/sh\necho 'no layout engine' >&2; exit 3", "failed at 'frame_00000': no layout engine"),
     "says nothing": ("#!/bin/sh\nexit 3", "failed at 'frame_00000': exit code 3, without a word"),
     "ended": ("#!/bin/sh\nkill -9 $$", "failed at 'frame_00000': it was ended by signal 9 (out of memory?)"),
 }
@@ -239,20 +240,12 @@ def test_program_that_is_no_graphviz(
 
 
 def test_program_that_does_not_answer(sources: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = draw_answer(sources[0])
-    (tmp_path / "answer").write_text(answer)
-    script = f"#!/bin/sh\nwhile read -r line; do echo \"$line\"; done <'{tmp_path}/answer'\nwhile :; do :; done\n"
-    program = put_on_path(tmp_path, monkeypatch, script.replace("read -r", "IFS= read -r"))
+    script = says(drawing_of("frame_00000")) + "while :; do :; done\n"
+    program = put_on_path(tmp_path, monkeypatch, script)
     monkeypatch.setattr("nnanim.painting.graphviz_engine.LEAST_LIMIT_S", 0.5)
     with pytest.raises(GraphvizError) as caught:
         draw(sources)
     assert str(caught.value) == f"{program} did not answer to 'frame_00001' within 1 s"
-
-
-def draw_answer(source: str) -> str:
-    """Return an answer whose only node is drawn."""
-    name = source.split(None, 2)[1]
-    return f'graph {name} {{\n\ta\t[_draw_="c 7 -#101010 C 7 -#ffffff E 1 1 2 2 ",\n\t\tid=0];\n}}\n'
 
 
 def test_output_is_not_blamed_for_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,8 +279,8 @@ def test_memory_that_runs_out_is_told_as_memory(sources: list[str], monkeypatch:
     [
         (
             "libcgraph.so: failed to map segment from shared object",
-            "memory ran out when the Graphviz in the Python package 'pygraphviz' was loaded: libcgraph.so: failed to map"
-            " segment from shared object",
+            "memory ran out when the Graphviz in the Python package 'pygraphviz' was loaded: libcgraph.so: failed to"
+            " map segment from shared object",
         ),
         (
             "libcgraph.so: undefined symbol: ag",
