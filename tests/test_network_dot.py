@@ -125,11 +125,11 @@ def test_edge_that_stays_is_written_the_same_in_every_frame(tmp_path: Path) -> N
     assert lines[0] == lines[1] == lines[2]
 
 
-@pytest.mark.skipif(shutil.which("neato") is None, reason="Graphviz is not on PATH")
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not on PATH")
 @pytest.mark.parametrize("shape", [(1, 1), (4, 5, 3), (24, 20)])
 def test_graphviz_takes_it_without_a_word(tmp_path: Path, shape: tuple[int, ...]) -> None:
     animation = Animation(open_run(result_folder(tmp_path / "result", shape)))
-    command = ["neato", "-n2", "-Tsvg"]
+    command = ["dot", "-Kneato", "-n2", "-Tsvg"]
     done = subprocess.run(command, input=animation.dot(animation[1]), capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert done.stdout.count('class="node"') == sum(shape)

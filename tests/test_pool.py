@@ -11,10 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import graphviz
 import numpy as np
 import pytest
 from folders import result_folder
+from graphviz.backend import execute
 from processes import interrupted
 
 from nnanim import Animation, GraphvizError, WorkerError, open_run
@@ -144,14 +144,13 @@ def test_no_more_answers_than_asked_for_wait() -> None:
 @pytest.mark.skipif(shutil.which("dot") is None, reason="needs Graphviz's dot on PATH")
 def test_one_graphviz_process_for_a_chunk(animation: Animation, tmp_path: Path, monkeypatch) -> None:
     calls: list[int] = []
-    real = graphviz.pipe
+    real = execute.run_check
 
-    def counted(engine: str, form: str, data: bytes, **options: Any) -> bytes:
-        calls.append(data.count(b"graph frame_"))
-        answer: bytes = real(engine, form, data, **options)
-        return answer
+    def counted(command: list[Any], *, input: bytes, **options: Any) -> Any:
+        calls.append(input.count(b"graph frame_"))
+        return real(command, input=input, **options)
 
-    monkeypatch.setattr(graphviz, "pipe", counted)
+    monkeypatch.setattr(execute, "run_check", counted)
     animation = Animation(animation.run, engine="system", **SMALL)
     animation.write(tmp_path / "x.gif")
     assert calls == [32, 32, 6]
@@ -173,7 +172,7 @@ def test_an_error_in_a_worker_leaves_no_litter(animation: Animation, tmp_path: P
     animation = Animation(animation.run, engine="system", **SMALL)
     with ThreadPoolExecutor(2) as executor, pytest.raises(GraphvizError) as caught:
         animation.write(tmp_path / "x.gif", executor=executor)
-    assert str(caught.value) == "Graphviz's 'neato' was not found on PATH"
+    assert str(caught.value) == "Graphviz's program 'dot' was not found on PATH"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["result"]
 
 
