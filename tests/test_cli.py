@@ -369,11 +369,6 @@ def bomb(folder: Path) -> None:
     claim_size(folder / "trainer_00001", KEY, 2**30 + 1)
 
 
-def other_network(folder: Path) -> None:
-    result_folder(folder, epochs=[1])
-    save(folder / "trainer_00002", trainer_arrays(weights((4, 6, 3)), epoch=2, iteration=6))
-
-
 def nothing(folder: Path) -> None:
     pass
 
@@ -417,12 +412,6 @@ BAD_DATA = {
         [],
         "layer 'l2' in snapshot 'result/trainer_00002' has 2 NaN or infinite weights of 15"
         " (every one must be a finite number; did the training diverge?)",
-    ),
-    "different networks": (
-        other_network,
-        [],
-        "snapshots of different networks in 'result': 'trainer_00001' is 4,5,3 ('l1', 'l2'),"
-        " 'trainer_00002' is 4,6,3 ('l1', 'l2') (a result folder holds one network)",
     ),
     "other shape": (
         good,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from folders import claim_size, log_rows, result_folder, save, trainer_arrays, weights
 
-from nnanim.errors import LogError, NnanimError, RunError, RunNotFoundError, SnapshotError
+from nnanim.errors import LogError, NnanimError, OptionError, RunError, RunNotFoundError, SnapshotError
 from nnanim.reading.run import open_run
 
 HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
@@ -96,13 +96,13 @@ def test_counters_from_file_names(result: Path, case: str) -> None:
 
 def test_snapshot_without_any_counter_comes_last(result: Path) -> None:
     result_folder(result, epochs=[])
-    for name in ["best.npz", "model_epoch_1.npz", "model_epoch_2.npz"]:
+    for name in ["last.npz", "model_epoch_1.npz", "model_epoch_2.npz"]:
         save(result / name, weights())
     run = open_run(result)
-    assert [s.path.name for s in run.snapshots] == ["model_epoch_1.npz", "model_epoch_2.npz", "best.npz"]
+    assert [s.path.name for s in run.snapshots] == ["model_epoch_1.npz", "model_epoch_2.npz", "last.npz"]
     assert run.rows == (0, 0, None)
     assert run.notes == (
-        "neither epoch nor iteration is known of 'best.npz': drawn last, in order of the names",
+        "neither epoch nor iteration is known of 'last.npz': drawn last, in order of the names",
         "1 of 3 snapshots have no row of their own in the log: the nearest is used, up to 1 epochs away",
         "1 of 3 snapshots share no counter with the log",
     )
@@ -249,7 +249,10 @@ def test_main_is_drawn_of_several_models(result: Path) -> None:
         save(result / f"snapshot_{epoch}", arrays)
     run = open_run(result)
     assert run.shape == (2, 3)
-    assert run.notes == ("of several models in 'result/snapshot_1', 'dis' is drawn (others: 'gen')",)
+    note = "of several models in 'snapshot_1', 'dis' is drawn (others: 'gen'; --model takes another)"
+    assert run.notes == (note,)
+    assert run.models == ("dis", "gen")
+    assert open_run(result, model="gen").shape == (3, 4)
     for epoch in (1, 2):
         save(
             result / f"snapshot_{epoch}",
@@ -429,41 +432,11 @@ BROKEN = {
         f"{KEY!r} in snapshot 'result/trainer_00001' is said to be (5, 4) of float32, which takes 80 bytes,"
         " but has 1073741696 (the archive is damaged)",
     ),
-    "different networks": (
-        other_network,
-        SnapshotError,
-        "snapshots of different networks in 'result': 'trainer_00001' is 4,5,3 ('l1', 'l2'),"
-        " 'trainer_00002' is 4,6,3 ('l1', 'l2') (a result folder holds one network)",
-    ),
-    "one network longer": (
-        longer_network,
-        SnapshotError,
-        "snapshots of different networks in 'result': 'trainer_00001' is 4,5,3 ('l1', 'l2'),"
-        " 'trainer_00002' is 4,5,3,2 ('l1', 'l2', 'l3') (a result folder holds one network)",
-    ),
-    "different only where it is not drawn": (
-        other_embedding,
-        SnapshotError,
-        "snapshots of different networks in 'result':"
-        " 'trainer_1' is 'embed' (1, 7), 'l1' (5, 4), 'l2' (3, 5),"
-        " 'trainer_2' is 'embed' (2, 7), 'l1' (5, 4), 'l2' (3, 5) (a result folder holds one network)",
-    ),
-    "nothing to draw": (
-        embedding_only,
-        RunError,
-        "no layer in 'result/snapshot_1' can be drawn (found: 'embed' (100, 7), 'scale' (7,);"
-        " a layer that can be drawn is a Linear or a convolution with a weight of shape (out, in, …))",
-    ),
     "a bias of another size": (
         wrong_bias,
         SnapshotError,
         "layer 'l1' in snapshot 'result/snapshot_1' has a bias of shape (4,) for a weight of shape (5, 4)"
         " (it must be (5,))",
-    ),
-    "too many layers": (
-        too_many_layers,
-        SnapshotError,
-        "snapshot 'result/snapshot_1' has 257 layers (at most 256 can be put in order)",
     ),
 }
 
@@ -476,6 +449,72 @@ def test_broken_folder(result: Path, case: str) -> None:
         open_run(result)
     assert type(caught.value) is error
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("make", [other_network, longer_network, other_embedding])
+def test_one_network_is_drawn_of_several_in_the_folder(result: Path, make: Callable[[Path], None]) -> None:
+    make(result)
+    run = open_run(result)
+    assert len(run.snapshots) == 1
+    left = ({path.name for path in result.iterdir() if path.name != "log"} - {run.snapshots[0].path.name}).pop()
+    assert any(note.startswith("of 2 networks") and repr(left) in note for note in run.notes)
+
+
+def test_network_of_the_declared_sizes_is_drawn(result: Path) -> None:
+    other_network(result)
+    assert open_run(result, shape=(4, 6, 3)).shape == (4, 6, 3)
+    assert open_run(result, shape=(4, 5, 3)).shape == (4, 5, 3)
+
+
+def test_files_say_which_network_is_drawn(result: Path) -> None:
+    result_folder(result, epochs=[])
+    for epoch in (1, 2):
+        save(result / f"netG_epoch_{epoch}.npz", weights((4, 6, 3)))
+        save(result / f"netD_epoch_{epoch}.npz", weights((3, 1)))
+    run = open_run(result)
+    assert [run.name_of(s) for s in run.snapshots] == ["netG_epoch_1.npz", "netG_epoch_2.npz"]
+    assert run.models == ("netG", "netD")
+    assert any("'netD_epoch_1.npz'" in note and "--files" in note for note in run.notes)
+    assert open_run(result, files="netD*").shape == (3, 1)
+    assert open_run(result, model="netD").shape == (3, 1)
+    with pytest.raises(OptionError, match=r"no model 'netX' \(models there: 'netD', 'netG'\)"):
+        open_run(result, model="netX")
+    with pytest.raises(RunError, match="whose names fit 'netX\\*'"):
+        open_run(result, files="netX*")
+
+
+def test_snapshots_that_the_log_counts_are_newer(result: Path) -> None:
+    result_folder(result, epochs=[1, 2])
+    save(result / "trainer_00009", trainer_arrays(weights((4, 6, 3)), epoch=9, iteration=27))
+    assert [s.epoch for s in open_run(result).snapshots] == [1, 2]
+    (result / "log").unlink()
+    assert [s.epoch for s in open_run(result).snapshots] == [9]
+
+
+def test_best_is_left_out_where_its_moment_is_not_known(result: Path) -> None:
+    result_folder(result, epochs=[])
+    for name in ["best.npz", "model_best.npz", "model_1.npz", "model_2.npz", "final.npz", "init.npz"]:
+        save(result / name, weights())
+    run = open_run(result)
+    assert [s.path.name for s in run.snapshots] == ["init.npz", "model_1.npz", "model_2.npz", "final.npz"]
+    assert "not drawn, since nothing tells their moment: 'best.npz', 'model_best.npz'" in run.notes
+
+
+def test_best_is_drawn_where_it_is_alone(result: Path) -> None:
+    result_folder(result, epochs=[])
+    save(result / "best.npz", weights())
+    assert [s.path.name for s in open_run(result).snapshots] == ["best.npz"]
+
+
+@pytest.mark.parametrize("make", [embedding_only, too_many_layers])
+def test_what_has_no_order_is_read(result: Path, make: Callable[[Path], None]) -> None:
+    make(result)
+    run = open_run(result)
+    assert run.layers == ()
+    assert run.shape == ()
+    with run.snapshots[0].open() as arrays:
+        for header in run.left_out:
+            assert arrays.read(header.key).shape == header.shape
 
 
 def test_every_truncation_of_a_snapshot_is_refused(result: Path) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from nnanim.errors import LogError, NnanimError, RunError, RunNotFoundError, SnapshotError
@@ -57,12 +58,13 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def find(folder: Path, *, skip_bad: bool = False) -> Found:
+def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = None) -> Found:
     """Find the snapshots of a result folder.
 
     Args:
         folder: the result folder.
         skip_bad: True goes on past snapshots that are broken, and lists them.
+        files: patterns of the snapshots' names; by default every file may be one.
 
     Raises:
         RunNotFoundError: there is no such folder.
@@ -75,9 +77,12 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
     broken: dict[Path, SnapshotError] = {}
     others: list[Path] = []
     single: list[Path] = []
-    for files in places.values():
-        for file in files:
+    for inside in places.values():
+        for file in inside:
             name = file.name
+            if files is not None and not _is_wanted(name_in(folder, file), files):
+                found.files.append(file)
+                continue
             if _NO_SNAPSHOT.fullmatch(name):
                 continue
             try:
@@ -116,7 +121,7 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
     if not found.snapshots:
         if broken:
             raise _first_of(broken)
-        raise RunError(_no_snapshots(folder))
+        raise RunError(_no_snapshots(folder, files))
     _choose(found)
     return found
 
@@ -308,10 +313,6 @@ def _choose(found: Found) -> None:
         )
     if any(contents.is_trainer for contents in found.snapshots):
         _keep(found, lambda contents: contents.is_trainer, "models saved beside the trainer's snapshots are not drawn")
-    several = next((contents for contents in found.snapshots if len(contents.models) > 1), None)
-    if several is not None:
-        rest = some(several.models[1:])
-        found.notes.append(f"of several models in {str(several.path)!r}, {several.model!r} is drawn (others: {rest})")
     found.notes.extend(dict.fromkeys(note for contents in found.snapshots for note in contents.notes))
 
 
@@ -353,7 +354,15 @@ def _first_of(broken: dict[Path, SnapshotError]) -> SnapshotError:
     return SnapshotError(f"{broken[first]}; also broken: {others}")
 
 
-def _no_snapshots(folder: Path) -> str:
+def _is_wanted(name: str, patterns: Iterable[str]) -> bool:
+    """Tell whether a file's name within the folder, or its own or that of a folder around it, fits a pattern."""
+    parts = name.split("/")
+    return any(fnmatchcase(text, pattern) for pattern in patterns for text in (name, *parts))
+
+
+def _no_snapshots(folder: Path, files: Sequence[str] | None) -> str:
+    if files is not None:
+        return f"no snapshots in {str(folder)!r} whose names fit {some(files)} ({SNAPSHOT_HINT})"
     names = [name for name in os.listdir(folder) if not _is_temporary(name)]
     names.sort(key=lambda name: (natural_key(name), name))
     if not names:
