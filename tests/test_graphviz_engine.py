@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import re
 import shutil
 import sys
@@ -25,7 +26,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 def require(engine: str) -> None:
-    if engine == "system" and shutil.which("neato") is None:
+    if engine == "system" and shutil.which("dot") is None:
         pytest.skip("Graphviz is not on PATH")
     if engine == "wheel":
         pytest.importorskip("pygraphviz", reason="pygraphviz is not installed")
@@ -140,18 +141,27 @@ def test_bad_graph_in_the_middle_is_named(sources: list[str], engine: str, spoil
 
 def test_graph_that_is_not_answered_is_named(sources: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     require("system")
-    import graphviz
+    from graphviz.backend import execute
 
-    real = graphviz.pipe
+    real = execute.run_check
 
-    def forgetful(engine: str, format: str, data: bytes, **options: object) -> bytes:
-        answer: bytes = real(engine, format, data[: data.index(b"graph frame_00002")], **options)
-        return answer
+    def forgetful(command: list[str], *, input: bytes, **options: object) -> object:
+        return real(command, input=input[: input.index(b"graph frame_00002")], **options)
 
-    monkeypatch.setattr(graphviz, "pipe", forgetful)
-    with pytest.raises(GraphvizError) as caught:
+    monkeypatch.setattr(execute, "run_check", forgetful)
+    with pytest.raises(GraphvizError, match=r"did not draw 'frame_00002': 2 of 4 graphs were answered$"):
         draw(sources, "system")
-    assert str(caught.value) == "Graphviz did not draw 'frame_00002': 2 of 4 graphs were answered"
+
+
+@pytest.mark.parametrize("words", ["-- nothing", "id=7"])
+def test_what_stands_in_quotes_is_no_node(engine: str, words: str) -> None:
+    source = f"""graph frame_00000 {{
+        graph [comment="{words}"]
+        a [id=0 pos="10,10" shape=circle style=filled fillcolor="#ffffff" color="#102030" label=""]
+    }}
+    """
+    (drawing,) = draw([source], engine)
+    assert len(drawing.circles_pt) == 1
 
 
 def test_unknown_engine() -> None:
@@ -162,13 +172,136 @@ def test_unknown_engine() -> None:
 # Which engine, and what is said where there is none
 
 
-def test_system_engine_where_neato_is_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def put_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str, name: str = "dot") -> str:
+    """Make a program the only one of PATH beside those of the system; return where it is."""
+    if sys.platform == "win32":
+        pytest.skip("a shell script cannot be executed")
+    program = folder / "programs" / name
+    program.parent.mkdir()
+    program.write_text(script)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    return f"Graphviz's program {str(program)!r}"
+
+
+def test_system_engine_where_what_is_run_is_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert pick_engine() == "wheel"
-    name = "neato.exe" if sys.platform == "win32" else "neato"
-    (tmp_path / name).write_text("#!/bin/sh\n")
-    (tmp_path / name).chmod(0o755)
+    put_on_path(tmp_path, monkeypatch, "#!/bin/sh\n")
     assert pick_engine() == "system"
+
+
+def test_neato_alone_is_not_what_is_run(sources: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require("wheel")
+    put_on_path(tmp_path, monkeypatch, "#!/bin/sh\n", "neato")
+    assert len(draw(sources)) == len(sources)
+
+
+def drawing_of(name: str, x: str = "1") -> str:
+    """Return an answer with one node."""
+    return f'graph {name} {{\n\ta\t[_draw_="c 7 -#101010 C 7 -#ffffff E {x} 1 2 2 ",\n\t\tid=0];\n}}\n'
+
+
+def says(answer: str) -> str:
+    """Return a script that prints an answer, whatever it is asked, with no other program."""
+    return f"#!/bin/sh\nprintf '%s' '{answer}'\n"
+
+
+PROGRAMS = {
+    "no interpreter": ("#!/nowhere/sh\n", "cannot be executed: [Errno 2] No such file or directory: "),
+    "no program": ("\x7fELF nonsense", "cannot be executed: Exec format error"),
+    "nothing said": ("#!/bin/sh\n", "did not draw 'frame_00000': 0 of 4 graphs were answered"),
+    "garbage": ("#!/bin/sh\nprintf 'gr\\377aph frame_00000 {\\n}\\n'\n", "did not draw 'frame_00000': 0 of 4 graphs"),
+    "no drawing": (
+        says("graph frame_00000 {\n\ta\t[pos=1];\n}\n"),
+        "cannot be understood: of 1 nodes and edges, 0 circles and 0 lines are drawn",
+    ),
+    "too little": (says(drawing_of("frame_00000")), "drew 1 of 47 nodes and edges of 'frame_00000'"),
+    "no number": (
+        says(drawing_of("frame_00000", "nan")),
+        "cannot be understood: nodes or edges at places that are no numbers",
+    ),
+    "says why": ("#!/bin/sh\necho 'no layout engine' >&2; exit 3", "failed at 'frame_00000': no layout engine"),
+    "says nothing": ("#!/bin/sh\nexit 3", "failed at 'frame_00000': exit code 3, without a word"),
+    "ended": ("#!/bin/sh\nkill -9 $$", "failed at 'frame_00000': it was ended by signal 9 (out of memory?)"),
+}
+
+
+@pytest.mark.parametrize("case", PROGRAMS)
+def test_program_that_is_no_graphviz(
+    sources: list[str], case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, words = PROGRAMS[case]
+    program = put_on_path(tmp_path, monkeypatch, script)
+    with pytest.raises(GraphvizError) as caught:
+        draw(sources)
+    assert words in str(caught.value)
+    assert program in str(caught.value)
+
+
+def test_program_that_does_not_answer(sources: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = says(drawing_of("frame_00000")) + "while :; do :; done\n"
+    program = put_on_path(tmp_path, monkeypatch, script)
+    monkeypatch.setattr("nnanim.painting.graphviz_engine.LEAST_LIMIT_S", 0.5)
+    with pytest.raises(GraphvizError) as caught:
+        draw(sources)
+    assert str(caught.value) == f"{program} did not answer to 'frame_00001' within 1 s"
+
+
+def test_output_is_not_blamed_for_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_with(tmp_path / "result", [[[[1.0]]], [[[2.0]]]])
+    program = put_on_path(tmp_path, monkeypatch, "\x7fELF nonsense")
+    with pytest.raises(GraphvizError) as caught:
+        Animation(run).write(tmp_path / "out.gif")
+    assert str(caught.value) == f"{program} cannot be executed: Exec format error"
+
+
+def test_memory_that_runs_out_is_told_as_memory(sources: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from graphviz.backend import execute
+
+    def no_memory(*_: object, **__: object) -> object:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(execute, "run_check", no_memory)
+    with pytest.raises(GraphvizError, match=r"^memory ran out when Graphviz's program '.*dot' was to be started$"):
+        draw(sources, "system")
+
+    def none_left(*_: object, **__: object) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr(execute, "run_check", none_left)
+    with pytest.raises(GraphvizError, match=r"^memory ran out while Graphviz's program '.*dot' drew 'frame_00000'$"):
+        draw(sources, "system")
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (
+            "libcgraph.so: failed to map segment from shared object",
+            "memory ran out when the Graphviz in the Python package 'pygraphviz' was loaded: libcgraph.so: failed to"
+            " map segment from shared object",
+        ),
+        (
+            "libcgraph.so: undefined symbol: ag",
+            "the Graphviz in the Python package 'pygraphviz' cannot be loaded: libcgraph.so: undefined symbol: ag",
+        ),
+    ],
+)
+def test_library_that_cannot_be_loaded(
+    sources: list[str], monkeypatch: pytest.MonkeyPatch, said: str, message: str
+) -> None:
+    class Refuses:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name.startswith("pygraphviz"):
+                raise ImportError(said)
+
+    for name in [name for name in sys.modules if name.split(".")[0] == "pygraphviz"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Refuses(), *sys.meta_path])
+    with pytest.raises(GraphvizError) as caught:
+        draw(sources, "wheel")
+    assert str(caught.value) == message
 
 
 def test_no_graphviz_at_all(sources: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +310,7 @@ def test_no_graphviz_at_all(sources: list[str], tmp_path: Path, monkeypatch: pyt
     with pytest.raises(GraphvizError) as caught:
         draw(sources)
     assert str(caught.value) == (
-        "Graphviz is missing: install it so that 'neato' is on PATH, or install the Python package 'pygraphviz>=2'"
+        "Graphviz is missing: install it so that 'dot' is on PATH, or install the Python package 'pygraphviz>=2'"
     )
 
 
@@ -187,7 +320,7 @@ def test_system_engine_asked_for_and_missing(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GraphvizError) as caught:
         draw(sources, "system")
-    assert str(caught.value) == "Graphviz's 'neato' was not found on PATH"
+    assert str(caught.value) == "Graphviz's program 'dot' was not found on PATH"
 
 
 def test_old_pygraphviz(sources: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

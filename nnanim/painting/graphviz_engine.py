@@ -1,13 +1,16 @@
 """DOT text to drawing operations. The only caller of Graphviz.
 
-Two engines give the same drawing: the system's ``neato`` through the ``graphviz`` package, which reads all graphs of a
-call in one process, and the Graphviz libraries inside the ``pygraphviz`` wheel, which need no installation. Both answer
-in the form that `nnanim.painting.xdot` reads.
+Two engines give the same drawing: the system's ``dot -Kneato`` through the ``graphviz`` package, which reads all graphs
+of a call in one process, and the Graphviz libraries inside the ``pygraphviz`` wheel, which need no installation. Both
+answer in the form that `nnanim.painting.xdot` reads.
 """
 
 from __future__ import annotations
 
+import errno
+import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -17,11 +20,17 @@ from nnanim.painting.xdot import Drawing, is_drawn, read_drawing, split_answer
 
 ENGINES = ("system", "wheel")
 FORMAT = "xdot"
+PROGRAM = "dot"  # what the `graphviz` package runs, as ``dot -Kneato``
+# A frame of 85 edges takes 3 ms, and its text has 6 KB: these leave a hundred times of it, and time to start.
+LEAST_LIMIT_S = 60.0
+LIMIT_S_PER_MB = 50.0
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_ID = re.compile(r"\bid=\d")
 
 
 def pick_engine() -> str:
-    """Return ``"system"`` where ``neato`` is on PATH, else ``"wheel"``."""
-    return "system" if shutil.which("neato") else "wheel"
+    """Return ``"system"`` where ``dot`` is on PATH, else ``"wheel"``."""
+    return "system" if shutil.which(PROGRAM) else "wheel"
 
 
 def draw(sources: Sequence[str], engine: str | None = None) -> list[Drawing]:
@@ -32,27 +41,50 @@ def draw(sources: Sequence[str], engine: str | None = None) -> list[Drawing]:
         engine: ``"system"`` or ``"wheel"``; by default whichever is there.
 
     Raises:
-        GraphvizError: Graphviz is missing or fails, or its answers do not match the graphs.
+        GraphvizError: Graphviz is missing, cannot be run, fails or does not end, or its answers do not match the
+            graphs; the message names the engine, and the frame where one is to blame.
     """
     if engine is None:
         engine = pick_engine()
     if engine not in ENGINES:
         raise ValueError(f"unknown engine: {engine!r} (must be one of {', '.join(ENGINES)})")
     run: Callable[[Sequence[str]], Iterable[tuple[str, str]]] = _run_system if engine == "system" else _run_wheel
+    if not sources:
+        return []
     names = [_graph_name(source) for source in sources]
     drawings: list[Drawing] = []
-    for name, (answered, body) in zip(names, run(sources), strict=False):
-        if answered != name:
-            break
-        try:
-            drawings.append(read_drawing(body))
-        except ValueError as error:
-            raise GraphvizError(f"Graphviz's answer to {name!r} cannot be understood: {error}") from error
+    try:
+        for name, source, (answered, body) in zip(names, sources, run(sources), strict=False):
+            if answered != name:
+                break
+            drawings.append(_read(name, source, body, engine))
+    except MemoryError as error:
+        name = names[min(len(drawings), len(names) - 1)]
+        raise GraphvizError(f"memory ran out while {_told(engine)} drew {name!r}") from error
     if len(drawings) != len(sources):
         raise GraphvizError(
-            f"Graphviz did not draw {names[len(drawings)]!r}: {len(drawings)} of {len(sources)} graphs were answered"
+            f"{_told(engine)} did not draw {names[len(drawings)]!r}: {len(drawings)} of {len(sources)} graphs were"
+            " answered"
         )
     return drawings
+
+
+def _read(name: str, source: str, body: str, engine: str) -> Drawing:
+    try:
+        drawing = read_drawing(body)
+    except ValueError as error:
+        raise GraphvizError(f"the answer of {_told(engine)} to {name!r} cannot be understood: {error}") from error
+    asked, drawn = len(_ID.findall(_QUOTED.sub("", source))), len(drawing.circles_pt) + len(drawing.segments_pt)
+    if drawn != asked:
+        raise GraphvizError(f"{_told(engine)} drew {drawn} of {asked} nodes and edges of {name!r}")
+    return drawing
+
+
+def _told(engine: str) -> str:
+    """Say which Graphviz it is."""
+    if engine == "wheel":
+        return "the Graphviz in the Python package 'pygraphviz'"
+    return f"Graphviz's program {shutil.which(PROGRAM) or PROGRAM!r}"
 
 
 def _graph_name(source: str) -> str:
@@ -61,54 +93,90 @@ def _graph_name(source: str) -> str:
 
 def _run_system(sources: Sequence[str]) -> Iterable[tuple[str, str]]:
     import graphviz
+    from graphviz.backend import dot_command, execute
 
+    data = "".join(sources).encode()
+    limit_s = LEAST_LIMIT_S + LIMIT_S_PER_MB * len(data) / 1e6
+    command = dot_command.command("neato", FORMAT, neato_no_op=2)
     try:
-        answer = graphviz.pipe("neato", FORMAT, "".join(sources).encode(), neato_no_op=2, quiet=True)
+        # What `graphviz.pipe` does, which knows of no limit.
+        done = execute.run_check(command, input=data, capture_output=True, quiet=True, timeout=limit_s)
     except graphviz.ExecutableNotFound as error:
-        raise GraphvizError("Graphviz's 'neato' was not found on PATH") from error
+        if shutil.which(PROGRAM):  # a script whose interpreter is not there
+            raise GraphvizError(f"{_told('system')} cannot be executed: {error.__cause__}") from error
+        raise GraphvizError(f"Graphviz's program {PROGRAM!r} was not found on PATH") from error
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise GraphvizError(f"memory ran out when {_told('system')} was to be started") from error
+        raise GraphvizError(f"{_told('system')} cannot be executed: {error.strerror or error}") from error
+    except subprocess.TimeoutExpired as error:
+        name = _first_not_drawn(sources, error.output)
+        raise GraphvizError(f"{_told('system')} did not answer to {name!r} within {limit_s:.0f} s") from error
     except graphviz.CalledProcessError as error:
+        name = _first_not_drawn(sources, error.output)
         said = (error.stderr or b"").decode(errors="replace").strip()
-        answer = (error.output or b"").decode(errors="replace")
-        drawn = {name for name, body in split_answer(answer) if is_drawn(body)}
-        names = [_graph_name(source) for source in sources]
-        name = next((name for name in names if name not in drawn), names[0])
-        raise GraphvizError(f"Graphviz's 'neato' failed at {name!r}: {said}") from error
-    return split_answer(answer.decode())
+        if error.returncode < 0:
+            said = f"it was ended by signal {-error.returncode} (out of memory?) {said}".rstrip()
+        said = said or f"exit code {error.returncode}, without a word"
+        raise GraphvizError(f"{_told('system')} failed at {name!r}: {said}") from error
+    answer: bytes = done.stdout
+    return split_answer(answer.decode(errors="replace"))
+
+
+def _first_not_drawn(sources: Sequence[str], answer: bytes | None) -> str:
+    """Name the first graph that was not answered whole, as in what a program had said when it broke off."""
+    drawn = {name for name, body in split_answer((answer or b"").decode(errors="replace")) if is_drawn(body)}
+    names = [_graph_name(source) for source in sources]
+    return next((name for name in names if name not in drawn), names[0])
 
 
 def _run_wheel(sources: Sequence[str]) -> Iterator[tuple[str, str]]:
-    try:
-        from pygraphviz import graphviz as library
-    except ImportError as error:
-        raise GraphvizError(
-            "Graphviz is missing: install it so that 'neato' is on PATH, or install the Python package 'pygraphviz>=2'"
-        ) from error
-    if not hasattr(library, "gvContextWithBuiltins"):
-        raise GraphvizError("this 'pygraphviz' carries no Graphviz of its own: install 'pygraphviz>=2' from its wheel")
+    library = _wheel_library()
     context = library.gvContextWithBuiltins()
     try:
         for source in sources:
-            yield from split_answer(_render_in_process(library, context, source).decode())
+            yield from split_answer(_render_in_process(library, context, source).decode(errors="replace"))
     finally:
         library.gvFreeContext(context)
 
 
+def _wheel_library() -> Any:
+    try:
+        from pygraphviz import graphviz as library
+    except ModuleNotFoundError as error:
+        raise GraphvizError(
+            f"Graphviz is missing: install it so that {PROGRAM!r} is on PATH, or install the Python package"
+            " 'pygraphviz>=2'"
+        ) from error
+    except ImportError as error:  # it is there, but the system does not load it
+        said = str(error)
+        if "map segment" in said or "allocate memory" in said:
+            raise GraphvizError(f"memory ran out when {_told('wheel')} was loaded: {said}") from error
+        raise GraphvizError(f"{_told('wheel')} cannot be loaded: {said}") from error
+    if not hasattr(library, "gvContextWithBuiltins"):
+        raise GraphvizError("this 'pygraphviz' carries no Graphviz of its own: install 'pygraphviz>=2' from its wheel")
+    return library
+
+
 def _render_in_process(library: Any, context: Any, source: str) -> bytes:
     name = _graph_name(source)
-    with tempfile.TemporaryFile() as file:  # the library reads from a C FILE only
-        file.write(source.encode())
-        file.seek(0)
-        try:
-            graph = library.agread(file, None)
-        except ValueError as error:
-            raise GraphvizError(f"Graphviz could not read {name!r}") from error
+    try:
+        with tempfile.TemporaryFile() as file:  # the library reads from a C FILE only
+            file.write(source.encode())
+            file.seek(0)
+            try:
+                graph = library.agread(file, None)
+            except ValueError as error:
+                raise GraphvizError(f"{_told('wheel')} could not read {name!r}") from error
+    except OSError as error:
+        raise GraphvizError(f"{_told('wheel')} got no temporary file for {name!r}: {error.strerror}") from error
     try:
         if library.gvLayout(context, graph, b"nop2") != 0:
-            raise GraphvizError(f"Graphviz could not lay out {name!r}")
+            raise GraphvizError(f"{_told('wheel')} could not lay out {name!r}")
         try:
             failed, answer = library.gvRenderData(context, graph, FORMAT.encode())
             if failed:
-                raise GraphvizError(f"Graphviz could not render {name!r}")
+                raise GraphvizError(f"{_told('wheel')} could not render {name!r}")
             result: bytes = answer
             return result
         finally:

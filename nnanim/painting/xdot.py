@@ -78,11 +78,15 @@ def read_drawing(body: str) -> Drawing:
         raise ValueError("no nodes")
     if any(_id(part) != index for parts_ in (edges, nodes) for index, part in enumerate(parts_)):
         raise ValueError(f"{parts} nodes and edges with other ids than were asked")
+    segments = np.array([list(map(float, edge[2:6])) for edge in edges]).reshape(-1, 2, 2)
+    circles = np.array([list(map(float, node[3:6])) for node in nodes])
+    if not (np.isfinite(segments).all() and np.isfinite(circles).all()):
+        raise ValueError("nodes or edges at places that are no numbers")
     return Drawing(
-        np.array([list(map(float, edge[2:6])) for edge in edges]).reshape(-1, 2, 2),
+        segments,
         _widths(edges),
         _colors([edge[1] for edge in edges]),
-        np.array([list(map(float, node[3:6])) for node in nodes]),
+        circles,
         _colors([node[2] for node in nodes]),
         _colors([node[1] for node in nodes]),
         _widths(nodes),

@@ -14,10 +14,10 @@ from pictures import edge_index, run_with
 
 from nnanim import Animation, open_run
 from nnanim.design.layout import Box
-from nnanim.design.node_places import Network
 from nnanim.frames.selection import select
 from nnanim.options import Options
-from nnanim.painting.dot import dot_source
+from nnanim.panels.network_dot import dot_source
+from nnanim.panels.node_places import NodePlaces
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 
@@ -37,9 +37,9 @@ def edges_in(source: str) -> list[tuple[str, str, dict[str, str]]]:
     return [(tail, head, dict(re.findall(r'(\w+)="?([^" ]+)"?', rest))) for tail, head, rest in found]
 
 
-def network_of(*sizes: int, **options: Any) -> Network:
+def network_of(*sizes: int, **options: Any) -> NodePlaces:
     strengths = [np.ones((count_out, count_in)) for count_in, count_out in pairwise(sizes)]
-    return Network.fill(select(strengths, strengths, Options(**options)), Box(10.0, 20.0, 300.0, 200.0), 1.0)
+    return NodePlaces.fill(select(strengths, strengths, Options(**options)), Box(10.0, 20.0, 300.0, 200.0), 1.0)
 
 
 NETWORKS = {
@@ -125,11 +125,11 @@ def test_edge_that_stays_is_written_the_same_in_every_frame(tmp_path: Path) -> N
     assert lines[0] == lines[1] == lines[2]
 
 
-@pytest.mark.skipif(shutil.which("neato") is None, reason="Graphviz is not on PATH")
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not on PATH")
 @pytest.mark.parametrize("shape", [(1, 1), (4, 5, 3), (24, 20)])
 def test_graphviz_takes_it_without_a_word(tmp_path: Path, shape: tuple[int, ...]) -> None:
     animation = Animation(open_run(result_folder(tmp_path / "result", shape)))
-    command = ["neato", "-n2", "-Tsvg"]
+    command = ["dot", "-Kneato", "-n2", "-Tsvg"]
     done = subprocess.run(command, input=animation.dot(animation[1]), capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert done.stdout.count('class="node"') == sum(shape)
