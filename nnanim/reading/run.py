@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from nnanim.reading.folder import LISTED, find, find_log, more, name_in, some
 from nnanim.reading.logs.detect import read as read_log
 from nnanim.reading.logs.log import Log
 from nnanim.reading.snapshots import detect
-from nnanim.reading.snapshots.contents import Arrays, Contents
+from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.which import choose_model, choose_network, leave_best_out
 
 if TYPE_CHECKING:
@@ -91,6 +92,10 @@ class Run:
         notes: what a user should be told.
         left_out: layers of the first snapshot that are not drawn, each with its reason in ``skipped``.
         skipped: names of the files that were left out because they are broken, each with the reason.
+        known_from: what says that the layers follow each other: ``"file"``, ``"sequence"`` or ``"user"``.
+        why_view: why the run is drawn as it is.
+        tensors: every array of the drawn model, as the first snapshot has them.
+        other_tensors: those of the other models in the first snapshot that are no copies of the drawn one.
         models: names of all models in a snapshot, or of all networks in the folder, the drawn one first; none where
             there is one alone.
     """
@@ -104,12 +109,37 @@ class Run:
     notes: tuple[str, ...]
     left_out: tuple[LayerHeader, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    known_from: str = ""
+    why_view: str = ""
+    tensors: tuple[ArrayHeader, ...] = ()
+    other_tensors: tuple[ArrayHeader, ...] = ()
     models: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Layer sizes, input side first: ``(4, 5, 5, 5, 3)``; none where no layers follow each other."""
         return sizes_of(self.layers) if self.layers else ()
+
+    @property
+    def view(self) -> str:
+        """How the run is drawn by default: ``"network"``, neurons and edges, or ``"layers"``, a row for each tensor."""
+        return "network" if self.layers else "layers"
+
+    @property
+    def connections(self) -> tuple[tuple[str, str, str], ...]:
+        """Pairs of keys that are drawn with edges between them, and where each is known from."""
+        keys = [layer.key for layer in self.layers]
+        return tuple((tail, head, self.known_from) for tail, head in pairwise(keys))
+
+    def listed_tensors(self) -> Iterator[tuple[str, tuple[int, ...], str, bool]]:
+        """Yield key, shape in the file, role and whether it is drawn of every tensor with two axes or more."""
+        drawn = {layer.key for layer in self.layers}
+        for header in self.tensors:
+            if len(header.shape) > 1:
+                yield header.key, header.shape, "weight", header.key in drawn or not drawn
+        for header in self.other_tensors:
+            if len(header.shape) > 1:
+                yield header.key, header.shape, "weight", False
 
     def name_of(self, snapshot: Snapshot) -> str:
         """Return the name of a snapshot's file within the folder: ``checkpoint-50/model.safetensors``."""
@@ -202,8 +232,19 @@ def open_run(
         notes=tuple(notes),
         left_out=chain.left_out,
         skipped=skipped,
+        known_from="user" if layers else "file" if contents[0].connections else "sequence",
+        why_view="the layers follow each other" if chain.layers else "what follows what is not known",
+        tensors=contents[0].tensors,
+        other_tensors=_other_tensors(contents[0]),
         models=contents[0].models if len(contents[0].models) > 1 else networks,
     )
+
+
+def _other_tensors(contents: Contents) -> tuple[ArrayHeader, ...]:
+    """Return the tensors of a file's other models; a copy has the same keys, since nothing stands before them."""
+    known = {header.key for header in contents.tensors}
+    others = {header.key: header for other in contents.others for header in other.tensors if header.key not in known}
+    return tuple(others.values())
 
 
 def _order_of_silent(silent: Sequence[Contents], drawn: Sequence[Contents], name: Callable[[Path], str]) -> str:
@@ -280,6 +321,8 @@ def _chain(first: Contents, names: Sequence[str] | None, notes: list[str]) -> Ch
     if not drawable and not names:
         notes.append(f"no layers in {where!r} that follow each other")
         return Chain((), first.weights, False)
+    if first.connections is not None and not names:
+        return _chain_told(first, notes)
     chain = choose_layers(first, names) if names else order_layers(first)
     for reason, headers in _by_reason(chain.left_out).items():
         notes.append(f"layers not drawn: {_shapes(headers)} ({reason})")
@@ -291,6 +334,23 @@ def _chain(first: Contents, names: Sequence[str] | None, notes: list[str]) -> Ch
         order = ", ".join(repr(header.name) for header in chain.layers)
         notes.append(f"the order of the layers is not certain, other orders fit too: {order}")
     return chain
+
+
+def _chain_told(first: Contents, notes: list[str]) -> Chain:
+    """Return the layers of a model whose file tells what follows what, where all of them are one plain sequence."""
+    pairs = first.connections or ()
+    follow = dict(pairs)
+    starts = [tail for tail in follow if tail not in set(follow.values())]
+    keys = starts[:1]
+    while keys and keys[-1] in follow and len(keys) <= len(pairs):
+        keys.append(follow[keys[-1]])
+    by_key = {header.key: header for header in first.weights}
+    layers = tuple(by_key[key] for key in keys if key in by_key)
+    is_whole = len(pairs) == len(keys) - 1 and len(layers) == len(keys) == len(by_key)
+    if is_whole and all(after.follows(before) for before, after in pairwise(layers)):
+        return Chain(layers, (), False)
+    notes.append("the layers are no plain sequence, as the file tells: no edges are drawn")
+    return Chain((), first.weights, False)
 
 
 def _by_reason(headers: Iterable[LayerHeader]) -> dict[str, list[LayerHeader]]:
