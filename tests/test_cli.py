@@ -325,6 +325,26 @@ def test_inspect_leaves_the_middle_of_many_snapshots_out(result: Path) -> None:
     assert run("inspect", "result", "--all").stdout.count("  trainer_") == 30
 
 
+def test_a_path_without_a_command_is_rendered(result: Path) -> None:
+    result_folder(result, epochs=[1, 2])
+    found = run("result", "-o", "a.gif")
+    assert (found.exit_code, Path("a.gif").exists()) == (0, True)
+    assert "No such command 'nowhere'" in run("nowhere").stderr
+
+
+def test_runs_further_down_are_told_with_the_command(result: Path) -> None:
+    result_folder(result / "out")
+    said = "no snapshots in 'result' itself; those further down are drawn by: nnanim render result/out"
+    assert run("inspect", "result").stderr == f"nnanim: error: {said}\n"
+    result_folder(result / "b c" / "checkpoints")
+    said = (
+        "no snapshots in 'result' itself; those of 2 runs further down are drawn by:"
+        " nnanim render 'result/b c' result/out -o '{run}.gif'"
+    )
+    assert run("inspect", "result").stderr == f"nnanim: error: {said}\n"
+    assert run("render", "result/b c", "result/out", "-o", "{run}.gif").exit_code == 0
+
+
 def test_files_that_a_glob_gives_are_a_choice_in_their_folder(result: Path) -> None:
     result_folder(result, epochs=[1, 2, 3])
     found = json.loads(run("inspect", "--json", "result/trainer_00001", "result/trainer_00003").stdout)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from nnanim.errors import LogError, NnanimError, RunError, RunNotFoundError, SnapshotError
 from nnanim.model.layers import natural_key
+from nnanim.reading.below import is_for_snapshots, is_snapshot_name, is_temporary, pattern, runs_below, what_to_type
 from nnanim.reading.containers.npz_archive import NPY_MAGIC, SNAPSHOT_HINT
 from nnanim.reading.logs.detect import EVENTS_MARK, TRAINER_STATE, read_if_log
 from nnanim.reading.logs.detect import read as read_log
@@ -25,14 +26,7 @@ LISTED = 5
 _MAX_DEPTH = 4
 _MAX_FOLDERS = 2000
 _HEAD_BYTES = 4096
-# Folders that frameworks and scripts make for snapshots: Lightning's, Transformers', and the usual words. A text is
-# compiled when it is needed first.
-_FOLDER = (
-    r"(?:lightning_logs|version_[0-9]+|checkpoints?|ckpts?|weights|snapshots?|models?|saved_models?)"
-    r"|(?:checkpoint|ckpt|epoch|step|iter|global_step|snapshot)[-_=]?[0-9]+"
-)
 _NUMBERED = r"version_([0-9]+)"
-_SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".hdf5")
 # What Transformers leaves beside the weights.
 _NO_SNAPSHOT = re.compile(r"(?:optimizer|scheduler|scaler|rng_state.*|training_args)\.(?:pt|pth|bin)")
 
@@ -100,9 +94,9 @@ def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = 
                 found.snapshots.append(_with_state(contents))
     if single:
         _add_moments(found, single, broken)
-    patterns = {_pattern(contents.path.name) for contents in found.snapshots}
+    patterns = {pattern(contents.path.name) for contents in found.snapshots}
     for file in others:
-        if not _is_snapshot_name(file.name, patterns):
+        if not is_snapshot_name(file.name, patterns):
             continue
         try:
             detect.explain(file)
@@ -112,7 +106,7 @@ def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = 
         if file.suffix != ".npz":  # a data set may well be a NumPy archive
             found.notes.append(f"{str(file)!r} holds no weights and is not drawn")
     broken = {
-        file: error for file, error in broken.items() if not found.snapshots or _is_snapshot_name(file.name, patterns)
+        file: error for file, error in broken.items() if not found.snapshots or is_snapshot_name(file.name, patterns)
     }
     if broken and not skip_bad:
         raise _first_of(broken)
@@ -277,7 +271,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
             continue
         seen.add((status.st_dev, status.st_ino))
         for entry in entries:
-            if _is_temporary(entry.name):
+            if is_temporary(entry.name):
                 continue
             path = place / entry.name
             try:
@@ -289,9 +283,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
             elif is_file and is_wanted:
                 places.setdefault(place, []).append(path)
             elif is_folder and depth < _MAX_DEPTH:
-                waiting.append(
-                    (path, depth + 1, is_wanted and re.fullmatch(_FOLDER, entry.name, re.IGNORECASE) is not None)
-                )
+                waiting.append((path, depth + 1, is_wanted and is_for_snapshots(entry.name)))
     return places
 
 
@@ -363,23 +355,11 @@ def _is_wanted(name: str, patterns: Iterable[str]) -> bool:
 def _no_snapshots(folder: Path, files: Sequence[str] | None) -> str:
     if files is not None:
         return f"no snapshots in {str(folder)!r} whose names fit {some(files)} ({SNAPSHOT_HINT})"
-    names = [name for name in os.listdir(folder) if not _is_temporary(name)]
+    runs = runs_below(folder)
+    if runs:
+        return f"no snapshots in {str(folder)!r} itself; {what_to_type(folder, runs)}"
+    names = [name for name in os.listdir(folder) if not is_temporary(name)]
     names.sort(key=lambda name: (natural_key(name), name))
     if not names:
         return f"no snapshots in {str(folder)!r} (the folder is empty; {SNAPSHOT_HINT})"
     return f"no snapshots in {str(folder)!r} (found: {some(names)}; {SNAPSHOT_HINT})"
-
-
-def _is_snapshot_name(name: str, patterns: Iterable[str]) -> bool:
-    """Tell whether a file is expected to be a snapshot: ``snapshot_iter_5``, ``trainer_00010``, or like a found one."""
-    if _pattern(name) in patterns or name.endswith(_SUFFIXES):
-        return True
-    return name.startswith(("snapshot", "trainer")) and not re.search("[A-Za-z]", Path(name).suffix)
-
-
-def _is_temporary(name: str) -> bool:
-    return name.startswith(("tmp", "."))
-
-
-def _pattern(name: str) -> str:
-    return re.sub(r"[0-9]+", "#", name)
