@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from folders import claim_size, log_rows, result_folder, save, trainer_arrays, weights
 
-from nnanim.errors import LogError, NnanimError, OptionError, RunError, RunNotFoundError, SnapshotError
+from nnanim.errors import LogError, NnanimError, OptionError, RunError, RunNotFoundError, ShapeError, SnapshotError
 from nnanim.reading.run import open_run
 
 HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
@@ -220,25 +220,34 @@ def test_models_beside_trainer_snapshots_are_left_out(result: Path) -> None:
     )
 
 
-def test_layers_that_do_not_fit_are_left_out(result: Path) -> None:
+NO_SEQUENCE = "it is not known what it takes in and leads to: not all layers are one plain sequence"
+
+
+def test_no_edges_are_drawn_where_not_all_layers_fit(result: Path) -> None:
     result_folder(result, epochs=[])
     extra = {"conv1/W": np.zeros((8, 1, 3, 3)), "embed/W": np.zeros((100, 7)), "bn/gamma": np.ones(5)}
     for epoch in (1, 2):
         save(result / f"trainer_{epoch}", trainer_arrays(weights() | extra, epoch=epoch))
     run = open_run(result)
-    assert run.shape == (4, 5, 3)
+    assert (run.shape, run.view, run.connections) == ((), "layers", ())
     assert run.notes == (
+        f"layers not drawn: 'l1' (5, 4), 'l2' (3, 5) ({NO_SEQUENCE})",
         "layers not drawn: 'conv1' (8, 1, 3, 3) ('l1' takes in 4 values, no multiple of the 8 channels of 'conv1')",
         "layers not drawn: 'embed' (100, 7) (an embedding is a table, no layer of neurons)",
     )
 
 
-def test_uncertain_order_is_told(result: Path) -> None:
+def test_no_edges_are_drawn_where_the_order_is_uncertain(result: Path) -> None:
     result_folder(result, epochs=[])
     for epoch in (1, 2):
         arrays = weights((5, 5, 5), names=["fast", "slow"])
         save(result / f"trainer_{epoch}", trainer_arrays(arrays, epoch=epoch, iteration=3))
-    assert open_run(result).notes == ("the order of the layers is not certain, other orders fit too: 'fast', 'slow'",)
+    run = open_run(result)
+    assert run.layers == ()
+    assert run.notes == (
+        "no edges are drawn, since the layers fit in several orders: 'fast', 'slow' is one (see --layers)",
+    )
+    assert [layer.name for layer in open_run(result, layers=["slow", "fast"]).layers] == ["slow", "fast"]
 
 
 def test_main_is_drawn_of_several_models(result: Path) -> None:
@@ -464,6 +473,30 @@ def test_network_of_the_declared_sizes_is_drawn(result: Path) -> None:
     other_network(result)
     assert open_run(result, shape=(4, 6, 3)).shape == (4, 6, 3)
     assert open_run(result, shape=(4, 5, 3)).shape == (4, 5, 3)
+
+
+def test_sizes_say_which_layers_are_drawn(result: Path) -> None:
+    result_folder(result, epochs=[])
+    for epoch in (1, 2):
+        more = {"embed/W": np.ones((100, 7)), "side/W": np.ones((9, 9))}
+        save(result / f"trainer_{epoch}", trainer_arrays(weights() | more, epoch=epoch))
+    assert open_run(result).layers == ()
+    run = open_run(result, shape=(4, 5, 3))
+    assert [layer.name for layer in run.layers] == ["l1", "l2"]
+    assert [layer.name for layer in run.snapshots[0].read()] == ["l1", "l2"]
+    assert run.known_from == "user"
+    with pytest.raises(SnapshotError, match=r"no layers .* that are known to follow each other"):
+        open_run(result).snapshots[0].read()
+    with pytest.raises(ShapeError, match="it has no such layers"):
+        open_run(result).snapshots[0].read((4, 6, 3))
+
+
+def test_skip_bad_reads_all_of_what_has_no_order(result: Path) -> None:
+    embedding_only(result)
+    save(result / "snapshot_2", {"embed/W": np.full((100, 7), np.nan), "scale/W": np.zeros(7)})
+    run = open_run(result, skip_bad=True)
+    assert [s.path.name for s in run.snapshots] == ["snapshot_1"]
+    assert "has 700 NaN or infinite numbers of 700" in run.skipped[0][1]
 
 
 def test_files_say_which_network_is_drawn(result: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 from nnanim.errors import SnapshotError
 from nnanim.model.layer_chain import Chain
-from nnanim.model.layer_choice import choose_layers, order_layers
-from nnanim.model.layers import MAX_LAYERS, Layer, LayerHeader, check_sizes, sizes_of
+from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
 from nnanim.reading.counters import align, fill_counters, in_order, join
-from nnanim.reading.folder import LISTED, find, find_log, more, name_in, some
+from nnanim.reading.folder import find, find_log, name_in, some
 from nnanim.reading.logs.detect import read as read_log
 from nnanim.reading.logs.log import Log
+from nnanim.reading.order import find_order
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
+from nnanim.reading.snapshots.to_layers import check_array
 from nnanim.reading.which import choose_model, choose_network, leave_best_out
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Log", "Run", "Snapshot", "open_run"]
-
-NO_EDGES = "a weight that can be drawn is (out, in) or (out, in, kernel …)"
 
 
 @dataclass(frozen=True)
@@ -212,7 +211,7 @@ def open_run(
     if table is not None:
         table, more_notes = align(table, contents, form)
         notes += [*table.notes, *more_notes]
-    chain = _chain(contents[0], layers, notes)
+    chain = find_order(contents[0], layers, shape and check_sizes(shape), notes)
     snapshots = list(_snapshots(contents, chain, found.skipped, skip_bad=skip_bad))
     if not snapshots:
         raise SnapshotError(found.skipped[0][1])
@@ -232,7 +231,7 @@ def open_run(
         notes=tuple(notes),
         left_out=chain.left_out,
         skipped=skipped,
-        known_from="user" if layers else "file" if contents[0].connections else "sequence",
+        known_from="user" if layers or (shape and chain.layers) else "file" if contents[0].connections else "sequence",
         why_view="the layers follow each other" if chain.layers else "what follows what is not known",
         tensors=contents[0].tensors,
         other_tensors=_other_tensors(contents[0]),
@@ -265,13 +264,27 @@ def _snapshots(
             layers = _same_network(contents[0], each, chain)
             snapshot = Snapshot(each.path, each.epoch, each.iteration, each, layers)
             if skip_bad:
-                snapshot.read()
+                _read_all(snapshot)
         except SnapshotError as error:
             if not skip_bad:
                 raise
             skipped.append((each.path, str(error)))
             continue
         yield snapshot
+
+
+def _read_all(snapshot: Snapshot) -> None:
+    """Read what is drawn of a snapshot, or else all of it.
+
+    Raises:
+        SnapshotError: it is damaged, or holds NaN or infinite weights.
+    """
+    if snapshot._layers:
+        snapshot.read()
+        return
+    with snapshot.open() as arrays:
+        for header in snapshot._contents.tensors:
+            check_array(header.key, arrays.read(header.key), str(snapshot.path))
 
 
 def _without_copies(folder: Path, found: Sequence[Contents], notes: list[str]) -> list[Contents]:
@@ -311,63 +324,9 @@ def _log_in_trainer(path: Path) -> Log | None:
     return None if text is None else chainer_log.read_text(text, path)
 
 
-def _chain(first: Contents, names: Sequence[str] | None, notes: list[str]) -> Chain:
-    """Order the layers of the first snapshot."""
-    where = str(first.path)
-    drawable = [header for header in first.weights if header.can_be_drawn]
-    if len(drawable) > MAX_LAYERS and not names:
-        notes.append(f"{where!r} has {len(drawable)} layers (at most {MAX_LAYERS} can be put in order)")
-        return Chain((), first.weights, False)
-    if not drawable and not names:
-        notes.append(f"no layers in {where!r} that follow each other")
-        return Chain((), first.weights, False)
-    if first.connections is not None and not names:
-        return _chain_told(first, notes)
-    chain = choose_layers(first, names) if names else order_layers(first)
-    for reason, headers in _by_reason(chain.left_out).items():
-        notes.append(f"layers not drawn: {_shapes(headers)} ({reason})")
-    told = {header.key: header.transposed for header in first.weights}
-    guessed = [header for header in chain.layers if header.transposed and told[header.key] is None]
-    if guessed:
-        notes.append(f"taken for deconvolutions by name or place: {_shapes(guessed)} (nothing in the file tells)")
-    if chain.ambiguous:
-        order = ", ".join(repr(header.name) for header in chain.layers)
-        notes.append(f"the order of the layers is not certain, other orders fit too: {order}")
-    return chain
-
-
-def _chain_told(first: Contents, notes: list[str]) -> Chain:
-    """Return the layers of a model whose file tells what follows what, where all of them are one plain sequence."""
-    pairs = first.connections or ()
-    follow = dict(pairs)
-    starts = [tail for tail in follow if tail not in set(follow.values())]
-    keys = starts[:1]
-    while keys and keys[-1] in follow and len(keys) <= len(pairs):
-        keys.append(follow[keys[-1]])
-    by_key = {header.key: header for header in first.weights}
-    layers = tuple(by_key[key] for key in keys if key in by_key)
-    is_whole = len(pairs) == len(keys) - 1 and len(layers) == len(keys) == len(by_key)
-    if is_whole and all(after.follows(before) for before, after in pairwise(layers)):
-        return Chain(layers, (), False)
-    notes.append("the layers are no plain sequence, as the file tells: no edges are drawn")
-    return Chain((), first.weights, False)
-
-
-def _by_reason(headers: Iterable[LayerHeader]) -> dict[str, list[LayerHeader]]:
-    groups: dict[str, list[LayerHeader]] = {}
-    for header in headers:
-        groups.setdefault(header.skipped or NO_EDGES, []).append(header)
-    return groups
-
-
 def _same_network(first: Contents, other: Contents, chain: Chain) -> tuple[LayerHeader, ...]:
     """Return the layers of a snapshot in chain order; it has the names and shapes of the first."""
     if other.weights == first.weights:
         return chain.layers
     by_name = {header.name: header for header in other.weights}
     return tuple(replace(by_name[header.name], transposed=header.transposed) for header in chain.layers)
-
-
-def _shapes(headers: Sequence[LayerHeader]) -> str:
-    shown = [f"{header.name!r} {header.shape}" for header in headers[:LISTED]]
-    return ", ".join(shown) + more(len(headers))
