@@ -12,9 +12,9 @@ import pytest
 
 from nnanim import open_run
 from nnanim.errors import LogError
-from nnanim.reading.folder import read_log
 from nnanim.reading.logs import csv as csv_log
 from nnanim.reading.logs import jsonl, tensorboard, trainer_state
+from nnanim.reading.logs.detect import read as read_log
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
 CSV_HINT = "a CSV log has a first line with the names of its columns, one of them epoch or step"

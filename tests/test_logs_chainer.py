@@ -8,7 +8,7 @@ import pytest
 
 from nnanim.errors import LogError
 from nnanim.reading.logs import chainer as chainer_log
-from nnanim.reading.logs import table
+from nnanim.reading.logs import table, text
 
 HINT = "a log is a JSON list with one object per row, as Chainer's LogReport writes it"
 
@@ -98,7 +98,7 @@ def test_log_that_is_not_text(result: Path) -> None:
 
 
 def test_log_that_is_too_large(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "MAX_LOG_BYTES", 20)
+    monkeypatch.setattr(text, "MAX_LOG_BYTES", 20)
     with pytest.raises(LogError) as caught:
         log(Path("log"), json.dumps([{"epoch": 1, "loss": 0.5}]))
     assert str(caught.value) == "log 'log' is too large (at most 20 bytes are read)"

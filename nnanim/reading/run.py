@@ -14,7 +14,8 @@ from nnanim.model.layer_chain import Chain, chain_layers
 from nnanim.model.layer_choice import choose_layers, order_layers
 from nnanim.model.layers import MAX_LAYERS, Layer, LayerHeader, sizes_of
 from nnanim.reading.counters import align, fill_counters, in_order, join
-from nnanim.reading.folder import LISTED, find, find_log, more, name_in, some
+from nnanim.reading.folder import find, find_log
+from nnanim.reading.listing import LISTED, more, name_in, some
 from nnanim.reading.logs.detect import read as read_log
 from nnanim.reading.logs.log import Log
 from nnanim.reading.snapshots import detect
