@@ -13,36 +13,11 @@ from nnanim.reading.logs.names import words_of
 DEFAULT_METRIC = "main/accuracy"  # the article's
 # What says on which data or how often a metric was taken, and not what it is.
 STAGES = frozenset(
-    [
-        "train",
-        "training",
-        "tr",
-        "main",
-        "metrics",
-        "metric",
-        "val",
-        "valid",
-        "validation",
-        "eval",
-        "evaluation",
-        "test",
-        "dev",
-        "held",
-        "out",
-        "epoch",
-        "step",
-        "avg",
-        "mean",
-        "average",
-        "running",
-        "smoothed",
-        "smooth",
-        "total",
-        "overall",
-        "performance",
-        "history",
-        "value",
-    ]
+    re.findall(
+        "[a-z]+",
+        "train training tr main metrics metric val valid validation eval evaluation test dev held out epoch step"
+        " avg mean average running smoothed smooth total overall performance history value",
+    )
 )
 # The first row that fits a metric's words without `STAGES` is its rank.
 CHOICE: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -77,9 +52,9 @@ def default_metric(log: Log) -> str | None:
     for place, metric in enumerate(log.metrics):
         values = int(np.isfinite(log.columns[metric]).sum())
         rank = rank_of(metric)
-        if values and rank is not None:
-            is_single = values == 1 and len(log) > 1
-            ranked.append((is_single, rank, _within(metric), place, metric))
+        if rank is not None:
+            scarcity = 2 - min(values, 2) if len(log) > 1 else 0
+            ranked.append((scarcity, rank, _within(metric), place, metric))
     if DEFAULT_METRIC in [each[-1] for each in ranked if not each[0]]:
         return DEFAULT_METRIC
     return min(ranked)[-1] if ranked else None

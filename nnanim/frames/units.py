@@ -15,9 +15,7 @@ ABOVE_HUNDRED = 100.5
 # Accuracies as they are called by Keras (sparse_categorical_accuracy), Lightning (acc_epoch), timm (top1, top5) and
 # PyTorch's ImageNet example (Acc@1, prec1).
 _ACCURACY = re.compile(r"acc(?:uracy|uracies)?[0-9]*|top[0-9]+|prec[0-9]+")
-_NOT_ACCURACY = frozenset(
-    ("loss", "error", "err", "std", "var", "time", "lr", "grad", "count", "correct", "n", "steps")
-)
+_NOT_ACCURACY = frozenset(("loss", "error", "err", "std", "var", "time", "lr", "grad", "count", "correct", "n"))
 _PER_CENT = frozenset(("%", "pct", "percent", "perc", "percentage"))
 
 
@@ -77,7 +75,7 @@ def unit_of(log: Log, metric: str) -> Unit:
 
 
 def _jumps(values: np.ndarray) -> bool:
-    """Tell whether neighbours differ by about the factor 100 between 0.2 … 1 and 20 … 100: a unit that changed."""
+    """Tell whether neighbours differ by about the factor 100: a unit that changed."""
     first, second = values[:-1], values[1:]
     low, high = np.minimum(first, second), np.maximum(first, second)
-    return bool(((low > 0.2) & (low <= 1) & (high >= 20) & (high / np.where(low > 0, low, 1) > 50)).any())
+    return bool(((low > 0.2) & (low <= 1) & (high > 80 * low) & (high < 130 * low)).any())

@@ -13,7 +13,7 @@ from nnanim.errors import RunError, SnapshotError
 from nnanim.model.layer_chain import Chain, chain_layers
 from nnanim.model.layer_choice import choose_layers, order_layers
 from nnanim.model.layers import MAX_LAYERS, Layer, LayerHeader, sizes_of
-from nnanim.reading.counters import align, fill_counters, in_order, join
+from nnanim.reading.counters import align, complete, fill_counters, in_order, join
 from nnanim.reading.folder import find, find_log
 from nnanim.reading.listing import LISTED, more, name_in, some
 from nnanim.reading.logs.detect import read as read_log
@@ -158,7 +158,9 @@ def open_run(
     notes = found.notes
     table = find_log(found) if log is None else read_log(Path(log))
     form = found.snapshots[0].written_by or found.snapshots[0].format
-    contents = in_order(_without_copies(folder, fill_counters(found.snapshots, table), notes))
+    counted, more_notes = complete(fill_counters(found.snapshots, table), table)
+    notes += more_notes
+    contents = in_order(_without_copies(folder, counted, notes))
     silent = [name_in(folder, each.path) for each in contents if each.epoch is None and each.iteration is None]
     if silent and len(contents) > 1:
         notes.append(f"neither epoch nor iteration is known of {some(silent)}: drawn last, in order of the names")

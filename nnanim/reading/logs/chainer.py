@@ -72,9 +72,7 @@ def _rows(text: str, where: str, notes: list[str]) -> list[dict[str, Any]]:
         if not rows:
             problem = f"is not JSON at line {error.lineno}, column {error.colno}"
             raise LogError(f"log {where!r} {problem} ({_HINT})") from None
-        notes.append(
-            f"log {where!r} breaks off or is damaged at line {error.lineno}: the {len(rows)} rows before count"
-        )
+        notes.append(f"log {where!r} breaks off or is damaged at line {error.lineno}: {len(rows)} rows before count")
     except RecursionError:
         raise LogError(f"log {where!r} is nested too deep ({_HINT})") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

@@ -111,6 +111,7 @@ class _Header:
         if not all(name or place == 0 for place, name in enumerate(self.names)) or len(self.names) < 1:
             return False
         rows = [split(line, self.delimiter) for line in self._following if line.strip()]
+        rows = [row for row in rows if not self.is_again(row)]
         is_table = bool(rows) and all(_NUMERIC.fullmatch(cell) for row in rows[:-1] or rows for cell in row)
         return is_table and (is_asked or has_metric(self.names)) and not any(map(_NUMERIC.fullmatch, self.names[1:]))
 
@@ -125,9 +126,8 @@ def split(line: str, delimiter: str) -> list[str]:
     """Return the cells of a line without the blanks around them."""
     if delimiter == " ":
         return line.split()
-    return [
-        cell.strip().lstrip("# ") for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
-    ]
+    cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    return [cell.strip().lstrip("# ") for cell in cells]
 
 
 def unique(names: Sequence[str], where: str, notes: list[str]) -> list[str]:

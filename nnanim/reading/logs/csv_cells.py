@@ -70,6 +70,10 @@ def from_lines(
         found.append(section)
         rows_of.append([row for row in rows if any(cell.strip() for cell in row)])
     cells = (cell for rows in rows_of for row in rows for cell in row)
+    last = rows_of[-1] if rows_of else []
+    if len(last) > 1 and len(last[-1]) == 1 < len(last[-2]):
+        last.pop()
+        notes.append(f"the last line of log {where} is incomplete and is left out")
     comma = decimal_comma(cells, is_apart=delimiter != ",")
     if comma:
         notes.append(f"the comma in numbers of log {where} is taken for the decimal sign")

@@ -56,14 +56,17 @@ def _format_of(path: Path) -> Read | None:
 
         if chainer.sniff(path):
             return chainer.read
+    if start[:1] == "{":
+        from nnanim.reading.logs import history
+
+        if history.sniff(path):
+            return history.read
     from nnanim.reading.logs import jsonl
 
     if jsonl.sniff(path):
         return jsonl.read
     if start[:1] == "{":
-        from nnanim.reading.logs import history
-
-        return history.read if history.sniff(path) else None
+        return None
     from nnanim.reading.logs import csv
 
     return csv.read if csv.sniff(path) else None

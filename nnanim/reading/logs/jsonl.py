@@ -57,7 +57,6 @@ def read(path: Path) -> Log:
         number, shown = others[0]
         if not rows:
             raise LogError(f"log {where} is not a JSON object at line {number} ({HINT})")
-        notes.append(
-            f"{len(others)} lines of log {where} are no JSON objects and are left out, such as line {number}: {shown!r}"
-        )
+        which = f"line {number}, {shown!r}"
+        notes.append(f"{len(others)} lines of log {where} are no JSON objects and are left out, such as {which}")
     return make_log(path, rows, FORMAT, HINT, notes)

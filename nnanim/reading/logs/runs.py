@@ -98,6 +98,15 @@ def join_rows(columns: Columns, stated: Columns) -> tuple[Columns, Columns]:
     return joined, has
 
 
+def begins_again(columns: Columns) -> bool:
+    """Tell whether iterations are counted within each epoch, so that they are no moments of the training."""
+    if not {"iteration", "epoch"} <= set(columns):
+        return False
+    iterations, epochs = columns["iteration"], columns["epoch"]
+    both = np.isfinite(iterations) & np.isfinite(epochs)
+    return bool(((np.diff(iterations[both]) < 0) & (np.diff(epochs[both]) > 0)).any())
+
+
 def _moments(columns: Columns) -> np.ndarray | None:
     """Return (R,) numbers that grow with the training: iterations where they run through, else epochs."""
     found = [columns[name] for name in ("iteration", "epoch") if name in columns]
@@ -109,8 +118,7 @@ def _moments(columns: Columns) -> np.ndarray | None:
     both = np.flatnonzero(np.isfinite(iterations) & np.isfinite(epochs))
     if len(both) < np.isfinite(iterations).sum() or len(both) < 2:
         return iterations if np.isfinite(iterations).sum() >= np.isfinite(epochs).sum() else epochs
-    steps, turns = np.diff(iterations[both]), np.diff(epochs[both])
-    if ((steps < 0) & (turns > 0)).any():  # the steps begin again in each epoch
+    if begins_again(columns):
         span = float(iterations[both].max() - iterations[both].min()) + 1
         return np.asarray(epochs + (iterations - float(iterations[both].min())) / span)
     return iterations

@@ -14,7 +14,7 @@ from nnanim.errors import LogError
 from nnanim.reading.logs.cells import is_missing, number_in
 from nnanim.reading.logs.log import Log
 from nnanim.reading.logs.names import counters_in
-from nnanim.reading.logs.runs import join_rows, newest_run
+from nnanim.reading.logs.runs import begins_again, join_rows, newest_run
 
 MAX_CELLS = 50_000_000
 LARGEST = 1e150  # what is beyond can be on no axis: the square of a range must stay finite
@@ -126,6 +126,9 @@ def log_of(path: Path, table: Table, form: str, hint: str, notes: Iterable[str] 
     rows, more = newest_run(columns, stated, table.starts, str(path))
     columns = {name: values[rows] for name, values in columns.items()} if len(rows) < table.count else columns
     stated = {name: flags[rows] for name, flags in stated.items()} if len(rows) < table.count else stated
+    if begins_again(columns):
+        del columns["iteration"], stated["iteration"]
+        told.append(f"log {str(path)!r} counts steps anew in each epoch: its epochs count alone")
     columns, stated = join_rows(columns, stated)
     told += [*more, *_unread(path, table)]
     for counter in ("epoch", "iteration"):

@@ -79,7 +79,7 @@ def start_of(path: Path, size: int = 2**16) -> str:
 
 
 def decoded(head: bytes) -> str:
-    """Return the first bytes of a file as text, which may end in the middle of a character; none where it is no text."""
+    """Return the first bytes of a file as text, which may be cut in a character; none where it is no text."""
     form = encoding_of(head)
     text = head.decode(form, "replace").removeprefix("\ufeff")
     return "" if any(ord(letter) in _CONTROLS for letter in text[:1024]) else text
