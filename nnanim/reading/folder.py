@@ -220,7 +220,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
                     places.setdefault(place, []).append(path)
             elif is_file and is_wanted:
                 places.setdefault(place, []).append(path)
-            elif is_folder and depth < _MAX_DEPTH:
+            elif is_folder and depth < _MAX_DEPTH + (2 if METRICS in path.parts[len(folder.parts) :] else 0):
                 waiting.append(
                     (path, depth + 1, is_wanted and re.fullmatch(_FOLDER, entry.name, re.IGNORECASE) is not None)
                 )

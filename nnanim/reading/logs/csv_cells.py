@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -112,7 +113,7 @@ def from_pandas(
                 keep_default_na=False,
                 na_values=[""],
                 skipinitialspace=True,
-                float_precision="round_trip",
+                **_exactly(pd.__version__),
                 chunksize=CHUNK_ROWS,
                 encoding_errors="replace",
             )
@@ -137,6 +138,12 @@ def from_pandas(
             values = np.concatenate([part[name][0] for part in parts])
             section.columns[name] = (values, np.concatenate([part.pop(name)[1] for part in parts]))
     return [section for section, _, _ in sections]
+
+
+def _exactly(version: str) -> dict[str, Any]:
+    """Return what makes pandas round numbers as Python does: from 3.1 on it does, and warns of being asked."""
+    major, minor = (int(part) for part in version.split(".")[:2])
+    return {"float_precision": "round_trip"} if (major, minor) < (3, 1) else {}
 
 
 def put_together(sections: Sequence[Section]) -> Table:
