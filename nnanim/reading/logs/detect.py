@@ -50,7 +50,7 @@ def _format_of(path: Path) -> Read | None:
 
         if trainer_state.sniff(path):
             return trainer_state.read
-    start = start_of(path, 2**10).lstrip()
+    start = start_of(path, 2**14).lstrip()
     if start[:1] == "[":
         from nnanim.reading.logs import chainer
 
@@ -61,10 +61,11 @@ def _format_of(path: Path) -> Read | None:
 
         if history.sniff(path):
             return history.read
-    from nnanim.reading.logs import jsonl
+    if "\n{" in "\n" + start:
+        from nnanim.reading.logs import jsonl
 
-    if jsonl.sniff(path):
-        return jsonl.read
+        if jsonl.sniff(path):
+            return jsonl.read
     if start[:1] == "{":
         return None
     from nnanim.reading.logs import csv
