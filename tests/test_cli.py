@@ -484,12 +484,18 @@ BAD_DATA = {
         ["--metric", "accuracy"],
         "no metric 'accuracy' in 'result/log' (metrics there: 'main/loss', 'main/accuracy')",
     ),
-    "empty log": (with_log(""), [], f"log 'result/log' is empty ({LOG_HINT})"),
+    "empty log": (
+        with_log(""),
+        [],
+        "log 'result/log' is empty (a log is CSV, JSON lines, a JSON list of rows, Keras's history, a"
+        " trainer_state.json, MLflow's or TensorBoard's)",
+    ),
     "log without rows": (with_log("[]"), [], f"log 'result/log' has no rows ({LOG_HINT})"),
     "log that is not JSON": (
         with_log("epoch 1: good"),
         [],
-        f"log 'result/log' is not JSON at line 1, column 1 ({LOG_HINT})",
+        "log 'result/log' has no rows (a CSV log has a first line with the names of its columns, one of them epoch"
+        " or step)",
     ),
     "output folder missing": (
         good,

@@ -64,7 +64,7 @@ def as_dict(run: Run) -> dict[str, Any]:
             for snapshot in run.snapshots
         ],
         "skipped": [{"file": name, "reason": reason} for name, reason in run.skipped],
-        "notes": list(run.notes),
+        "notes": _notes(run),
     }
 
 
@@ -88,7 +88,7 @@ def as_lines(run: Run, most: int | None = MOST_LINES) -> list[str]:
         lines.append(f"log        {run.log.path}, {run.log.format}, {len(run.log)} rows")
         ends = {name: f"  shown: {text} at the end" for name, text in _shown_metrics(run)}
         lines += [f"  {name}{ends.get(name, '')}" for name in run.log.metrics]
-    lines += [f"note: {note}" for note in run.notes]
+    lines += [f"note: {note}" for note in _notes(run)]
     lines += ["snapshots", *_shortened(list(_snapshot_lines(run)), most)]
     return lines + [f"  {name}: skipped: {reason}" for name, reason in run.skipped]
 
@@ -121,10 +121,15 @@ def _shortened(lines: Sequence[str], most: int | None) -> list[str]:
     return [*lines[:begin], f"  … {len(lines) - begin - end} more (--all lists them)", *lines[-end:]]
 
 
-def _shown_metrics(run: Run) -> list[tuple[str, str]]:
+def _shown_metrics(run: Run) -> tuple[tuple[str, str], ...]:
     """Return the metrics that are shown by default, each with the text of its value at the last snapshot."""
-    from nnanim.frames.curves import curves_of, pick_metrics, row_x, unit_factor, value_text
+    from nnanim.frames.curves import last_values
 
-    x = row_x(run.log, run.rows[-1])
-    curves = curves_of(run.log, pick_metrics(run.log, ()))
-    return [(c.metric, value_text(c.metric, c.value_at(x) / unit_factor(c.metric))) for c in curves]
+    return last_values(run.log, run.rows[-1])
+
+
+def _notes(run: Run) -> list[str]:
+    """Return what a user should be told of the run, and of the units of the metrics that are shown by default."""
+    from nnanim.frames.curves import unit_notes
+
+    return [*run.notes, *unit_notes(run.log, [metric for metric, _ in _shown_metrics(run)])]

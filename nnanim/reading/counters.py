@@ -87,6 +87,48 @@ def fill_counters(found: Sequence[Contents], log: Log | None, folder: Path | Non
     return filled
 
 
+def complete(found: Sequence[Contents], log: Log | None) -> tuple[list[Contents], list[str]]:
+    """Give all snapshots the same counters where some know epochs alone and others iterations alone.
+
+    The log joins them: in the row of an iteration stands its epoch, and in the last row of an epoch its iteration.
+
+    Returns:
+        The snapshots, and a note where the log cannot join them.
+    """
+    by_epoch = [each for each in found if each.epoch is not None and each.iteration is None]
+    by_iteration = [each for each in found if each.iteration is not None and each.epoch is None]
+    if not by_epoch or not by_iteration:
+        return list(found), []
+    completed = []
+    for each in found:
+        epoch, iteration = each.epoch, each.iteration
+        if epoch is None and iteration is not None:
+            epoch = _looked_up(log, "iteration", iteration, "epoch")
+        elif iteration is None and epoch is not None:
+            count = _looked_up(log, "epoch", epoch, "iteration")
+            iteration = None if count is None else int(count)
+        completed.append(replace(each, epoch=epoch, iteration=iteration))
+    lacking = [each for each in completed if (each.epoch is None) != (each.iteration is None)]
+    if not lacking:
+        return completed, []
+    first, second = by_epoch[0].path.name, by_iteration[0].path.name
+    return list(found), [
+        f"{first!r} knows its epoch and {second!r} its iteration, and no log says which iteration is of which epoch:"
+        " their order is that of their names"
+    ]
+
+
+def _looked_up(log: Log | None, counter: str, value: float, wanted: str) -> int | float | None:
+    """Return another counter of the last row that has a counter's value; None where the log has no such row."""
+    if log is None or not {counter, wanted} <= set(log.columns):
+        return None
+    rows = np.flatnonzero((log.columns[counter] == value) & np.isfinite(log.columns[wanted].astype(float)))
+    if not len(rows):
+        return None
+    found = float(log.columns[wanted][rows[-1]])
+    return int(found) if found.is_integer() else found
+
+
 def align(log: Log, found: Sequence[Contents], form: str) -> tuple[Log, list[str]]:
     """Shift the counters of a log to those of the snapshots.
 

@@ -6,23 +6,22 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from nnanim.errors import LogError, NnanimError, RunError, RunNotFoundError, SnapshotError
+from nnanim.errors import RunError, RunNotFoundError, SnapshotError
 from nnanim.model.layers import natural_key
 from nnanim.reading.below import is_for_snapshots, is_snapshot_name, is_temporary, pattern, runs_below, what_to_type
 from nnanim.reading.containers.npz_archive import NPY_MAGIC, SNAPSHOT_HINT
-from nnanim.reading.logs.detect import EVENTS_MARK, TRAINER_STATE, read_if_log
-from nnanim.reading.logs.detect import read as read_log
+from nnanim.reading.listing import name_in, some
+from nnanim.reading.logs.choice import choose_log, may_be_log
+from nnanim.reading.logs.detect import EVENTS_MARK, TRAINER_STATE
 from nnanim.reading.logs.log import Log
+from nnanim.reading.logs.mlflow import FOLDER as METRICS
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.contents import Contents
 
-LOG_NAME = "log"
-LISTED = 5
 _MAX_DEPTH = 4
 _MAX_FOLDERS = 2000
 _HEAD_BYTES = 4096
@@ -40,6 +39,7 @@ class Found:
         snapshots: in natural order of their paths.
         files: files in the folders that were looked into that may be logs.
         events: TensorBoard's event files, wherever they lie.
+        tracked: MLflow's files of metrics, wherever they lie.
         skipped: what was left out because it is broken, and why.
         notes: what a user should be told.
     """
@@ -48,6 +48,7 @@ class Found:
     snapshots: list[Contents] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     events: list[Path] = field(default_factory=list)
+    tracked: list[Path] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -88,7 +89,7 @@ def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = 
                 single.append(file)
             elif contents is None:
                 others.append(file)
-                if _may_be_log(name, head):
+                if may_be_log(name, head):
                     found.files.append(file)
             else:
                 found.snapshots.append(_with_state(contents))
@@ -121,52 +122,8 @@ def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = 
 
 
 def find_log(found: Found) -> Log | None:
-    """Find the log of a result folder: one named ``log``, else the longest of the others; TensorBoard's comes last.
-
-    Raises:
-        LogError: the log cannot be read.
-    """
-    named = found.folder / LOG_NAME
-    if named in found.files:
-        return read_log(named)
-    logs = []
-    for file in found.files:
-        log = read_if_log(file) if file.name != TRAINER_STATE else None
-        logs += [log] if log is not None else []
-    logs += _log_of_checkpoints([file for file in found.files if file.name == TRAINER_STATE])
-    if logs:
-        longest = max(logs, key=len)
-        if len(logs) > 1:
-            rest = [name_in(found.folder, log.path) for log in logs if log is not longest]
-            found.notes.append(f"of several logs the longest is used: {str(longest.path)!r} (others: {some(rest)})")
-        return longest
-    if not found.events:
-        return None
-    from nnanim.reading.logs import tensorboard
-
-    events = [file for file in found.events if tensorboard.sniff(file)]
-    if not events:
-        return None
-    try:
-        return tensorboard.read_all(events)
-    except LogError as error:
-        found.notes.append(f"no log is taken from TensorBoard: {error}")
-        return None
-
-
-def name_in(folder: Path, path: Path) -> str:
-    """Return the name of a file within a folder, with the folders between."""
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
-
-
-def some(names: Sequence[str]) -> str:
-    """List a few names, and how many more there are."""
-    return ", ".join(map(repr, names[:LISTED])) + more(len(names))
-
-
-def more(count: int) -> str:
-    """Say how many are not listed."""
-    return f" and {count - LISTED} more" if count > LISTED else ""
+    """Find the log of a result folder: do as `nnanim.reading.logs.choice.choose_log`."""
+    return choose_log(found.folder, found.files, found.events, found.tracked, found.notes)
 
 
 def _with_state(contents: Contents) -> Contents:
@@ -227,30 +184,6 @@ def _add_moments(found: Found, single: Sequence[Path], broken: dict[Path, Snapsh
             found.snapshots += [each] if each else []
 
 
-def _log_of_checkpoints(states: Sequence[Path]) -> list[Log]:
-    """Return Transformers' longest log: one lies in each checkpoint, and the newest holds what the others hold."""
-    if not states:
-        return []
-    from nnanim.reading.logs import trainer_state
-
-    logs = []
-    for path in states:
-        with suppress(NnanimError):
-            logs.append(trainer_state.read(path))
-    return [max(logs, key=len)] if logs else []
-
-
-def _may_be_log(name: str, head: bytes) -> bool:
-    """Tell whether it is worth the while to ask the log formats: a folder may hold a hundred thousand other files."""
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if name == LOG_NAME or start.startswith((b"[", b"{")):
-        return True
-    first_line = start.split(b"\n", 1)[0].lower()
-    if b"," not in first_line and b";" not in first_line and b"\t" not in first_line:
-        return False
-    return any(word in first_line for word in (b"ep", b"it", b"step"))
-
-
 def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
     """Return the files of the folders that may hold snapshots, and note event files of TensorBoard anywhere.
 
@@ -280,9 +213,13 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
                 continue
             if is_file and EVENTS_MARK in entry.name:
                 found.events.append(path)
+            elif is_file and METRICS in place.parts[len(folder.parts) :]:
+                found.tracked.append(path)
+                if is_wanted:
+                    places.setdefault(place, []).append(path)
             elif is_file and is_wanted:
                 places.setdefault(place, []).append(path)
-            elif is_folder and depth < _MAX_DEPTH:
+            elif is_folder and depth < _MAX_DEPTH + (2 if METRICS in path.parts[len(folder.parts) :] else 0):
                 waiting.append((path, depth + 1, is_wanted and is_for_snapshots(entry.name)))
     return places
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from nnanim.model.layer_chain import Chain, fit_to_sizes
 from nnanim.model.layer_choice import choose_layers, order_layers
 from nnanim.model.layers import MAX_LAYERS, LayerHeader
-from nnanim.reading.folder import LISTED, more
+from nnanim.reading.listing import LISTED, more
 from nnanim.reading.snapshots.contents import Contents
 
 NO_SEQUENCE = "it is not known what it takes in and leads to: not all layers are one plain sequence"

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from nnanim.errors import SnapshotError
 from nnanim.model.layer_chain import Chain
 from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
-from nnanim.reading.counters import align, fill_counters, in_order, join
-from nnanim.reading.folder import find, find_log, name_in, some
+from nnanim.reading.counters import align, complete, fill_counters, in_order, join
+from nnanim.reading.folder import find, find_log
+from nnanim.reading.listing import name_in, some
 from nnanim.reading.logs.detect import read as read_log
 from nnanim.reading.logs.log import Log
 from nnanim.reading.order import find_order
@@ -200,6 +201,8 @@ def open_run(
     form = found.snapshots[0].written_by or found.snapshots[0].format
     name = partial(name_in, folder)
     contents = fill_counters(choose_model(found.snapshots, model, name, notes), table, folder)
+    contents, more_notes = complete(contents, table)
+    notes += more_notes
     contents = leave_best_out(_without_copies(folder, contents, notes), name, notes)
     contents, networks = choose_network(contents, table, shape and check_sizes(shape), name, notes)
     contents = in_order(contents)
