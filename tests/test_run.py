@@ -250,6 +250,14 @@ def test_no_edges_are_drawn_where_the_order_is_uncertain(result: Path) -> None:
     assert [layer.name for layer in open_run(result, layers=["slow", "fast"]).layers] == ["slow", "fast"]
 
 
+def test_branches_are_no_sequence(result: Path) -> None:
+    result_folder(result, epochs=[])
+    for epoch in (1, 2):
+        arrays = weights((4, 5, 5, 3), names=["branch1", "branch2", "out"])
+        save(result / f"trainer_{epoch}", trainer_arrays(arrays, epoch=epoch, iteration=3))
+    assert open_run(result).layers == ()
+
+
 def test_main_is_drawn_of_several_models(result: Path) -> None:
     result_folder(result, epochs=[])
     for epoch in (1, 2):

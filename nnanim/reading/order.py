@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from nnanim.model.layers import MAX_LAYERS, LayerHeader
 from nnanim.reading.listing import LISTED, more
 from nnanim.reading.snapshots.contents import Contents
 
+_BRANCH = re.compile(r"[a-z0-9_]*(?:branch|tower|stream|pathway|expert)[^./]*")
 NO_SEQUENCE = "it is not known what it takes in and leads to: not all layers are one plain sequence"
 NO_EDGES = "a weight that can be drawn is (out, in) or (out, in, kernel …)"
 
@@ -51,7 +53,7 @@ def _order(first: Contents, names: Sequence[str] | None, notes: list[str]) -> Ch
     if first.connections is not None and not names:
         return _order_told(first, notes)
     chain = choose_layers(first, names) if names else order_layers(first)
-    if not names and (chain.left_out or _has_other_weights(first)):
+    if not names and (chain.left_out or _has_other_weights(first) or _are_side_by_side(chain.layers)):
         apart = tuple(replace(header, skipped=NO_SEQUENCE) for header in chain.layers)
         chain = Chain((), (*apart, *chain.left_out), False)
     for reason, headers in _by_reason(chain.left_out).items():
@@ -96,6 +98,12 @@ def _has_other_weights(contents: Contents) -> bool:
     return contents.convention == "chainer" and any(
         len(header.shape) > 1 and header.key not in known for header in contents.tensors
     )
+
+
+def _are_side_by_side(layers: Sequence[LayerHeader]) -> bool:
+    """Tell whether names say that layers are parts of several branches, whatever their sizes allow."""
+    branches = {match[0] for header in layers if (match := _BRANCH.search(header.name.lower()))}
+    return len(branches) > 1
 
 
 def _by_reason(headers: Iterable[LayerHeader]) -> dict[str, list[LayerHeader]]:
