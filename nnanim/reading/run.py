@@ -235,11 +235,17 @@ def open_run(
         left_out=chain.left_out,
         skipped=skipped,
         known_from="user" if layers or (shape and chain.layers) else "file" if contents[0].connections else "sequence",
-        why_view="the layers follow each other" if chain.layers else "what follows what is not known",
+        why_view=_why_view(chain, contents[0]),
         tensors=contents[0].tensors,
         other_tensors=_other_tensors(contents[0]),
         models=contents[0].models if len(contents[0].models) > 1 else networks,
     )
+
+
+def _why_view(chain: Chain, first: Contents) -> str:
+    if chain.layers:
+        return "the layers follow each other"
+    return "what follows what is not known" if first.connections is None else "the layers are no plain sequence"
 
 
 def _other_tensors(contents: Contents) -> tuple[ArrayHeader, ...]:
