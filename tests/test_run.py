@@ -499,6 +499,13 @@ def test_sizes_say_which_layers_are_drawn(result: Path) -> None:
         open_run(result).snapshots[0].read((4, 6, 3))
 
 
+def test_sizes_that_several_layers_have_say_nothing(result: Path) -> None:
+    result_folder(result, epochs=[])
+    more = {"embed/W": np.ones((100, 7)), "side/W": np.ones((5, 4))}
+    save(result / "trainer_1", trainer_arrays(weights() | more, epoch=1))
+    assert open_run(result, shape=(4, 5, 3)).layers == ()
+
+
 def test_skip_bad_reads_all_of_what_has_no_order(result: Path) -> None:
     embedding_only(result)
     save(result / "snapshot_2", {"embed/W": np.full((100, 7), np.nan), "scale/W": np.zeros(7)})
@@ -522,6 +529,14 @@ def test_files_say_which_network_is_drawn(result: Path) -> None:
         open_run(result, model="netX")
     with pytest.raises(RunError, match="whose names fit 'netX\\*'"):
         open_run(result, files="netX*")
+
+
+def test_generator_is_drawn_rather_than_what_stands_beside_it(result: Path) -> None:
+    result_folder(result, epochs=[])
+    for epoch in (1, 2):
+        save(result / f"aux_epoch_{epoch}.npz", weights((3, 1)))
+        save(result / f"netG_epoch_{epoch}.npz", weights((4, 6, 3)))
+    assert open_run(result).shape == (4, 6, 3)
 
 
 def test_snapshots_that_the_log_counts_are_newer(result: Path) -> None:
