@@ -16,7 +16,6 @@ from nnanim.encoders.movie import Movie
 from nnanim.encoders.targets import PAGE, VIDEOS, find_target, open_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target, whole_file
 from nnanim.errors import RunError
-from nnanim.frames.curves import unit_factor
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
 from nnanim.frames.timeline import timeline
@@ -84,7 +83,7 @@ class Animation(Sequence[Frame]):
             iteration=history.iteration(place),
             duration_s=moment.duration_s,
             curve_x=x,
-            metrics={curve.metric: curve.value_at(x) / unit_factor(curve.metric) for curve in history.curves},
+            metrics={curve.metric: curve.value_at(x) / curve.unit.factor for curve in history.curves},
             _painter=self,
             **({} if shown is None else shown.meaning(place, in_ink=moment.in_ink and not still)),
         )
@@ -98,7 +97,8 @@ class Animation(Sequence[Frame]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should be told about the run and its picture."""
-        return self.run.notes + self._figure.notes
+        units = tuple(curve.unit.note for curve in self._history.curves if curve.unit.note)
+        return self.run.notes + units + self._figure.notes
 
     @property
     def durations_s(self) -> list[float]:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from nnanim.animation import Animation
 from nnanim.encoders.whole_file import whole_file
-from nnanim.frames.curves import axis_of, curves_of, is_share, value_text
+from nnanim.frames.curves import axis_of, curves_of
+from nnanim.frames.units import unit_of
 from nnanim.reading.run import Log
 
 PICTURE_PX = (600, 600)  # at most; the proportions are kept
@@ -59,7 +60,7 @@ def _table(log: Log) -> str:
         values = values[np.isfinite(values)]
         if len(values):
             told = (values[0], values.min(), values.max(), values[-1])
-            rows.append(f"| {_plain(metric)} | " + " | ".join(value_text(metric, value) for value in told) + " |")
+            rows.append(f"| {_plain(metric)} | " + " | ".join(map(unit_of(log, metric).text, told)) + " |")
     return "\n".join(rows)
 
 
@@ -71,7 +72,7 @@ def _chart(log: Log, metrics: tuple[str, ...]) -> str:
         return ""
     places = np.linspace(x.min(), x.max(), CHART_POINTS)
     lines = ["```mermaid", "xychart-beta", f'    x-axis "{axis_of(log)}" {_number(x.min())} --> {_number(x.max())}']
-    unit = " (%)" if is_share(curves[0].metric) else ""
+    unit = " (%)" if curves[0].unit.sign else ""
     lines.append(f'    y-axis "{_quoted(", ".join(curve.metric for curve in curves))}{unit}"')
     for curve in curves:
         finite = np.isfinite(curve.y)

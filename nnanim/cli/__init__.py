@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import signal
 import threading
 from types import FrameType
@@ -23,7 +24,17 @@ GARBAGE = 50_000  # objects that are made before the collector looks whether the
 
 
 class Group(click.Group):
-    """Turn the errors of the library into messages and exit codes: 1 for bad data, 2 for bad usage, 130 on Ctrl-C."""
+    """Turn the errors of the library into messages and exit codes: 1 for bad data, 2 for bad usage, 130 on Ctrl-C.
+
+    A path where a command is expected means to render it.
+    """
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and os.path.exists(args[0]):
+            args = ["render", *args]
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         # There is nothing to be found in all that was imported, not while it is and not when the program ends.

@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from nnanim.cli import options
+from nnanim.cli.selection import one_folder
 from nnanim.options import PANELS
 
 
 @click.command()
-@options.result
+@options.results
 @options.shape
 @options.reading_options
 @options.still_output
@@ -24,12 +25,9 @@ from nnanim.options import PANELS
 @click.option("--transparent", is_flag=True, help="Leave the background out.")
 @options.quiet
 def draw(
-    result: Path,
+    results: tuple[Path, ...],
     shape: tuple[int, ...] | None,
     output: Path,
-    layers: tuple[str, ...] | None,
-    log: Path | None,
-    skip_bad: bool,
     epoch: float | None,
     iteration: int | None,
     last: bool,
@@ -43,8 +41,9 @@ def draw(
         raise click.UsageError("--epoch, --iteration and --last cannot be used together")
     import nnanim
 
+    reading = {name: choices.pop(name) for name in options.READING}
     panels = panels or ("both" if choices["metric"] else "network")
-    run = nnanim.open_run(result, layers=layers, log=log, skip_bad=skip_bad)
+    run = nnanim.open_run(one_folder(results, reading), shape=shape, **reading)
     animation = nnanim.Animation(run, shape, panels=panels, **choices)
     place = -1 if epoch is None and iteration is None else animation.place_of(epoch=epoch, iteration=iteration)
     animation.write_still(output, place, transparent=transparent)

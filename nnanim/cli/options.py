@@ -95,7 +95,6 @@ def _choice(name: str, known: tuple[str, ...], text: str) -> Callable[[Command],
     return click.option(f"--{name}", type=click.Choice(known), default=known[0], show_default=True, help=text)
 
 
-result = click.argument("result", type=_ANY_PATH)
 results = click.argument("results", metavar="RESULT...", type=_ANY_PATH, nargs=-1, required=True)
 jobs = click.option(
     "-j",
@@ -125,8 +124,20 @@ log = click.option(
     type=click.Path(path_type=Path),
     help="The log, where it is not in RESULT.  [default: found]",
 )
-READING = ("layers", "log", "skip_bad")
+READING = ("layers", "model", "files", "log", "skip_bad")
 skip_bad = click.option("--skip-bad", is_flag=True, help="Go on past broken snapshots, with a note for each.")
+model = click.option(
+    "--model",
+    metavar="NAME",
+    help="Which of several models in a snapshot, or of several networks.  [default: the first]",
+)
+files = click.option(
+    "--files",
+    metavar="PATTERN",
+    multiple=True,
+    callback=lambda _ctx, _param, value: value or None,
+    help="Only files whose names fit are snapshots, as in 'netG*'; can be given more than once.",
+)
 outputs = click.option(
     "-o",
     "--output",
@@ -267,7 +278,7 @@ _TIME = (fps, hold_s, duration_s, loop, tween, every, max_frames, spacing, start
 
 def reading_options(command: Command) -> Command:
     """Add the options that say how a result folder is read."""
-    return _add(command, (layers, log, skip_bad))
+    return _add(command, (layers, model, files, log, skip_bad))
 
 
 def animation_options(command: Command) -> Command:

@@ -14,6 +14,7 @@ import click
 
 from nnanim import __version__
 from nnanim.cli import options
+from nnanim.cli.selection import with_files
 
 if TYPE_CHECKING:
     from nnanim.many_runs import Outcome
@@ -57,6 +58,7 @@ def render(
             raise click.UsageError("--panels and --curve/--no-curve cannot be used together")
         choices["panels"] = wanted
     reading = {name: choices.pop(name) for name in options.READING}
+    results = with_files(results, reading)
     if jobs is not None and scheduler is not None:
         raise click.UsageError("--jobs and --scheduler cannot be used together")
     if len(results) > 1 and (options.STDOUT in outputs or summary is not None):
@@ -134,7 +136,7 @@ def _summarise(
 
     animation = outcome.animation
     if animation is None:
-        animation = nnanim.Animation(nnanim.open_run(outcome.result, **reading), shape, **choices)
+        animation = nnanim.Animation(nnanim.open_run(outcome.result, shape=shape, **reading), shape, **choices)
     write_summary(animation, path)
 
 
