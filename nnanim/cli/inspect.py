@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nnanim.cli import options
+from nnanim.cli import echo, options
 
 if TYPE_CHECKING:
     from nnanim import Run
@@ -24,9 +23,9 @@ def inspect(result: Path, layers: tuple[str, ...] | None, log: Path | None, skip
 
     run = open_run(result, layers=layers, log=log, skip_bad=skip_bad)
     if as_json:
-        click.echo(json.dumps(as_dict(run), indent=2, ensure_ascii=False))
+        echo.show_json(as_dict(run))
     else:
-        click.echo("\n".join(as_lines(run)))
+        echo.show(as_lines(run))
 
 
 def as_dict(run: Run) -> dict[str, Any]:
