@@ -3,6 +3,9 @@
 The comment of a file that is to be left alone while nothing changes is ``nnanim:sha256:<made from>:<seal>``. The seal
 is zeros while the file is written, and is then overwritten with the digest of the file as it was with zeros. So a file
 that was cut off or changed does not pass for the one that was made.
+
+A GIF or a video has no seal: other programs make them smaller, keep their comment, and that is still the same picture.
+Of these only the structure is looked at, in `nnanim.if_changed`.
 """
 
 from __future__ import annotations
@@ -27,6 +30,11 @@ _PNG = b"\x89PNG"
 def sealable(made_from: str) -> str:
     """Return the comment for a file, given what it is made from as `nnanim.if_changed.fingerprint` says it."""
     return f"{made_from}:{UNSEALED}"
+
+
+def without_seal(comment: str) -> str:
+    """Return a comment without the room for a seal."""
+    return comment.removesuffix(":" + UNSEALED)
 
 
 @contextmanager

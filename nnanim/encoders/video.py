@@ -20,6 +20,7 @@ from imageio.core.request import InitializationError, Request
 from imageio.core.v3_plugin_api import PluginV3
 
 from nnanim.encoders.movie import Append, Movie
+from nnanim.encoders.seal import without_seal
 from nnanim.errors import OutputError
 from nnanim.frames.frame import Frame
 
@@ -115,12 +116,10 @@ class TimedVideo(PluginV3):
             raise InitializationError("this plugin only writes")
         codec, choices = CODECS[suffix]
         # Without the flag the file names the library's version, so that equal input would not give equal bytes.
-        # WebM's own checksums would not know of the seal that is put into the comment afterwards.
-        own = {"movflags": "+faststart"} if suffix == ".mp4" else {"write_crc32": "0"}
-        options = {"fflags": "+bitexact", **own}
+        options = {"fflags": "+bitexact", "movflags": "+faststart"} if suffix == ".mp4" else {"fflags": "+bitexact"}
         self._container = av.open(request.get_file(), "w", format=suffix[1:], options=options)
         if movie.comment is not None:
-            self._container.metadata["comment"] = movie.comment
+            self._container.metadata["comment"] = without_seal(movie.comment)
         self._stream = self._container.add_stream(codec, rate=TICKS, options=choices)
         self._stream.pix_fmt = PIXELS
         self._stream.width, self._stream.height = (side + side % 2 for side in movie.size_px)
