@@ -16,8 +16,6 @@ from nnanim.errors import NnanimError, OptionError, OutputError, WorkerError
 from nnanim.options import RUN_PLACE
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from nnanim.animation import Animation
 
 
@@ -276,34 +274,3 @@ def _given_up(request: Request) -> Outcome:
 def _sweep_up(request: Request) -> None:
     for output in request.outputs:
         sweep_up(request.mark, output)
-
-
-@contextmanager
-def cluster(address: str) -> Iterator[tuple[Executor, int]]:
-    """Connect to a Dask cluster.
-
-    Args:
-        address: of its scheduler, e.g. ``tcp://127.0.0.1:8786``.
-
-    Returns:
-        Its executor, and how many tasks it can work on at a time.
-
-    Raises:
-        WorkerError: Dask is not installed, no scheduler answers, it has no workers, or a task killed too many of them.
-    """
-    try:
-        import distributed
-    except ImportError as error:
-        raise WorkerError("a scheduler needs Dask: install 'nnanim[dask]'") from error
-    try:
-        client = distributed.Client(address, timeout=10, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise WorkerError(f"no Dask scheduler answers at {address!r}: {error}") from error
-    with client:
-        threads = sum(client.nthreads().values())
-        if threads == 0:
-            raise WorkerError(f"the Dask scheduler at {address!r} has no workers")
-        try:
-            yield client.get_executor(), threads
-        except distributed.scheduler.KilledWorker as error:
-            raise WorkerError(f"a chunk of frames was given up, its workers died: {error}") from error

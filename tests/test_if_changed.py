@@ -165,8 +165,6 @@ DAMAGES = ["", "{", '{"comment": "%s"}', "[]", '"%s"', '{"comment": "%s", "frame
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-    "damage", ["", "{", '{"comment": "%s"}', "[]", '"%s"', '{"comment": "%s", "frames": 3}', "\xff"]
-)
 def test_a_damaged_index_of_frames_is_stale(result: Path, damage: str) -> None:
     result_folder(result)
     render_if_changed("result", "frames/", **SMALL)

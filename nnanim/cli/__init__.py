@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import signal
-import sys
 import threading
-from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -34,7 +33,6 @@ class Group(click.Group):
         # There is nothing to be found in all that was imported, not while it is and not when the program ends.
         gc.set_threshold(GARBAGE)
         atexit.register(gc.freeze)
-        echo.prepare_streams()
         if threading.current_thread() is threading.main_thread():
             _end_as_by_ctrl_c()
         try:
@@ -56,13 +54,17 @@ class Group(click.Group):
         ctx.exit(1)
 
     def main(self, *args: Any, **more: Any) -> Any:
+        echo.prepare_streams()
         try:
             return super().main(*args, **more)
-        except OSError:
-            # click tells a wrong usage on standard error, and that may be closed or full.
-            if _can_write_errors():
+        except OSError as error:  # while click told a wrong usage, or gave help
+            usage = _behind(error)
+            if usage is not None:
+                raise SystemExit(usage.exit_code) from None
+            if error.errno != errno.ENOSPC or error.filename is not None:
                 raise
-            raise SystemExit(2) from None
+            echo.tell(f"nnanim: error: {echo.broken(error)}")
+            raise SystemExit(1) from None
 
 
 def _end_as_by_ctrl_c() -> None:
@@ -77,15 +79,14 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(EXIT_BY_SIGNAL + number)
 
 
+def _behind(error: BaseException | None) -> click.ClickException | None:
+    while error is not None and not isinstance(error, click.ClickException):
+        error = error.__context__
+    return error
+
+
 def _each_line(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
-
-
-def _can_write_errors() -> bool:
-    with suppress(OSError, ValueError, AttributeError):
-        sys.stderr.flush()
-        return True
-    return False
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})

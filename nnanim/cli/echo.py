@@ -38,6 +38,8 @@ def prepare_streams() -> None:
         except OSError:
             with suppress(OSError):
                 os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, so this one
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (for as long as the program runs)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -46,9 +48,8 @@ def prepare_streams() -> None:
 def tell(text: str) -> None:
     """Write a line for people to standard error, if that is possible."""
     with suppress(OSError, ValueError):
-        if sys.stderr is not None:
-            sys.stderr.write(printable(text) + "\n")
-            sys.stderr.flush()
+        sys.stderr.write(printable(text) + "\n")
+        sys.stderr.flush()
 
 
 def show(lines: Iterable[str]) -> None:
@@ -82,7 +83,7 @@ def pass_on(path: Path) -> None:
             shutil.copyfileobj(file, stream.buffer)
         stream.buffer.flush()
     except OSError as error:
-        raise _broken(error) from error
+        raise broken(error) from error
 
 
 def checked_stdout() -> TextIO:
@@ -99,7 +100,7 @@ def checked_stdout() -> TextIO:
 def can_show_progress() -> bool:
     """Tell whether standard error is a terminal."""
     try:
-        return sys.stderr is not None and sys.stderr.isatty()
+        return sys.stderr.isatty()
     except ValueError:  # it is closed
         return False
 
@@ -110,10 +111,11 @@ def _write(text: str) -> None:
         stream.write(text)
         stream.flush()
     except OSError as error:
-        raise _broken(error) from error
+        raise broken(error) from error
 
 
-def _broken(error: OSError) -> OSError:
+def broken(error: OSError) -> OSError:
+    """Return the error to raise where standard output failed, and try it no more."""
     # What is still held back must not be tried again when the program ends, which would change the exit code.
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

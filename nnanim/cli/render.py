@@ -64,7 +64,8 @@ def render(
     if len(results) > 1 and (options.STDOUT in outputs or summary is not None):
         raise click.UsageError("standard output and --summary are for one folder alone")
     options.check_outputs(outputs, file_format, if_changed=if_changed)
-    from nnanim.many_runs import check_plan, cluster, folders_for, plan_outputs, render_each
+    from nnanim.many_runs import check_plan, folders_for, plan_outputs, render_each
+    from nnanim.processes.cluster import cluster
     from nnanim.processes.worthwhile import usable_cpus
 
     with ExitStack() as stack:
