@@ -58,10 +58,10 @@ def check_plan(plan: Sequence[tuple[str, ...]], summary: Path | None, file_forma
     from nnanim.encoders.whole_file import check_target
 
     outputs = [output for outputs in plan for output in outputs]
-    if summary is not None:
-        refuse_same([*outputs, summary])
-        check_target(summary, (summary.suffix.lower(),))
     find_targets(outputs, file_format)
+    if summary is not None:
+        check_target(summary, (summary.suffix.lower(),))
+        refuse_same([*outputs, summary])
 
 
 @contextmanager

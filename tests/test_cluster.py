@@ -102,9 +102,7 @@ def test_a_cluster_that_loses_its_only_worker_is_given_up(
             running.scale(0)
 
         with (
-            pytest.raises(
-                WorkerError, match=r"has had no workers for 0\.2 s \(start one, or"
-            ),
+            pytest.raises(WorkerError, match=r"has had no workers for 0\.2 s \(start one, or"),
             cluster(running.scheduler_address) as (executor, workers),
         ):
             animation.write(tmp_path / "cluster.gif", executor=executor, jobs=workers, progress=progress)

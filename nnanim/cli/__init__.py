@@ -29,6 +29,8 @@ GARBAGE = 50_000  # objects that are made before the collector looks whether the
 class Group(click.Group):
     """Turn the errors of the library into messages and exit codes: 1 for bad data, 2 for bad usage, 130 on Ctrl-C."""
 
+    _usage: click.ClickException | None = None  # what click is about to tell
+
     def invoke(self, ctx: click.Context) -> Any:
         # There is nothing to be found in all that was imported, not while it is and not when the program ends.
         gc.set_threshold(GARBAGE)
@@ -48,6 +50,7 @@ class Group(click.Group):
         except MemoryError:
             pass  # outside of this block nothing holds what was read, so there is room to say it
         except click.ClickException as error:
+            self._usage = error
             error.message = _each_line(error.message)  # type: ignore[misc]  # final for click's own classes
             raise
         echo.tell("nnanim: error: there is not enough memory (try fewer --jobs, a lower --dpi, or --every)")
@@ -55,12 +58,12 @@ class Group(click.Group):
 
     def main(self, *args: Any, **more: Any) -> Any:
         echo.prepare_streams()
+        self._usage = None
         try:
             return super().main(*args, **more)
         except OSError as error:  # while click told a wrong usage, or gave help
-            usage = _behind(error)
-            if usage is not None:
-                raise SystemExit(usage.exit_code) from None
+            if self._usage is not None:
+                raise SystemExit(self._usage.exit_code) from None
             if error.errno != errno.ENOSPC or error.filename is not None:
                 raise
             echo.tell(f"nnanim: error: {echo.broken(error)}")
@@ -77,12 +80,6 @@ def _end_as_by_ctrl_c() -> None:
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(EXIT_BY_SIGNAL + number)
-
-
-def _behind(error: BaseException | None) -> click.ClickException | None:
-    while error is not None and not isinstance(error, click.ClickException):
-        error = error.__context__
-    return error
 
 
 def _each_line(text: str) -> str:

@@ -94,8 +94,9 @@ def find_targets(paths: Sequence[str | Path], file_format: str | None = None) ->
         OutputError: as `find_target`.
         OptionError: two are one file, or one lies in another.
     """
+    targets = [find_target(path, file_format) for path in paths]
     refuse_same(paths)
-    return [find_target(path, file_format) for path in paths]
+    return targets
 
 
 def make_packers(formats: Sequence[str], movie: Movie) -> list[Packer]:
