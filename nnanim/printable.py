@@ -35,7 +35,7 @@ def printable_json(value: Any, *, is_ascii: bool = False) -> str:
         is_ascii: write no other characters, for an output that has none.
     """
     text = json.dumps(value, indent=2, ensure_ascii=is_ascii)
-    return text if text.isascii() else re.sub(r"[^ -~\n]", _json_spelt, text)
+    return re.sub(r"[^ -~\n]", _json_spelt, text)
 
 
 def _spelt(character: str) -> str:
@@ -44,4 +44,6 @@ def _spelt(character: str) -> str:
 
 def _json_spelt(match: re.Match[str]) -> str:
     character = match.group()
-    return character if character.isprintable() else json.dumps(character)[1:-1]
+    if character.isprintable():
+        return character
+    return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]  # the one control that JSON leaves alone
