@@ -96,12 +96,15 @@ def _render(
 
         prepare_pool()  # before anything heavy is imported here: the other processes import it at the same time
     from nnanim.animation import Animation
-    from nnanim.encoders.targets import find_target
+    from nnanim.encoders.places import refuse_inputs
+    from nnanim.encoders.seal import sealable
+    from nnanim.encoders.targets import find_targets
     from nnanim.options import Options
     from nnanim.reading.run import open_run
 
-    targets = [find_target(path, writing.get("file_format")) for path in outputs]
+    targets = find_targets(outputs, writing.get("file_format"))
     run = open_run(result, shape=shape, **reading)
+    refuse_inputs(outputs, run.files)
     made_from = None
     if if_changed:
         from nnanim.if_changed import fingerprint, is_current
@@ -111,7 +114,7 @@ def _render(
         if not outputs:
             return None
     animation = Animation(run, shape, **options)
-    animation.write(*outputs, comment=made_from, **writing)
+    animation.write(*outputs, comment=made_from and sealable(made_from), **writing)
     return animation
 
 

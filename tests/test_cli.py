@@ -687,3 +687,8 @@ def test_ctrl_c_in_the_middle_of_a_frame(result: Path, monkeypatch: pytest.Monke
     found = run("render", "result", *SMALL)
     assert (found.exit_code, found.stderr) == (130, "nnanim: interrupted, nothing was written\n")
     assert [path.name for path in Path().iterdir()] == ["result"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_a_closed_terminal_leaves_the_older_file_and_no_litter(tmp_path: Path) -> None:
+    assert broken_off(tmp_path, signal.SIGHUP) == (129, "", ["out.gif"])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nnanim.cli import options
+from nnanim.cli import echo, options
 from nnanim.cli.selection import one_folder
 
 if TYPE_CHECKING:
@@ -32,9 +31,9 @@ def inspect(
 
     run = open_run(one_folder(results, reading), shape=shape, **reading)
     if as_json:
-        click.echo(json.dumps(as_dict(run), indent=2, ensure_ascii=False))
+        echo.show_json(as_dict(run))
     else:
-        click.echo("\n".join(as_lines(run, None if everything else MOST_LINES)))
+        echo.show(as_lines(run, None if everything else MOST_LINES))
 
 
 def as_dict(run: Run) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def check_outputs(outputs: tuple[str, ...], file_format: str | None, *, if_chang
                 raise click.UsageError("a folder of frames cannot go to standard output")
             if if_changed:
                 raise click.UsageError("standard output cannot be left alone: --if-changed needs a file")
-            if sys.stdout.isatty():
+            if sys.stdout is not None and sys.stdout.isatty():
                 raise click.UsageError("standard output is a terminal: pipe it into a file or a program")
         elif file_format is None and not output.endswith(("/", os.sep)) and not os.path.isdir(output):
             suffix = Path(output).suffix
@@ -86,8 +86,7 @@ def check_outputs(outputs: tuple[str, ...], file_format: str | None, *, if_chang
                 hint = "" if suffix else ", or a folder with / at its end"
                 message = f"unknown suffix {suffix!r} of {output!r} (must be one of {known}{hint})"
                 raise click.BadParameter(message, param_hint="'-o' / '--output'")
-    places = [os.path.abspath(output) for output in outputs if output != STDOUT]
-    if len(set(places)) < len(places) or outputs.count(STDOUT) > 1:
+    if outputs.count(STDOUT) > 1:
         raise click.UsageError("the same output was given twice")
 
 

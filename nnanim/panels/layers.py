@@ -10,18 +10,18 @@ import numpy as np
 
 from nnanim.design import theme as looks
 from nnanim.design.fonts import fitted, text_width_pt
-from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
-from nnanim.design.row_scales import LogScale, RowScales, percent
+from nnanim.design.layout import TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
+from nnanim.design.row_scales import RowScales
 from nnanim.design.style import Style
-from nnanim.design.wording import short, thousands
+from nnanim.design.wording import thousands
 from nnanim.frames.frame import Frame, Rows
 from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
-from nnanim.frames.rows import Row, RowHistory
+from nnanim.frames.rows import RowHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
-from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, SLACK, SMALL_PRINT
+from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 from nnanim.panels.row_folding import fold_rows
 
 LEAST_ROW_PT = 8.5  # height of a row in a figure of the reference size, and
