@@ -70,6 +70,11 @@ class RowHistory:
         """(S, R) ‖W − W_ref‖ / ‖W_ref‖; NaN where the reference is zero."""
         return _ratio(np.sqrt(self.moved), self.reference)
 
+    @property
+    def growth(self) -> np.ndarray:
+        """(S, R) ‖W‖ / ‖W_ref‖ − 1, how the norm has grown; NaN where the reference is zero."""
+        return _ratio(self.norms, self.reference) - 1
+
     def fold(self, groups: Sequence[Sequence[int]]) -> RowHistory:
         """Take rows together: the norm over all weights of a group, and how far they have moved together."""
 
