@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from nnanim.errors import SnapshotError
 from nnanim.model.layer_chain import Chain
 from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
+from nnanim.model.roles import roles_of
 from nnanim.reading.counters import align, complete, fill_counters, in_order, join
 from nnanim.reading.folder import find, find_log
 from nnanim.reading.listing import name_in, some
@@ -98,6 +99,8 @@ class Run:
         other_tensors: those of the other models in the first snapshot that are no copies of the drawn one.
         models: names of all models in a snapshot, or of all networks in the folder, the drawn one first; none where
             there is one alone.
+        convention: whose names and shapes the tensors have, as `Contents` tells.
+        is_ordered: True where the order of the tensors in the file is the model's.
     """
 
     path: Path
@@ -114,6 +117,8 @@ class Run:
     tensors: tuple[ArrayHeader, ...] = ()
     other_tensors: tuple[ArrayHeader, ...] = ()
     models: tuple[str, ...] = ()
+    convention: str = "pytorch"
+    is_ordered: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -134,12 +139,10 @@ class Run:
     def listed_tensors(self) -> Iterator[tuple[str, tuple[int, ...], str, bool]]:
         """Yield key, shape in the file, role and whether it is drawn of every tensor with two axes or more."""
         drawn = {layer.key for layer in self.layers}
-        for header in self.tensors:
-            if len(header.shape) > 1:
-                yield header.key, header.shape, "weight", header.key in drawn or not drawn
-        for header in self.other_tensors:
-            if len(header.shape) > 1:
-                yield header.key, header.shape, "weight", False
+        for headers, is_drawn in ((self.tensors, True), (self.other_tensors, False)):
+            for header, role in zip(headers, roles_of(headers, self.convention), strict=True):
+                if len(header.shape) > 1:
+                    yield header.key, header.shape, role.name, is_drawn and (header.key in drawn or not drawn)
 
     def name_of(self, snapshot: Snapshot) -> str:
         """Return the name of a snapshot's file within the folder: ``checkpoint-50/model.safetensors``."""
@@ -239,6 +242,8 @@ def open_run(
         tensors=contents[0].tensors,
         other_tensors=_other_tensors(contents[0]),
         models=contents[0].models if len(contents[0].models) > 1 else networks,
+        convention=contents[0].convention,
+        is_ordered=contents[0].is_ordered,
     )
 
 
