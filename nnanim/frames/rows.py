@@ -12,41 +12,13 @@ from typing import Any
 import numpy as np
 
 from nnanim.frames.history import Place, Snapshot
+from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 
 AT_ONCE = 32  # snapshots that are open together; the reference is read once for each group of so many
 _BLOCK = 1 << 18  # numbers that are squared at a time
 _LANE = 2048  # numbers that are added in float32; their sums are added in float64
 _TINY = 1e-30  # a mean square below it may have lost digits in float32
-
-
-@dataclass(frozen=True)
-class Row:
-    """One weight, or one part of a tensor that holds several.
-
-    Attributes:
-        name: short, without the name of its block.
-        block: the module that it is part of, ``""`` for none.
-        role: what it does, a word of `nnanim.model.roles`.
-        keys: the tensors in the file that it is made of.
-        part: which part of a tensor, ``"q"`` or ``"forget gate"``; None for a whole one.
-        slice: axis, start and stop of that part in the file's tensor.
-        formula: how it is made of several tensors, ``"g·v/‖v‖"``; None where it is one.
-    """
-
-    name: str
-    block: str
-    role: str
-    keys: tuple[str, ...]
-    part: str | None = None
-    slice: tuple[int, int, int] | None = None
-    formula: str | None = None
-
-    @property
-    def title(self) -> str:
-        """The name with its block and its part."""
-        name = f"{self.block}.{self.name}" if self.block and self.name else self.block or self.name
-        return f"{name} ({self.part})" if self.part else name
 
 
 @dataclass(frozen=True, eq=False)

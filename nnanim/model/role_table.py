@@ -16,12 +16,14 @@ INPUT, HIDDEN = "recurrent input", "recurrent hidden"
 EMBEDDING, POSITIONAL, TOKEN, SHORTCUT = "embedding", "positional embedding", "token", "shortcut"
 DENSE, CONVOLUTION, TRANSPOSED = "dense", "convolution", "transposed convolution"
 DEPTHWISE, GROUPED = "depthwise convolution", "grouped convolution"
-LORA_A, LORA_B = "LoRA A", "LoRA B"
+LORA_A, LORA_B, ADAPTER = "LoRA A", "LoRA B", "LoRA adapter"
 GAIN, DIRECTION, MASK, SPECTRAL = "weight-norm gain", "weight-norm direction", "pruning mask", "spectral-norm vector"
 NORMALISATION, STATISTICS, BIAS = "normalisation", "running statistics", "bias"
 SCALE, QUANTISED, NOT_A_WEIGHT = "quantised scale", "quantised weight", "not a weight"
 VECTOR, PARAMETER, PROJECTION = "vector", "parameter", "recurrent projection"
 
+# What a part of a fused tensor does.
+PART_ROLES = {"query": QUERY, "key": KEY, "value": VALUE, "gate": GATE, "up": UP}
 _LSTM = ("input gate", "forget gate", "cell", "output gate")
 # Parts of a tensor by their number, in each framework's order.
 GATES: dict[str, dict[int, tuple[str, ...]]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -63,6 +63,11 @@ def plain_name(key: str) -> str:
     return re.sub(r":[0-9]+$", "", key).replace("/", ".").lower()
 
 
+def is_float(dtype: str) -> bool:
+    """Tell whether numbers of a kind are no whole ones: ``"float32"``, ``"bfloat16"``, ``"float8_e4m3fn"``."""
+    return dtype.startswith(("float", "bfloat", "complex"))
+
+
 def roles_of(headers: Sequence[Header], convention: str = "pytorch") -> list[Role]:
     """Tell what every tensor of a model is.
 
@@ -81,7 +86,8 @@ def roles_of(headers: Sequence[Header], convention: str = "pytorch") -> list[Rol
         if place in made:
             role = made[place].role(role, headers)
         roles.append(role)
-    return [_adapted(place, role, roles, plain, headers) for place, role in enumerate(roles)]
+    place_of = {name: place for place, (name, _, _) in enumerate(plain)}
+    return [_adapted(place, role, roles, place_of, headers) for place, role in enumerate(roles)]
 
 
 @dataclass(frozen=True)
@@ -132,30 +138,26 @@ def _made_of(headers: Sequence[Header]) -> Iterator[tuple[int, _Made]]:
 
 def _is_gain(gain: Sequence[int], direction: Sequence[int]) -> bool:
     """Tell whether there is a gain for each vector of a weight: the other axes are 1, or left out."""
-    if not direction or not gain:
-        return len(gain) == 0 and len(direction) > 1  # one gain for all
     if len(gain) == 1 and len(direction) > 1:
         return gain[0] == direction[0]
-    return len(gain) == len(direction) and all(one in (1, size) for one, size in zip(gain, direction, strict=True))
+    return 0 < len(gain) == len(direction) and all(one in (1, size) for one, size in zip(gain, direction, strict=True))
 
 
-def _adapted(place: int, role: Role, roles: Sequence[Role], plain: Sequence[Header], headers: Sequence[Header]) -> Role:
+def _adapted(
+    place: int, role: Role, roles: Sequence[Role], place_of: Mapping[str, int], headers: Sequence[Header]
+) -> Role:
     """Add to an adapter's A and B the product that they make."""
     if role.name not in {names.LORA_A, names.LORA_B}:
         return role
-    name = plain[place][0]
-    ways = (("lora_a", "lora_b"), ("embedding_a", "embedding_b"), ("down", "up"))
-    swaps = [pair if role.name == names.LORA_A else pair[::-1] for pair in ways]
-    others = {name[:at] + new + name[at + len(old) :] for old, new in swaps if (at := name.rfind(old)) >= 0}
-    for other, (other_name, _, _) in enumerate(plain):
-        if (
-            other_name in others
-            and roles[other].name in {names.LORA_A, names.LORA_B}
-            and roles[other].name != role.name
-        ):
-            down, up = (place, other) if role.name == names.LORA_A else (other, place)
-            if len(plain[up][1]) > 1 and plain[down][1][0] == plain[up][1][1]:
-                return replace(role, formula=LORA, members=(headers[down][0], headers[up][0]), of="adapter")
+    name, wanted = plain_name(headers[place][0]), names.LORA_B if role.name == names.LORA_A else names.LORA_A
+    for pair in (("lora_a", "lora_b"), ("embedding_a", "embedding_b"), ("down", "up")):
+        old, new = pair if role.name == names.LORA_A else pair[::-1]
+        start, found, end = name.rpartition(old)
+        other = place_of.get(start + new + end) if found else None
+        if other is not None and roles[other].name == wanted:
+            down, up = (headers[each] for each in ((place, other) if role.name == names.LORA_A else (other, place)))
+            if down[1][0] == up[1][1]:
+                return replace(role, formula=LORA, members=(down[0], up[0]), of=names.ADAPTER)
     return role
 
 
@@ -179,7 +181,7 @@ class _Model:
 
     def role(self, place: int) -> Role:
         name, shape, dtype = self.headers[place]
-        is_integer = not dtype.startswith(("float", "bfloat", "complex", ">f", "<f"))
+        is_integer = not is_float(dtype)
         for row in TABLE:
             if (is_integer or not row.integer) and row.axes[0] <= max(len(shape), 1) <= row.axes[1]:
                 match = self._fits(row, name)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from nnanim.errors import SnapshotError
 from nnanim.model.layer_chain import Chain
 from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
 from nnanim.model.roles import roles_of
+from nnanim.model.weight_rows import Row, in_model_order, rows_of
 from nnanim.reading.counters import align, complete, fill_counters, in_order, join
 from nnanim.reading.folder import find, find_log
 from nnanim.reading.listing import name_in, some
@@ -140,9 +141,16 @@ class Run:
         """Yield key, shape in the file, role and whether it is drawn of every tensor with two axes or more."""
         drawn = {layer.key for layer in self.layers}
         for headers, is_drawn in ((self.tensors, True), (self.other_tensors, False)):
-            for header, role in zip(headers, roles_of(headers, self.convention), strict=True):
-                if len(header.shape) > 1:
-                    yield header.key, header.shape, role.name, is_drawn and (header.key in drawn or not drawn)
+            roles = roles_of(headers, self.convention)
+            for place in in_model_order(headers, roles, is_ordered=self.is_ordered):
+                key, shape, _ = headers[place]
+                if len(shape) > 1:
+                    yield key, shape, roles[place].name, is_drawn and (key in drawn or not drawn)
+
+    @cached_property
+    def weight_rows(self) -> tuple[Row, ...]:
+        """A row for each weight of the drawn model that has two axes or more, in the model's order."""
+        return rows_of(self.tensors, self.convention, is_ordered=self.is_ordered)
 
     def name_of(self, snapshot: Snapshot) -> str:
         """Return the name of a snapshot's file within the folder: ``checkpoint-50/model.safetensors``."""
