@@ -79,7 +79,8 @@ def roles_of(headers: Sequence[Header], convention: str = "pytorch") -> list[Rol
     """
     plain = [(plain_name(key), shape, dtype) for key, shape, dtype in headers]
     made = dict(_made_of(plain))
-    seen = _Model([made[place].stand_in if place in made else each for place, each in enumerate(plain)], convention)
+    stand_ins = [made[place].stand_in if place in made else each for place, each in enumerate(plain)]
+    seen = _Model(stand_ins, convention, [name for name, _, _ in plain])
     roles = []
     for place in range(len(plain)):
         role = seen.role(place)
@@ -140,7 +141,12 @@ def _is_gain(gain: Sequence[int], direction: Sequence[int]) -> bool:
     """Tell whether there is a gain for each vector of a weight: the other axes are 1, or left out."""
     if len(gain) == 1 and len(direction) > 1:
         return gain[0] == direction[0]
-    return 0 < len(gain) == len(direction) and all(one in (1, size) for one, size in zip(gain, direction, strict=True))
+    is_vector = sum(size != 1 for size in gain) <= 1
+    return (
+        is_vector
+        and 0 < len(gain) == len(direction)
+        and all(one in (1, size) for one, size in zip(gain, direction, strict=True))
+    )
 
 
 def _adapted(
@@ -164,8 +170,10 @@ def _adapted(
 class _Model:
     """The tensors of a model beside each other."""
 
-    def __init__(self, headers: Sequence[Header], convention: str) -> None:
+    def __init__(self, headers: Sequence[Header], convention: str, others: Sequence[str]) -> None:
+        """Take the tensors, with a weight in the place of what makes it, and the names of all in the file."""
         self.headers = headers
+        self.others = others
         self.convention = convention
         self.shapes: dict[str, tuple[int, ...]] = {name: shape for name, shape, _ in headers}
 
@@ -173,7 +181,7 @@ class _Model:
     def ends(self) -> frozenset[str]:
         """Names of all tensors, and of all modules that they are in."""
         found: set[str] = set()
-        for name in self.shapes:
+        for name in (*self.shapes, *self.others):
             while name and name not in found:
                 found.add(name)
                 name = name.rpartition(".")[0]
@@ -255,7 +263,7 @@ class _Model:
             return (Part(GATES["chainer"][count][int(name[-1]) % count], 0, 0, shape[0]),)
         if row.gates == "pytorch":
             axis, end = 0, name[own:].partition("_")[2][2:]
-            hidden = self.shapes.get(f"{name[:own]}weight_hr{end}", ())[-2:-1]
+            hidden = self.shapes.get(f"{name[:own]}weight_hr{end}", ())[-1:]
             units = hidden[0] if hidden else self.shapes.get(f"{name[:own]}weight_hh{end}", (0, 0))[-1]
         else:
             axis = len(shape) - 1

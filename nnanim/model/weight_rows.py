@@ -141,8 +141,9 @@ def _path(key: str, role: Role) -> tuple[str, ...]:
         name = re.sub(r"(?i)lora(_embedding)?_[ab](?:\.(?!weight$)[^.]+)?|lora([._])(?:down|up)", r"lora\1", name)
     if role.name == names.BIAS:
         name = re.sub(r"vars\.[0-9]+$", "bias", name)
-    elif re.search(r"(?:cell[^.]*)\.vars\.1$", name):
-        name = re.sub(r"vars\.1$", "recurrent", name)
+    elif role.name in {names.INPUT, names.HIDDEN}:
+        name = re.sub(r"(?:vars\.[01]|kernel)$", "input" if role.name == names.INPUT else "recurrent", name)
+        name = name.replace("recurrent_recurrent", "recurrent")
     elif re.search(r"separable_conv[^.]*\.vars\.[01]$", name):
         name = re.sub(r"vars\.([01])$", lambda at: ("depthwise", "pointwise")[int(at[1])], name)
     short = _LAST.sub("", name) or name
