@@ -21,6 +21,8 @@ _MADE_OF = (
     (r"(?P<before>.*\.)?(?P<name>[^.]+)_(?P<member>g|v)", ("g", "v"), WEIGHT_NORM),
     (r"(?P<before>.*\.)?(?P<name>[^.]+)_(?P<member>orig|mask)", ("orig", "mask"), PRUNING),
 )
+_MADE_ENDS = ("original1", "_v", "_orig")
+_MEMBER_NAME = re.compile(r"parametrizations[./](?P<name>[^./]+)[./]original[01]$|_(?:g|v|orig|mask)$")
 _ONE = r"(?:(?P<before>.*\.)?parametrizations\.(?P<name>[^.]+)\.original|(?P<before2>.*\.)?(?P<name2>[^.]+)_orig)"
 _BIASES = (("weight", "bias"), ("kernel", "bias"), ("vars.0", "vars.1"), ("w", "b"))
 _SHORTCUT = re.compile(
@@ -61,6 +63,23 @@ class Role:
 def plain_name(key: str) -> str:
     """Return a key in small letters, with dots between its parts: ``dense/kernel:0`` is ``dense.kernel``."""
     return re.sub(r":[0-9]+$", "", key).replace("/", ".").lower()
+
+
+def made_weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[str, str, tuple[str, ...]]]:
+    """Tell which tensors make a weight together.
+
+    Returns:
+        For each that does: the name that the weight would have alone, the formula, and the keys of all of them.
+    """
+    if not any(key.endswith(_MADE_ENDS) for key in shapes):
+        return {}
+    keys = list(shapes)
+    found = {}
+    for place, made in _made_of([(plain_name(key), shape, "") for key, shape in shapes.items()]):
+        if made.formula is not None:
+            alone = _MEMBER_NAME.sub(lambda match: match["name"] or "", keys[place])
+            found[keys[place]] = (alone, made.formula, tuple(keys[other] for other in made.places))
+    return found
 
 
 def is_float(dtype: str) -> bool:

@@ -139,7 +139,7 @@ class Run:
 
     def listed_tensors(self) -> Iterator[tuple[str, tuple[int, ...], str, bool]]:
         """Yield key, shape in the file, role and whether it is drawn of every tensor with two axes or more."""
-        drawn = {layer.key for layer in self.layers}
+        drawn = {key for layer in self.layers for key in (layer.key, *layer.members)}
         for headers, is_drawn in ((self.tensors, True), (self.other_tensors, False)):
             roles = roles_of(headers, self.convention)
             for place in in_model_order(headers, roles, is_ordered=self.is_ordered):
