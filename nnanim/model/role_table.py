@@ -232,5 +232,6 @@ TABLE: tuple[Naming, ...] = (
         "timm, MobileNet; Chainer, DepthwiseConvolution2D",
         axes=(3, 5),
     ),
+    Naming(PARAMETER, r"w", "Chainer, links.Bilinear", ("v1", "v2"), (3, 3), ("chainer",)),
     Naming(DENSE, r"einsum_dense[^.]*\.vars\.0", "Keras, layers.EinsumDense", axes=(2, 5)),
 )

@@ -10,6 +10,7 @@ from math import prod
 from typing import NamedTuple
 
 from nnanim.model import role_table as names
+from nnanim.model.layers import number_in
 from nnanim.model.role_table import GATES, TABLE, Naming
 
 Header = tuple[str, tuple[int, ...], str]  # key, shape, dtype
@@ -323,24 +324,39 @@ class _Model:
             return names.PARAMETER
         if self.convention == "keras" or 0 in shape:
             return names.CONVOLUTION
-        bias = self._bias(name) or self._vector_behind(place)
-        if shape[0] != shape[1] and bias == (shape[1],):
+        if self._puts_out(name) != shape[0]:
             return names.TRANSPOSED
+        bias = self._bias(name) or self._norm_behind(name)
+        if self.convention == "chainer" and bias == (shape[0] * shape[1],) and 1 not in shape[:2]:
+            return names.GROUPED  # a DepthwiseConvolution2D, or a Deconvolution2D in groups
         before = self._channels_before(place)
         groups = before // shape[1] if before % shape[1] == 0 and bias in {None, (shape[0],)} else 1
         if groups > 1 and shape[1] == 1 and shape[0] % before == 0:
             return names.DEPTHWISE
         # Twice as many channels may be a gate's, and three may be a picture's.
-        earlier = {other[0] for _, other, _ in self.headers[:place] if len(other) > 2}
+        earlier = {self._puts_out(other) for other, size, _ in self.headers[:place] if len(size) > 2}
         is_plain = shape[1] in (1, 3) or shape[1] in earlier
         if groups > 2 and shape[0] % groups == 0 and not is_plain and self._is_beside_convolution(place):
             return names.GROUPED
         return names.CONVOLUTION
 
-    def _vector_behind(self, place: int) -> tuple[int, ...] | None:
-        """Return the shape of the normalisation's weight that comes behind, where a convolution has no bias."""
-        behind = self.headers[place + 1][1] if place + 1 < len(self.headers) else ()
-        return behind if len(behind) == 1 else None
+    def _puts_out(self, name: str) -> int:
+        """Return how many channels a convolution puts out: its first axis, unless its bias or norm tells the second."""
+        shape = self.shapes[name]
+        is_transposed = shape[0] != shape[1] and (self._bias(name) or self._norm_behind(name)) == (shape[1],)
+        return shape[1] if is_transposed else shape[0]
+
+    def _norm_behind(self, name: str) -> tuple[int, ...] | None:
+        """Return the shape of the next module's weight, where that is a normalisation: ``0`` and ``1``, ``conv2`` and
+        ``bn2``.
+        """
+        module, _, end = name.rpartition(".")
+        before, dot, own = module.rpartition(".")
+        digits = re.search(r"[0-9]*$", own)
+        number = digits[0] if digits else ""
+        nexts = [str(number_in(own) + 1)] if own and own == number else [f"bn{number}", f"norm{number}"]
+        found = (self.shapes.get(f"{before}{dot}{each}.{end}", ()) for each in nexts)
+        return next((shape for shape in found if len(shape) == 1), None)
 
     def _is_beside_convolution(self, place: int) -> bool:
         """Tell whether the convolution before is in the same module."""
@@ -355,5 +371,5 @@ class _Model:
         for name, shape, _ in reversed(self.headers[:place]):
             if len(shape) > 2:
                 is_near = name.partition(".")[0] == top or "." not in self.headers[place][0].rpartition(".")[0]
-                return shape[0] if is_near and shape[0] else 1
+                return max(self._puts_out(name), 1) if is_near else 1
         return 1
