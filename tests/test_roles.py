@@ -448,5 +448,10 @@ def test_quantised_weights_and_their_scales():
     ]
 
 
+def test_names_beyond_all_measure_are_told_by_shape():
+    names = ("embed_" * 20_000, "a." * 20_000 + "weight", "conv" * 20_000 + "_transpose")
+    assert [role.name for role in roles_of([(name, (3, 3), "float32") for name in names])] == ["dense"] * 3
+
+
 def test_each_row_of_the_table_has_a_source():
     assert all(row.source and row.role for row in TABLE)

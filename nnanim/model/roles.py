@@ -15,6 +15,7 @@ from nnanim.model.role_table import GATES, TABLE, Naming
 
 Header = tuple[str, tuple[int, ...], str]  # key, shape, dtype
 WEIGHT_NORM, PRUNING, LORA = "g·v/‖v‖", "orig·mask", "B·A"
+MAX_NAME = 500  # longer keys are told by their shapes alone
 _MAX_DIMENSIONS = 5  # a convolution over three axes
 # (names of the members, formula): what stands in their place is a weight of the name before them.
 _MADE_OF = (
@@ -63,6 +64,8 @@ class Role:
 
 def plain_name(key: str) -> str:
     """Return a key in small letters, with dots between its parts: ``dense/kernel:0`` is ``dense.kernel``."""
+    if len(key) > MAX_NAME:
+        return key.replace("/", "_").replace(".", "_")
     return re.sub(r":[0-9]+$", "", key).replace("/", ".").lower()
 
 
@@ -209,6 +212,8 @@ class _Model:
 
     def role(self, place: int) -> Role:
         name, shape, dtype = self.headers[place]
+        if len(name) > MAX_NAME:
+            return Role(self._by_shape(place) if is_float(dtype) else names.NOT_A_WEIGHT)
         is_integer = not is_float(dtype)
         for row in TABLE:
             if (is_integer or not row.integer) and row.axes[0] <= max(len(shape), 1) <= row.axes[1]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from nnanim.model import role_table as names
 from nnanim.model.layers import natural_key
-from nnanim.model.roles import Header, Role, is_float, roles_of
+from nnanim.model.roles import MAX_NAME, Header, Role, is_float, roles_of
 
 _WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _STARTS = re.compile(
@@ -134,6 +134,8 @@ def _blocks(paths: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
 
 def _path(key: str, role: Role) -> tuple[str, ...]:
     """Return the parts of a tensor's name without wrappers and without the word for a weight."""
+    if len(key) > MAX_NAME:
+        return (key,)
     name = re.sub(r":[0-9]+$", "", key).replace("/", ".")
     name = _KERAS_LISTS.sub("", _STARTS.sub("", _WRAPPERS.sub("", name)))
     name = re.sub(r"parametrizations\.([^.]+)\.original[01]?$", r"\1", _MEMBER.sub("", name))
