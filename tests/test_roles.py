@@ -180,6 +180,61 @@ PYTORCH: dict[str, Table] = {
         "v_proj_weight": ((8, 4), "attention value"),
         "out_proj.weight": ((8, 8), "attention output"),
     },
+    "fused projections of other families": {
+        "phi3.qkv_proj.weight": ((24, 16), "attention query, key and value"),
+        "phi3.o_proj.weight": ((16, 16), "attention output"),
+        "mpt.Wqkv.weight": ((24, 8), "attention query, key and value"),
+        "mpt.out_proj.weight": ((8, 8), "attention output"),
+        "lucid.to_qkv.weight": ((24, 8), "attention query, key and value"),
+        "lucid.to_out.0.weight": ((8, 8), "attention output"),
+        "neox.attention.query_key_value.weight": ((24, 8), "attention query, key and value"),
+        "neox.attention.dense.weight": ((8, 8), "attention output"),
+        "neox.mlp.dense_h_to_4h.weight": ((32, 8), "MLP up"),
+        "neox.mlp.dense_4h_to_h.weight": ((8, 32), "MLP down"),
+        "pvt.q.weight": ((8, 8), "attention query"),
+        "pvt.kv.weight": ((16, 8), "attention key and value"),
+    },
+    "MLPs of other families": {
+        "phi3.gate_up_proj.weight": ((32, 8), "MLP gate and up"),
+        "phi3.down_proj.weight": ((8, 16), "MLP down"),
+        "t5.wi.weight": ((32, 8), "MLP up"),
+        "t5.wo.weight": ((8, 32), "MLP down"),
+        "bart.self_attn.q_proj.weight": ((8, 8), "dense"),
+        "bart.fc1.weight": ((32, 8), "MLP up"),
+        "bart.fc2.weight": ((8, 32), "MLP down"),
+        "gptj.fc_in.weight": ((32, 8), "MLP up"),
+        "gptj.fc_out.weight": ((8, 32), "MLP down"),
+        "distil.ffn.lin1.weight": ((32, 8), "MLP up"),
+        "distil.ffn.lin2.weight": ((8, 32), "MLP down"),
+    },
+    "two dense layers without an attention": {
+        "fc1.weight": ((32, 8), "dense"),
+        "fc2.weight": ((8, 32), "dense"),
+    },
+    **{
+        f"attention of {query}": {
+            f"a.{query}.weight": ((8, 8), "attention query"),
+            f"a.{key}.weight": ((8, 8), "attention key"),
+            f"a.{value}.weight": ((8, 8), "attention value"),
+            f"a.{output}.weight": ((8, 8), "attention output" if output != "none" else "dense"),
+        }
+        for query, key, value, output in (
+            ("w_q", "w_k", "w_v", "w_o"),
+            ("to_q", "to_k", "to_v", "to_out.0"),
+            ("q_lin", "k_lin", "v_lin", "out_lin"),
+            ("linear_q", "linear_k", "linear_v", "linear_out"),
+            ("query_proj", "key_proj", "value_proj", "none"),
+        )
+    },
+    "positions of other families": {
+        "swin.attn.relative_position_bias_table": ((169, 3), "positional embedding"),
+        "sam.attn.rel_pos_h": ((27, 64), "positional embedding"),
+        "pos_encoder.pe": ((100, 1, 8), "positional embedding"),
+    },
+    "recurrent without its other half": {
+        "weight_ih_l0": ((8, 4), "recurrent input"),
+        "weight_hh_l0": ((8, 8), "recurrent hidden"),
+    },
     "names of an attention alone tell nothing": {
         "q.weight": ((8, 8), "dense"),
         "key.weight": ((8, 8), "dense"),
@@ -245,6 +300,12 @@ KERAS: dict[str, Table] = {
         "layers/depthwise_conv2d_1/vars/0": ((3, 3, 8, 1), "depthwise convolution"),
         "layers/conv2d_transpose/vars/0": ((3, 3, 4, 8), "transposed convolution"),
         "layers/batch_normalization/vars/2": ((8,), "running statistics"),
+        "layers/layer_normalization/vars/0": ((4, 8), "normalisation"),
+        "layers/layer_normalization/vars/1": ((8,), "normalisation"),
+        "sep/sep/depthwise_kernel:0": ((3, 3, 8, 1), "depthwise convolution"),
+        "sep/sep/pointwise_kernel:0": ((1, 1, 8, 8), "convolution"),
+        "layers/einsum_dense/vars/0": ((4, 2, 8), "dense"),
+        "layers/spectral_normalization/vector_u": ((1, 8), "spectral-norm vector"),
     },
 }
 CHAINER: dict[str, Table] = {
@@ -262,6 +323,8 @@ CHAINER: dict[str, Table] = {
         "lstm/upward/W": ((24, 4), "recurrent input"),
         "lstm/lateral/W": ((24, 6), "recurrent hidden"),
         **{f"gru/W{gate}/W": ((6, 4), "recurrent input") for gate in ("", "_r", "_z")},
+        "mgu/W_f/W": ((6, 10), "recurrent input"),
+        "mgu/W_h/W": ((6, 10), "recurrent input"),
         **{f"gru/U{gate}/W": ((6, 6), "recurrent hidden") for gate in ("", "_r", "_z")},
     },
     "a Classifier": {

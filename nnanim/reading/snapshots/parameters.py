@@ -19,7 +19,8 @@ MAX_DIMENSIONS = 5  # a convolution over three axes
 _WEIGHT = re.compile(
     r"(?:^|[./_-]|(?<=[0-9]))"
     r"(?:weights?|kernels?|w|coefs?|theta|dense|fc|linear|layers?|hidden|output|mat(?:rix)?|arr)"
-    r"(?:_?(?:ih|hh))?(?:_?l?[0-9]{0,9})(?:_reverse)?$",
+    r"(?:_?(?:ih|hh))?(?:_?l?[0-9]{0,9})(?:_reverse)?$"
+    r"|(?:^|[./])weight_(?:g|v|orig|mask)$|[./]parametrizations[./]weight[./]original[01]$",
     re.IGNORECASE,
 )
 _TAIL = re.compile(r"[./_-](?:weight|kernel|W|w)$")
