@@ -94,7 +94,12 @@ def _reasons(contents: Contents) -> dict[str, str]:
     """Say why weights are in no chain, as far as their roles tell."""
     tensors: Sequence[tuple[str, tuple[int, ...], str]] = contents.tensors or _as_tensors(contents.weights)
     roles = roles_of(tensors, contents.convention)
-    return {key: _REASONS.get(role.name, "") for (key, _, _), role in zip(tensors, roles, strict=True)}
+    return {
+        key: _REASONS.get(role.name, "")
+        for (key, shape, _), role in zip(tensors, roles, strict=True)
+        # Scripts call kernels of four axes as they like, without the word weight.
+        if role.name != names.PARAMETER or len(shape) == 3
+    }
 
 
 def _as_tensors(weights: Sequence[LayerHeader]) -> list[tuple[str, tuple[int, ...], str]]:
