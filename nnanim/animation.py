@@ -23,6 +23,7 @@ from nnanim.frames.timeline import timeline
 from nnanim.options import Options
 from nnanim.painting.painter import Painter
 from nnanim.panels.figure import make_figure
+from nnanim.panels.layers import LayersPanel
 from nnanim.panels.network import NetworkPanel
 from nnanim.panels.views import pick_view, read_network
 from nnanim.printable import encodable
@@ -176,7 +177,8 @@ class Animation(Sequence[Frame]):
         targets = find_targets(paths, file_format)
         films = [target for target in targets if target.format != PAGE]
         theme = self._figure.style.theme
-        palette = theme.gif_palette(COLORINGS[self.options.color].ramp(theme))
+        more = self._figure.view.colors if isinstance(self._figure.view, LayersPanel) else None
+        palette = theme.gif_palette(COLORINGS[self.options.color].ramp(theme), more)
         movie = Movie(self.size_px, tuple(self.durations_s), palette, self.options.loop, comment)
         formats = tuple(film.format for film in films)
         if films:

@@ -45,13 +45,14 @@ class LogScale:
         """Return shares for changes of any shape, 0 for NaN."""
         with np.errstate(divide="ignore", invalid="ignore"):
             shares = np.log(np.asarray(changes) / self.low) / np.log(self.high / self.low)
-        return np.clip(np.nan_to_num(shares, nan=0.0, neginf=0.0), 0.0, 1.0)
+        clipped: np.ndarray = np.clip(np.nan_to_num(shares, nan=0.0, neginf=0.0), 0.0, 1.0)
+        return clipped
 
     def colors(self, changes: np.ndarray, theme: Theme) -> np.ndarray:
         """Return (…, 3) uint8 from the colour of unchanged to that of the farthest; the background for NaN."""
         known = np.isfinite(changes)
         steps = np.rint(self.share(changes) * (RAMP_COLORS - 1)).astype(int)
-        colors = moved_ramp(theme)[steps]
+        colors: np.ndarray = moved_ramp(theme)[steps]
         colors[~known] = theme.background
         return colors
 

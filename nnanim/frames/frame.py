@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from nnanim.frames.rows import Row
+from nnanim.model.weight_rows import Row
 
 _NONE, _NO_INDEX, _NO_COLOR = np.zeros(0, np.float32), np.zeros(0, int), np.zeros((0, 3), np.uint8)
 

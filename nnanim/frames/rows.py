@@ -41,18 +41,22 @@ class RowHistory:
     @property
     def relative_changes(self) -> np.ndarray:
         """(S, R) ‖W − W_ref‖ / ‖W_ref‖; NaN where the reference is zero."""
-        return _ratio(np.sqrt(self.moved), self.reference)
+        changes: np.ndarray = _ratio(np.sqrt(self.moved), self.reference)
+        return changes
 
     @property
     def growth(self) -> np.ndarray:
         """(S, R) ‖W‖ / ‖W_ref‖ − 1, how the norm has grown; NaN where the reference is zero."""
-        return _ratio(self.norms, self.reference) - 1
+        grown: np.ndarray = _ratio(self.norms, self.reference) - 1
+        return grown
 
     def fold(self, groups: Sequence[Sequence[int]]) -> RowHistory:
         """Take rows together: the norm over all weights of a group, and how far they have moved together."""
 
         def pooled(values: np.ndarray) -> np.ndarray:
-            return np.sqrt(np.stack([np.square(values[:, list(group)]).sum(axis=1) for group in groups], axis=1))
+            squares = [np.square(values[:, list(group)]).sum(axis=1) for group in groups]
+            norms: np.ndarray = np.sqrt(np.stack(squares, axis=1))
+            return norms
 
         moved = np.stack([self.moved[:, list(group)].sum(axis=1) for group in groups], axis=1)
         rows = tuple(self._together([self.rows[index] for index in group]) for group in groups)
@@ -68,7 +72,9 @@ class RowHistory:
     def at(self, values: np.ndarray, place: Place) -> np.ndarray:
         """Return numbers (R,) at a place, between two snapshots on the straight line."""
         low: np.ndarray = values[place.before]
-        return low if place.share == 0 else low + place.share * (values[place.before + 1] - low)
+        if place.share:
+            low = low + place.share * (values[place.before + 1] - low)
+        return low
 
 
 def read_rows(snapshots: Sequence[Snapshot], options: Options, *, rows: Sequence[Row]) -> RowHistory:
@@ -125,7 +131,8 @@ def take(values: np.ndarray, part: tuple[int, int, int] | None) -> np.ndarray:
     axis, start, stop = part
     index: list[Any] = [slice(None)] * values.ndim
     index[axis] = slice(start, stop)
-    return values[tuple(index)]
+    taken: np.ndarray = values[tuple(index)]
+    return taken
 
 
 def squares(values: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
@@ -166,4 +173,5 @@ def _exact(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
 
 def _ratio(values: np.ndarray, base: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(base > 0, values / base, nan)
+        ratio: np.ndarray = np.where(base > 0, values / base, nan)
+    return ratio

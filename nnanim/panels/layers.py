@@ -10,19 +10,20 @@ import numpy as np
 
 from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
-from nnanim.design.fonts import fitted, shortened, text_width_pt
+from nnanim.design.fonts import shortened, text_width_pt
 from nnanim.design.layout import TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
-from nnanim.design.row_scales import RowScales
+from nnanim.design.row_scales import RowScales, moved_ramp, percent
 from nnanim.design.style import Style
-from nnanim.design.wording import thousands
+from nnanim.design.wording import short, thousands
 from nnanim.frames.frame import Frame, Rows
 from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
 from nnanim.frames.rows import RowHistory
+from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
-from nnanim.panels.legend import GAP_PT, SMALL_PRINT
+from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, SLACK, SMALL_PRINT
 from nnanim.panels.row_folding import fold_rows
 
 LEAST_ROW_PT = 8.5  # height of a row in a figure of the reference size, and
@@ -236,7 +237,11 @@ class LayersPanel:
         places = LayersPlaces(strips, bars, box.right, top - height * np.arange(len(rows)), height)
         cells = scales.moved.colors(self._shown.relative_changes, style.theme)
         since = HEADINGS[0].format(since=history.since)
-        heading, _ = fitted(since, size * SMALL_PRINT, strips.width, style.families)
+        small = size * SMALL_PRINT
+        fits = [
+            text for text in (since, "moved over time", "moved") if wide_pt(text, small, style) <= strips.width + gap
+        ]
+        heading = fits[0] if fits else ""
         count = len(self._all.rows)
         remarks = f"{thousands(count)} weight tensors" + (f" in {len(rows)} rows" if groups is not None else "")
         self.part = LayersPart(
@@ -298,6 +303,11 @@ def words_of(history: History, _options: Options) -> list[str]:
     return [*(row.title for row in shown.rows), *history.titles]
 
 
+def wide_pt(text: str, size_pt: float, style: Style) -> float:
+    """Measure a text as it is drawn."""
+    return text_width_pt(style.drawable(text), size_pt, style.families)
+
+
 def _labels(
     rows: Sequence[Row], groups: Sequence[Sequence[int]] | None, size_pt: float, room_pt: float, style: Style
 ) -> tuple[list[tuple[str, str]], float]:
@@ -331,13 +341,14 @@ def _labels(
 
 
 def _ticks(history: History, room_pt: float, size_pt: float, style: Style) -> list[tuple[float, str]]:
-    """Return the snapshots that are named below the strips: the first, the last, and some between where there is room."""
+    """Return the snapshots that are named below the strips: first, last, and some between where there is room."""
     count = len(history)
     widest = max(text_width_pt(style.drawable(title), size_pt, style.families) for title in history.titles)
     fit = max(int(room_pt / (1.6 * widest)), 1)
     places = sorted({round(place) for place in np.linspace(0, count - 1, min(fit, count))} | {count - 1})
-    shown = places if len(places) > 1 or count == 1 else [count - 1]
-    return [((place + 0.5) / count, history.titles[place]) for place in shown]
+    if len(places) > 1 and room_pt < 1.2 * widest * len(places):
+        places = [count - 1]
+    return [((place + 0.5) / count, history.titles[place]) for place in places]
 
 
 @dataclass(frozen=True, eq=False)

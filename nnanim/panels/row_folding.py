@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nnanim.frames.rows import Row
+from nnanim.model.weight_rows import Row
 
 
 def fold_rows(rows: Sequence[Row], most: int) -> list[list[int]] | None:
@@ -27,7 +27,9 @@ def fold_rows(rows: Sequence[Row], most: int) -> list[list[int]] | None:
     # Blocks that nothing holds together: neighbours.
     groups = _grouped([tuple(part[:1]) for part in parts])
     each = -(-len(groups) // most)
-    return [sum(groups[start : start + each], []) for start in range(0, len(groups), each)]
+    return [
+        [index for group in groups[start : start + each] for index in group] for start in range(0, len(groups), each)
+    ]
 
 
 def _grouped(keys: Sequence[tuple[str, ...]]) -> list[list[int]]:

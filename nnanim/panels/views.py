@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnanim.design.layout import Box
-from nnanim.design.style import Style
-from nnanim.frames.history import History, Snapshot
-from nnanim.frames.weights import Weights, read_weights
-from nnanim.errors import OptionError
-from nnanim.options import Options
-from nnanim.reading.run import Run
 from nnanim.design.row_scales import RowScales
+from nnanim.design.style import Style
+from nnanim.errors import OptionError
+from nnanim.frames.history import History, Snapshot
 from nnanim.frames.rows import RowHistory, read_rows
+from nnanim.frames.weights import Weights, read_weights
+from nnanim.options import Options
 from nnanim.panels import layers, network
 from nnanim.panels.layers import LayersPanel
 from nnanim.panels.network import NetworkPanel, NetworkScales
 from nnanim.panels.panel import Panel
+from nnanim.reading.run import Run
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ def pick_view(run: Run, options: Options) -> View:
     name = run.view if options.view == "auto" else options.view
     if name == "network" and not run.layers:
         raise OptionError(
-            f"view is 'network', but {run.why_view} in {str(run.path)!r} (name the layers with --layers, or take --view layers)"
+            f"view is 'network', but {run.why_view} in {str(run.path)!r}"
+            " (name the layers with --layers, or take --view layers)"
         )
     return VIEWS[name]
