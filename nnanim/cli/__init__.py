@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from nnanim import __version__
+from nnanim.cli.check import check
 from nnanim.cli.draw import draw
 from nnanim.cli.inspect import inspect
 from nnanim.cli.render import render
@@ -57,3 +58,4 @@ def main() -> None:
 main.add_command(render)
 main.add_command(draw)
 main.add_command(inspect)
+main.add_command(check)

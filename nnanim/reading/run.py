@@ -47,6 +47,11 @@ class Snapshot:
     _contents: Contents = field(repr=False)
     _layers: tuple[LayerHeader, ...] = field(repr=False)
 
+    @property
+    def contents(self) -> Contents:
+        """What the file says of itself: every tensor by key and shape, which of them are weights."""
+        return self._contents
+
     def read(self, shape: Sequence[int] | None = None) -> list[Layer]:
         """Read the weights.
 
@@ -134,6 +139,7 @@ def open_run(
     layers: Sequence[str] | None = None,
     log: str | os.PathLike[str] | None = None,
     skip_bad: bool = False,
+    must_be_finite: bool = True,
 ) -> Run:
     """Open a result folder: find snapshots and log, sort the snapshots and join them to the log.
 
@@ -144,6 +150,7 @@ def open_run(
         layers: names of the layers to draw, input side first; by default those that follow each other.
         log: the log, where it is not found by itself.
         skip_bad: True goes on past snapshots that are broken or hold no finite numbers. All weights are read for that.
+        must_be_finite: False keeps, with ``skip_bad``, snapshots that hold NaN or infinite weights; none are read then.
 
     Raises:
         RunNotFoundError: there is no such folder.
@@ -167,7 +174,8 @@ def open_run(
         table, more_notes = align(table, contents, form)
         notes += [*table.notes, *more_notes]
     chain = _chain(contents[0], layers, notes)
-    snapshots = list(_snapshots(folder, contents, chain, found.skipped, skip_bad=skip_bad))
+    is_read = skip_bad and must_be_finite
+    snapshots = list(_snapshots(folder, contents, chain, found.skipped, skip_bad=skip_bad, is_read=is_read))
     if not snapshots:
         raise SnapshotError(found.skipped[0][1])
     notes += [f"skipped: {reason}" for _, reason in found.skipped]
@@ -180,13 +188,19 @@ def open_run(
 
 
 def _snapshots(
-    folder: Path, contents: Sequence[Contents], chain: Chain, skipped: list[tuple[Path, str]], *, skip_bad: bool
+    folder: Path,
+    contents: Sequence[Contents],
+    chain: Chain,
+    skipped: list[tuple[Path, str]],
+    *,
+    skip_bad: bool,
+    is_read: bool,
 ) -> Iterator[Snapshot]:
     for each in contents:
         try:
             layers = _same_network(folder, contents[0], each, chain)
             snapshot = Snapshot(each.path, each.epoch, each.iteration, each, layers)
-            if skip_bad:
+            if is_read:
                 snapshot.read()
         except SnapshotError as error:
             if not skip_bad:
