@@ -178,7 +178,8 @@ class TensorHistory:
             return
         above = [place for place, share in enumerate(shares) if share >= KEPT_RANK_SHARE]
         epoch, words = when(self._seen[base + above[-1] + 1])
-        says = f"the effective rank of {self.watched.name} fell from {first:.3g} to {ranks[-1]:.3g}, below the limit {words}"
+        name, now = self.watched.name, ranks[-1]
+        says = f"the effective rank of {name} fell from {first:.3g} to {now:.3g}, below the limit {words}"
         yield Finding("rank_collapse", self.watched.layer, None, epoch, rounded(shares[-1]), KEPT_RANK_SHARE, says)
 
 

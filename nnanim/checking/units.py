@@ -41,7 +41,7 @@ class Units:
             self._still_since = np.full(units, index)
             self._moving = np.zeros(units, dtype=int)
             self._behind_moved = np.zeros(units, dtype=bool)
-        self._masked = ~now.any(axis=1)
+        self._masked = np.logical_not(np.any(now, axis=1))
         if before is None or before.shape != now.shape:
             self._still_since[:] = index
             self._rows_still = None
@@ -94,8 +94,8 @@ class Units:
         for unit in np.flatnonzero((self._moving >= DEAD_INTERVALS) & ~self._masked & ~frozen):
             epoch, words = when(int(self._still_since[unit]))
             count = int(self._moving[unit])
-            says = f"unit {unit} of {self.weight.layer} has learned nothing over {count} snapshots {words}, while its layer did"
             layer = self.weight.layer
+            says = f"unit {unit} of {layer} learned nothing in {count} intervals {words}, while its layer did"
             yield Finding("dead_unit", layer, int(unit), epoch, float(count), float(DEAD_INTERVALS), says)
 
     def _unused(self, when: Epoch) -> Iterator[Finding]:

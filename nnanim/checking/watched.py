@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -110,7 +111,7 @@ def _axes(header: LayerHeader, is_turned: bool) -> tuple[int, ...]:
 def _heads(contents: Contents, chain: Sequence[LayerHeader]) -> dict[str, str]:
     """Return for a weight the one that alone takes in what it puts out, as the chain has it."""
     heads = {}
-    for before, after in zip(chain, chain[1:], strict=False):
+    for before, after in pairwise(chain):
         flattened = before.is_convolution and not after.is_convolution
         if not (flattened and contents.convention == "keras"):  # which flattens place by place
             heads[before.key] = after.key

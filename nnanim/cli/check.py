@@ -71,8 +71,8 @@ def check(
     for report in reports.values():
         for note in report.notes:
             click.echo(f"nnanim: note: {note}", err=True)
-    for name, error in failed:
-        click.echo(f"nnanim: error: {name}: {error}", err=True)
+    for name, problem in failed:
+        click.echo(f"nnanim: error: {name}: {problem}", err=True)
     if failed:
         click.get_current_context().exit(1)
     if any(finding.rule in fail_on for report in reports.values() for finding in report.findings):
