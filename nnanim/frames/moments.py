@@ -28,7 +28,8 @@ class StandOut:
     Attributes:
         snapshot: the snapshot at which it was over; what happened lies between the one before and it.
         strength: how far it stands out, in units of the limit; more than 1.
-        edges: indices of the edges that changed unusually much, largest change first; none where only the metric stands out.
+        edges: indices of the edges that changed unusually much, largest change first; none where only the metric
+            stands out.
         layer: index of the layer that holds most of this change, or None.
         share: what part of the change of all edges (Σ |Δw|) lies in these edges of that layer.
         says: what happened, in numbers.

@@ -21,7 +21,7 @@ from nnanim.design.layout import (
     title_row,
 )
 from nnanim.design.style import Style
-from nnanim.frames.curves import Curve, display_names, value_text
+from nnanim.frames.curves import Curve, display_names
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
@@ -97,6 +97,13 @@ class CurvePart:
         theme = self._style.theme
         for curve in self._curves:
             color = _blend(theme.curves[curve.axis], theme.background, PALE)
+            if np.isfinite(curve.y).sum() == 1:  # a single value is no line
+                alone = np.isfinite(curve.y)
+                (center,) = self._points(curve, curve.x[alone], curve.y[alone])
+                dot = np.array([[*center, looks.DOT_PT * self._scale / 3]])
+                shade = np.array([theme.curves[curve.axis]])
+                brush.circles(dot, shade, shade, np.array([0.0]))
+                continue
             self._line(brush, curve, curve.x, curve.y, color)
         self._paint_x(brush)
         for side, axis in enumerate(self._y):
@@ -219,5 +226,6 @@ class CurvePanel:
 
     def look(self, frame: Frame) -> CurveLook:
         """Return what moves in a frame."""
-        values = tuple(value_text(metric, value) for metric, value in frame.metrics.items())
+        units = {curve.metric: curve.unit for curve in self._history.curves}
+        values = tuple(units[metric].text(value) for metric, value in frame.metrics.items())
         return CurveLook(frame.title, frame.curve_x, values or ("",) * len(self._history.curves))

@@ -15,7 +15,7 @@ from nnanim.design.fonts import load_font, missing_glyphs, text_width_pt
 from nnanim.design.layout import Box
 from nnanim.design.scales import IntensityScale, WidthScale
 from nnanim.design.theme import pick_theme
-from nnanim.frames.curves import Curve, display_names, unit_factor, value_text
+from nnanim.frames.curves import Curve, display_names
 from nnanim.frames.history import History
 from nnanim.frames.weights import Weights
 from nnanim.options import THEMES, Options
@@ -204,7 +204,7 @@ def _curve(curve: Curve, name: str, history: History) -> dict[str, Any]:
         "x": _list(x),
         "y": _list(y),
         "dots": _list(at),
-        "values": [value_text(curve.metric, value / unit_factor(curve.metric)) for value in at],
+        "values": [curve.unit.text(value / curve.unit.factor) for value in at],
     }
 
 
