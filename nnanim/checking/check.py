@@ -14,6 +14,7 @@ from nnanim.checking.tensor_history import TensorHistory, whole_network
 from nnanim.checking.units import Units
 from nnanim.checking.watched import Watched, watched_tensors
 from nnanim.errors import SnapshotError
+from nnanim.printable import printable
 from nnanim.reading.run import Run, Snapshot
 from nnanim.reading.snapshots.contents import Arrays
 
@@ -123,9 +124,4 @@ class _Check:
             one = Finding("unchanged_tensor", None, None, epoch, float(whole[1]), float(UNCHANGED_SNAPSHOTS), says)
             findings = [one, *(each for each in findings if each.rule != one.rule)]
         losses = [*loss_findings(self.run.log)]
-        return [replace(each, says=_printable(each.says)) for each in (*findings, *losses)]
-
-
-def _printable(text: str) -> str:
-    """Return a sentence in which no name can write to a terminal."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
+        return [replace(each, says=printable(each.says)) for each in (*findings, *losses)]

@@ -14,11 +14,8 @@ from typing import Any
 import click
 
 from nnanim import __version__
-<<<<<<< HEAD
-from nnanim.cli.check import check
-=======
 from nnanim.cli import echo
->>>>>>> main
+from nnanim.cli.check import check
 from nnanim.cli.draw import draw
 from nnanim.cli.inspect import inspect
 from nnanim.cli.render import render

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nnanim.cli import options
+from nnanim.cli import echo, options
 from nnanim.errors import NnanimError, OptionError
 
 if TYPE_CHECKING:
@@ -39,14 +38,7 @@ def parse_rules(_ctx: click.Context, _param: click.Parameter, value: str | None)
     callback=parse_rules,
     help="Rules whose findings end with exit code 3; findings of others are listed only.  [default: all]",
 )
-def check(
-    results: tuple[Path, ...],
-    layers: tuple[str, ...] | None,
-    log: Path | None,
-    skip_bad: bool,
-    as_json: bool,
-    fail_on: tuple[str, ...],
-) -> None:
+def check(results: tuple[Path, ...], as_json: bool, fail_on: tuple[str, ...], **reading: Any) -> None:
     """Look for faults that the weights and the log in the folder RESULT prove, or in several folders.
 
     The exit code is 0 where nothing was found, 3 where something was, 1 where a folder cannot be read.
@@ -55,7 +47,7 @@ def check(
     failed: list[tuple[str, NnanimError]] = []
     for result in results:
         try:
-            reports[str(result)] = _report(result, layers, log, skip_bad=skip_bad)
+            reports[str(result)] = _report(result, reading)
         except OptionError:
             raise
         except NnanimError as error:
@@ -64,15 +56,15 @@ def check(
             failed.append((str(result), error))
     if as_json:
         told: dict[str, Any] = {name: report.as_dict() for name, report in reports.items()}
-        click.echo(json.dumps(told if len(results) > 1 else next(iter(told.values())), indent=2, ensure_ascii=False))
+        echo.show_json(told if len(results) > 1 else next(iter(told.values())))
     else:
         for name, report in reports.items():
-            click.echo("\n".join(as_lines(name, report)))
+            echo.show(as_lines(name, report))
     for report in reports.values():
         for note in report.notes:
-            click.echo(f"nnanim: note: {note}", err=True)
+            echo.tell(f"nnanim: note: {note}")
     for name, problem in failed:
-        click.echo(f"nnanim: error: {name}: {problem}", err=True)
+        echo.tell(f"nnanim: error: {name}: {problem}")
     if failed:
         click.get_current_context().exit(1)
     if any(finding.rule in fail_on for report in reports.values() for finding in report.findings):
@@ -99,13 +91,13 @@ def _cells(finding: Finding) -> tuple[str, ...]:
     return (finding.rule, finding.layer or "–", unit, since, value, f"{finding.threshold:g}", finding.says)
 
 
-def _report(result: Path, layers: tuple[str, ...] | None, log: Path | None, *, skip_bad: bool) -> Report:
+def _report(result: Path, reading: dict[str, Any]) -> Report:
     from dataclasses import replace
 
     from nnanim.checking.check import check
     from nnanim.reading.run import open_run
 
-    run = open_run(result, layers=layers, log=log, skip_bad=skip_bad, must_be_finite=False)
-    report = check(run, only_layers=layers is not None, skip_bad=skip_bad)
+    run = open_run(result, **reading, must_be_finite=False)
+    report = check(run, only_layers=reading["layers"] is not None, skip_bad=reading["skip_bad"])
     left = tuple(f"skipped: {reason}" for _, reason in run.skipped)
     return replace(report, notes=(*left, *report.notes))

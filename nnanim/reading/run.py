@@ -221,14 +221,8 @@ def open_run(
     if table is not None:
         table, more_notes = align(table, contents, form)
         notes += [*table.notes, *more_notes]
-<<<<<<< HEAD
-    chain = _chain(contents[0], layers, notes)
-    is_read = skip_bad and must_be_finite
-    snapshots = list(_snapshots(folder, contents, chain, found.skipped, skip_bad=skip_bad, is_read=is_read))
-=======
     chain = find_order(contents[0], layers, shape and check_sizes(shape), notes)
-    snapshots = list(_snapshots(contents, chain, found.skipped, skip_bad=skip_bad))
->>>>>>> main
+    snapshots = list(_snapshots(contents, chain, found.skipped, skip_bad=skip_bad, is_read=skip_bad and must_be_finite))
     if not snapshots:
         raise SnapshotError(found.skipped[0][1])
     notes += [f"skipped: {reason}" for _, reason in found.skipped]
@@ -279,29 +273,14 @@ def _order_of_silent(silent: Sequence[Contents], drawn: Sequence[Contents], name
 
 
 def _snapshots(
-<<<<<<< HEAD
-    folder: Path,
-    contents: Sequence[Contents],
-    chain: Chain,
-    skipped: list[tuple[Path, str]],
-    *,
-    skip_bad: bool,
-    is_read: bool,
-=======
-    contents: Sequence[Contents], chain: Chain, skipped: list[tuple[Path, str]], *, skip_bad: bool
->>>>>>> main
+    contents: Sequence[Contents], chain: Chain, skipped: list[tuple[Path, str]], *, skip_bad: bool, is_read: bool
 ) -> Iterator[Snapshot]:
     for each in contents:
         try:
             layers = _same_network(contents[0], each, chain)
             snapshot = Snapshot(each.path, each.epoch, each.iteration, each, layers)
-<<<<<<< HEAD
             if is_read:
-                snapshot.read()
-=======
-            if skip_bad:
                 _read_all(snapshot)
->>>>>>> main
         except SnapshotError as error:
             if not skip_bad:
                 raise
