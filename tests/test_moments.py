@@ -9,6 +9,7 @@ import pytest
 
 from nnanim import open_run
 from nnanim.frames.moments import APART, MAX_MOMENTS, find_moments
+from nnanim.frames.units import Unit
 
 ROOT = Path(__file__).parent.parent
 LAYER_OF = np.repeat([0, 1, 2], [20, 25, 15])
@@ -25,7 +26,7 @@ def smooth(seed, kind="exponential", snapshots=40):
 
 def moments(edges, metric=None, values=None):
     at = np.arange(1, len(edges) + 1)
-    return find_moments([f"epoch {each}" for each in at], at, edges, LAYER_OF, NAMES, metric, values)
+    return find_moments([f"epoch {each}" for each in at], at, edges, LAYER_OF, NAMES, metric, values, Unit(100.0, "%"))
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnanim.frames.curves import display_names, value_text
+from nnanim.frames.curves import display_names
+from nnanim.frames.units import PLAIN, Unit
 
 MAX_MOMENTS = 5
 APART = 3  # snapshots between two moments at least
@@ -51,6 +52,7 @@ def find_moments(
     names: Sequence[str],
     metric: str | None = None,
     values: np.ndarray | None = None,
+    unit: Unit = PLAIN,
 ) -> tuple[StandOut, ...]:
     """Find at most five moments that stand out, at least three snapshots apart, in the order of the run.
 
@@ -65,7 +67,8 @@ def find_moments(
         layer_of: (E,) index of each edge's layer.
         names: of the layers.
         metric: name of a metric in the log, or None.
-        values: (S,) its values at the snapshots in the log's unit, NaN for none.
+        values: (S,) its values at the snapshots as the log has them, NaN for none.
+        unit: in which they are told.
     """
     if len(titles) < 2 * _LEAST_NEIGHBOURS + 2:
         return ()
@@ -91,7 +94,9 @@ def find_moments(
     found = []
     for interval in sorted(chosen):
         some, layer, share = _edges_of(changes, interval, layer_of) if updates[interval] > 1 else ((), None, 0.0)
-        says = _says(titles[interval + 1], interval, metric, values, len(some), layer, share, names, layer_of, some)
+        says = _says(
+            titles[interval + 1], interval, metric, values, unit, len(some), layer, share, names, layer_of, some
+        )
         found.append(StandOut(interval + 1, float(strengths[interval]), some, layer, share, says))
     return tuple(found)
 
@@ -149,6 +154,7 @@ def _says(
     interval: int,
     metric: str | None,
     values: np.ndarray | None,
+    unit: Unit,
     count: int,
     layer: int | None,
     share: float,
@@ -158,7 +164,7 @@ def _says(
 ) -> str:
     parts = []
     if metric is not None and values is not None and np.isfinite(values[interval : interval + 2]).all():
-        before, after = (value_text(metric, float(value)) for value in values[interval : interval + 2])
+        before, after = (unit.text(float(value)) for value in values[interval : interval + 2])
         parts.append(f"{display_names([metric])[0]} {before.removesuffix(' %')} → {after}")
     if count and layer is not None:
         inside = int(np.count_nonzero(layer_of[list(edges)] == layer))
