@@ -101,3 +101,10 @@ def test_smooth_samples_have_no_moments(sample):
 
 def test_run_of_few_snapshots_has_no_moments():
     assert moments(smooth(0)[:3]) == ()
+
+
+def test_smaller_steps_from_some_snapshot_on_are_no_moment():
+    sizes = np.where(np.arange(40) < 20, 0.1, 0.01)
+    random = np.random.default_rng(0)
+    directions = random.choice([-1, 1], size=(40, len(LAYER_OF)))
+    assert moments(np.cumsum(sizes[:, None] * directions, axis=0)) == ()
