@@ -113,7 +113,8 @@ RULES = (
         "‖W′ − W‖ / ‖W‖ between neighbouring snapshots: a lower bound of all updates between them together, since steps"
         " there and back cancel out",
         f"> {UPDATE_LARGE:g} in any interval, or < {UPDATE_SMALL:g} in all",
-        "The rule of thumb of 10⁻³ a step is no alarm: healthy runs break it (up to 0.37 between snapshots in the trainings of the tests). Too small is told only where it never was"
+        "The rule of thumb of 10⁻³ a step is no alarm: healthy runs break it (up to 0.37 between"
+        " snapshots in the trainings of the tests). Too small is told only where it never was"
         " larger, since a run that has converged hardly moves. Zero starts as in `exploding`; biases are left out.",
         "large_threshold and small_threshold of the rule beside",
         f"{_sagemaker('weight-update-ratio', 'WeightUpdateRatio')}, which looks at single steps",
@@ -124,7 +125,8 @@ RULES = (
         "(r − 1) / (r₀ − 1) with the effective rank r = exp(−Σ pᵢ·ln pᵢ), pᵢ = σᵢ / Σσ, at the last snapshot and r₀ at"
         f" the first where it has {STARTED_SHARE:.0%} of its final norm",
         f"< {KEPT_RANK_SHARE:g}",
-        f"Learning lowers the rank always; 0.72 was the least in the samples and in healthy trainings; here 19 of 20 directions are gone. Only where r₀ ≥ {LEAST_RANK:g}, and in"
+        f"Learning lowers the rank always; 0.72 was the least in the samples and in healthy"
+        " trainings; here 19 of 20 directions are gone. Only where r₀ ≥ {LEAST_RANK:g}, and in"
         " matrices up to 512 rows or columns.",
         "[Roy and Vetterli, 2007](https://ieeexplore.ieee.org/document/7098875)",
         "none",
