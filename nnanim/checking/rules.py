@@ -125,7 +125,7 @@ RULES = (
         "(r − 1) / (r₀ − 1) with the effective rank r = exp(−Σ pᵢ·ln pᵢ), pᵢ = σᵢ / Σσ, at the last snapshot and r₀ at"
         f" the first where it has {STARTED_SHARE:.0%} of its final norm",
         f"< {KEPT_RANK_SHARE:g}",
-        f"Learning lowers the rank always; 0.72 was the least in the samples and in healthy"
+        "Learning lowers the rank always; 0.72 was the least in the samples and in healthy"
         " trainings; here 19 of 20 directions are gone. Only where r₀ ≥ {LEAST_RANK:g}, and in"
         " matrices up to 512 rows or columns.",
         "[Roy and Vetterli, 2007](https://ieeexplore.ieee.org/document/7098875)",
