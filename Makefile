@@ -67,9 +67,10 @@ sample: $(VENV)/.dev  ## Train the samples again: sample_results/iris, digits, c
 gallery: $(VENV)/.installed  ## Make the pictures of docs/gallery.md again
 	$(RUN) docs/run_commands.py docs/gallery.md
 
-docs: $(VENV)/.installed  ## Write docs/reference.md from what --help says
+docs: $(VENV)/.installed  ## Write docs/reference.md from what --help says, docs/checking.md from its rules
 	$(RUN) docs/make_reference.py
 	$(RUN) docs/make_roles.py
+	$(RUN) docs/make_checking.py
 
 clean:  ## Remove what make has made, the environments too
 	rm -rf $(VENV) $(LOWEST) $(FRAMEWORKS) demo.gif build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

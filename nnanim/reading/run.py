@@ -52,6 +52,11 @@ class Snapshot:
     _contents: Contents = field(repr=False)
     _layers: tuple[LayerHeader, ...] = field(repr=False)
 
+    @property
+    def contents(self) -> Contents:
+        """What the file says of itself: every tensor by key and shape, which of them are weights."""
+        return self._contents
+
     def read(self, shape: Sequence[int] | None = None) -> list[Layer]:
         """Read the weights.
 
@@ -183,6 +188,7 @@ def open_run(
     files: str | Sequence[str] | None = None,
     log: str | os.PathLike[str] | None = None,
     skip_bad: bool = False,
+    must_be_finite: bool = True,
 ) -> Run:
     """Open a result folder: find snapshots and log, sort the snapshots and join them to the log.
 
@@ -197,6 +203,7 @@ def open_run(
         files: patterns of the snapshots' names, such as ``"netG*"``; files that fit none are no snapshots.
         log: the log, where it is not found by itself.
         skip_bad: True goes on past snapshots that are broken or hold no finite numbers. All weights are read for that.
+        must_be_finite: False keeps, with ``skip_bad``, snapshots that hold NaN or infinite weights; none are read then.
 
     Raises:
         RunNotFoundError: there is no such folder.
@@ -226,7 +233,7 @@ def open_run(
         table, more_notes = align(table, contents, form)
         notes += [*table.notes, *more_notes]
     chain = find_order(contents[0], layers, shape and check_sizes(shape), notes)
-    snapshots = list(_snapshots(contents, chain, found.skipped, skip_bad=skip_bad))
+    snapshots = list(_snapshots(contents, chain, found.skipped, skip_bad=skip_bad, is_read=skip_bad and must_be_finite))
     if not snapshots:
         raise SnapshotError(found.skipped[0][1])
     notes += [f"skipped: {reason}" for _, reason in found.skipped]
@@ -279,13 +286,13 @@ def _order_of_silent(silent: Sequence[Contents], drawn: Sequence[Contents], name
 
 
 def _snapshots(
-    contents: Sequence[Contents], chain: Chain, skipped: list[tuple[Path, str]], *, skip_bad: bool
+    contents: Sequence[Contents], chain: Chain, skipped: list[tuple[Path, str]], *, skip_bad: bool, is_read: bool
 ) -> Iterator[Snapshot]:
     for each in contents:
         try:
             layers = _same_network(contents[0], each, chain)
             snapshot = Snapshot(each.path, each.epoch, each.iteration, each, layers)
-            if skip_bad:
+            if is_read:
                 _read_all(snapshot)
         except SnapshotError as error:
             if not skip_bad:

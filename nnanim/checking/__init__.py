@@ -1,0 +1,1 @@
+"""What the weights and the log of a run can prove to be wrong: rules, and findings of them."""
