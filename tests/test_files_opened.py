@@ -114,7 +114,7 @@ def of_nnanim(modules: list[str], package: str, known: set[str]) -> set[str]:
     ("case", "readers", "logs"),
     [
         ("chainer", {"chainer"}, {"chainer"}),
-        ("safetensors", {"safetensors"}, {"csv", "jsonl"}),
+        ("safetensors", {"safetensors"}, {"jsonl"}),
         ("keras-weights", {"keras"}, {"csv"}),
     ],
 )
