@@ -13,7 +13,8 @@ import numpy as np
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import POINTS_PER_INCH
 from nnanim.encoders.movie import Movie
-from nnanim.encoders.targets import PAGE, VIDEOS, find_target, open_targets
+from nnanim.encoders.seal import sealed
+from nnanim.encoders.targets import PAGE, VIDEOS, find_targets, open_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target, whole_file
 from nnanim.errors import RunError
 from nnanim.frames.frame import Frame
@@ -25,6 +26,7 @@ from nnanim.painting.painter import Painter
 from nnanim.panels.figure import make_figure
 from nnanim.panels.network import NetworkPanel
 from nnanim.panels.views import VIEWS
+from nnanim.printable import encodable
 from nnanim.processes.chunks import Job, pack_here, pack_there
 from nnanim.processes.worthwhile import pays_off
 from nnanim.reading.run import Run
@@ -171,7 +173,7 @@ class Animation(Sequence[Frame]):
             GraphvizError: Graphviz is missing or fails.
             WorkerError: one of the processes died.
         """
-        targets = [find_target(path, file_format) for path in paths]
+        targets = find_targets(paths, file_format)
         films = [target for target in targets if target.format != PAGE]
         theme = self._figure.style.theme
         palette = theme.gif_palette(COLORINGS[self.options.color].ramp(theme))
@@ -188,8 +190,9 @@ class Animation(Sequence[Frame]):
                         progress(index + 1, len(self))
         for target in targets:
             if target.format == PAGE:
-                with whole_file(target.path) as temporary:
-                    temporary.write_text(self.html(comment=comment), encoding="utf-8", newline="\n")
+                with whole_file(target.path) as temporary, sealed(temporary, comment):
+                    page = encodable(self.html(comment=comment))
+                    temporary.write_text(page, encoding="utf-8", newline="\n")
 
     @contextmanager
     def _packed(self, job: Job, jobs: int, executor: Executor | None) -> Iterator[Iterator[list[Any]]]:

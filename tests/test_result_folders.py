@@ -225,7 +225,9 @@ def test_one_of_several_models_is_told(result: Path) -> None:
     write(result / "gan_1.pt", state, {"0": np.ones(20, "<f4"), "1": np.ones(5, "<f4")})
     run = open_run(result)
     assert [layer.key for layer in run.layers] == ["generator.a.weight"]
-    assert run.notes[0] == ("of several models in 'result/gan_1.pt', 'generator' is drawn (others: 'discriminator')")
+    assert run.notes[0] == (
+        "of several models in 'gan_1.pt', 'generator' is drawn (others: 'discriminator'; --model takes another)"
+    )
 
 
 # NumPy

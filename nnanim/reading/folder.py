@@ -7,10 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from nnanim.errors import RunError, RunNotFoundError, SnapshotError
 from nnanim.model.layers import natural_key
+from nnanim.reading.below import is_for_snapshots, is_snapshot_name, is_temporary, pattern, runs_below, what_to_type
 from nnanim.reading.containers.npz_archive import NPY_MAGIC, SNAPSHOT_HINT
 from nnanim.reading.listing import name_in, some
 from nnanim.reading.logs.choice import choose_log, may_be_log
@@ -23,14 +25,7 @@ from nnanim.reading.snapshots.contents import Contents
 _MAX_DEPTH = 4
 _MAX_FOLDERS = 2000
 _HEAD_BYTES = 4096
-# Folders that frameworks and scripts make for snapshots: Lightning's, Transformers', and the usual words. A text is
-# compiled when it is needed first.
-_FOLDER = (
-    r"(?:lightning_logs|version_[0-9]+|checkpoints?|ckpts?|weights|snapshots?|models?|saved_models?)"
-    r"|(?:checkpoint|ckpt|epoch|step|iter|global_step|snapshot)[-_=]?[0-9]+"
-)
 _NUMBERED = r"version_([0-9]+)"
-_SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".hdf5")
 # What Transformers leaves beside the weights.
 _NO_SNAPSHOT = re.compile(r"(?:optimizer|scheduler|scaler|rng_state.*|training_args)\.(?:pt|pth|bin)")
 
@@ -58,12 +53,13 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def find(folder: Path, *, skip_bad: bool = False) -> Found:
+def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = None) -> Found:
     """Find the snapshots of a result folder.
 
     Args:
         folder: the result folder.
         skip_bad: True goes on past snapshots that are broken, and lists them.
+        files: patterns of the snapshots' names; by default every file may be one.
 
     Raises:
         RunNotFoundError: there is no such folder.
@@ -76,9 +72,12 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
     broken: dict[Path, SnapshotError] = {}
     others: list[Path] = []
     single: list[Path] = []
-    for files in places.values():
-        for file in files:
+    for inside in places.values():
+        for file in inside:
             name = file.name
+            if files is not None and not _is_wanted(name_in(folder, file), files):
+                found.files.append(file)
+                continue
             if _NO_SNAPSHOT.fullmatch(name):
                 continue
             try:
@@ -96,9 +95,9 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
                 found.snapshots.append(_with_state(contents))
     if single:
         _add_moments(found, single, broken)
-    patterns = {_pattern(contents.path.name) for contents in found.snapshots}
+    patterns = {pattern(contents.path.name) for contents in found.snapshots}
     for file in others:
-        if not _is_snapshot_name(file.name, patterns):
+        if not is_snapshot_name(file.name, patterns):
             continue
         try:
             detect.explain(file)
@@ -108,7 +107,7 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
         if file.suffix != ".npz":  # a data set may well be a NumPy archive
             found.notes.append(f"{str(file)!r} holds no weights and is not drawn")
     broken = {
-        file: error for file, error in broken.items() if not found.snapshots or _is_snapshot_name(file.name, patterns)
+        file: error for file, error in broken.items() if not found.snapshots or is_snapshot_name(file.name, patterns)
     }
     if broken and not skip_bad:
         raise _first_of(broken)
@@ -117,7 +116,7 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
     if not found.snapshots:
         if broken:
             raise _first_of(broken)
-        raise RunError(_no_snapshots(folder))
+        raise RunError(_no_snapshots(folder, files))
     _choose(found)
     return found
 
@@ -205,7 +204,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
             continue
         seen.add((status.st_dev, status.st_ino))
         for entry in entries:
-            if _is_temporary(entry.name):
+            if is_temporary(entry.name):
                 continue
             path = place / entry.name
             try:
@@ -221,9 +220,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
             elif is_file and is_wanted:
                 places.setdefault(place, []).append(path)
             elif is_folder and depth < _MAX_DEPTH + (2 if METRICS in path.parts[len(folder.parts) :] else 0):
-                waiting.append(
-                    (path, depth + 1, is_wanted and re.fullmatch(_FOLDER, entry.name, re.IGNORECASE) is not None)
-                )
+                waiting.append((path, depth + 1, is_wanted and is_for_snapshots(entry.name)))
     return places
 
 
@@ -245,10 +242,6 @@ def _choose(found: Found) -> None:
         )
     if any(contents.is_trainer for contents in found.snapshots):
         _keep(found, lambda contents: contents.is_trainer, "models saved beside the trainer's snapshots are not drawn")
-    several = next((contents for contents in found.snapshots if len(contents.models) > 1), None)
-    if several is not None:
-        rest = some(several.models[1:])
-        found.notes.append(f"of several models in {str(several.path)!r}, {several.model!r} is drawn (others: {rest})")
     found.notes.extend(dict.fromkeys(note for contents in found.snapshots for note in contents.notes))
 
 
@@ -290,24 +283,20 @@ def _first_of(broken: dict[Path, SnapshotError]) -> SnapshotError:
     return SnapshotError(f"{broken[first]}; also broken: {others}")
 
 
-def _no_snapshots(folder: Path) -> str:
-    names = [name for name in os.listdir(folder) if not _is_temporary(name)]
+def _is_wanted(name: str, patterns: Iterable[str]) -> bool:
+    """Tell whether a file's name within the folder, or its own or that of a folder around it, fits a pattern."""
+    parts = name.split("/")
+    return any(fnmatchcase(text, pattern) for pattern in patterns for text in (name, *parts))
+
+
+def _no_snapshots(folder: Path, files: Sequence[str] | None) -> str:
+    if files is not None:
+        return f"no snapshots in {str(folder)!r} whose names fit {some(files)} ({SNAPSHOT_HINT})"
+    runs = runs_below(folder)
+    if runs:
+        return f"no snapshots in {str(folder)!r} itself; {what_to_type(folder, runs)}"
+    names = [name for name in os.listdir(folder) if not is_temporary(name)]
     names.sort(key=lambda name: (natural_key(name), name))
     if not names:
         return f"no snapshots in {str(folder)!r} (the folder is empty; {SNAPSHOT_HINT})"
     return f"no snapshots in {str(folder)!r} (found: {some(names)}; {SNAPSHOT_HINT})"
-
-
-def _is_snapshot_name(name: str, patterns: Iterable[str]) -> bool:
-    """Tell whether a file is expected to be a snapshot: ``snapshot_iter_5``, ``trainer_00010``, or like a found one."""
-    if _pattern(name) in patterns or name.endswith(_SUFFIXES):
-        return True
-    return name.startswith(("snapshot", "trainer")) and not re.search("[A-Za-z]", Path(name).suffix)
-
-
-def _is_temporary(name: str) -> bool:
-    return name.startswith(("tmp", "."))
-
-
-def _pattern(name: str) -> str:
-    return re.sub(r"[0-9]+", "#", name)

@@ -51,6 +51,7 @@ class Contents:
             graph tells; None where the file has no graph.
         epoch: what the file says, or None where it says nothing.
         iteration: updates that were done, or None where nothing says so.
+        written: digits that order the moments that dates and times in the names tell; empty where they tell none.
         format: the format of the file.
         written_by: the framework that wrote it, where that is another name than the format's.
         model: what the model is called where the file holds several, e.g. ``"main"``; else empty.
@@ -71,6 +72,7 @@ class Contents:
     connections: tuple[tuple[str, str], ...] | None = None
     epoch: int | float | None = None
     iteration: int | None = None
+    written: str = ""
     format: str = "chainer"
     written_by: str = ""
     model: str = ""
@@ -95,5 +97,13 @@ class Contents:
         for other in self.others:
             if other.model == name:
                 rest = (replace(self, others=()), *(each for each in self.others if each is not other))
-                return replace(other, others=rest)
+                return replace(
+                    other,
+                    others=rest,
+                    epoch=self.epoch,
+                    iteration=self.iteration,
+                    written=self.written,
+                    written_by=self.written_by,
+                    parts=self.parts,
+                )
         return None
