@@ -23,7 +23,9 @@ def main(result: str, output: str, *more: str) -> None:
     from nnanim.cli import main as render
 
     render(["render", result, "-o", output, "--quiet", *more], standalone_mode=False)
-    print("\n".join(name for name in list(sys.modules) if name not in before))
+    # What C code registers without a file behind it (SWIG's table of types, for one) nobody else can import.
+    found = [name for name, module in list(sys.modules.items()) if getattr(module, "__spec__", None) is not None]
+    print("\n".join(name for name in found if name not in before))
 
 
 if __name__ == "__main__":

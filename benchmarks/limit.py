@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.path import Path as Outline
 from matplotlib.transforms import Affine2D, IdentityTransform
 
+from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import pick_theme
 from nnanim.encoders.gif import write_gif
 
@@ -62,7 +63,8 @@ def main(result: Path, output: Path) -> None:
             hatchcolors=np.zeros((0, 4)),
         )  # fmt: skip
 
-    palette = pick_theme("light", "vivid").gif_palette("change")
+    theme = pick_theme("light", "vivid")
+    palette = theme.gif_palette(COLORINGS["change"].ramp(theme))
     write_gif(output, images(), [0.1] * len(run.epochs), palette)
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from nnanim.design.coloring import COLORINGS
+from nnanim.design.scales import IntensityScale, WidthScale
 from nnanim.design.theme import pick_theme
-from nnanim.frames.scales import IntensityScale, WidthScale
 
 FIGSIZE = (9.0, 6.0)
 DPI = 100
@@ -73,7 +74,8 @@ def read(result: Path) -> Plain:
     flat = np.stack([np.concatenate([matrix.ravel() for matrix in each]) for each in weights])
     changes = np.abs(flat) - np.abs(flat[0])
     theme = pick_theme("light", "vivid")
-    shades = theme.edge_colors(IntensityScale.of_changes(changes)(changes).ravel(), "change").reshape(*flat.shape, 3)
+    intensity = IntensityScale.of_changes(changes)(changes).ravel()
+    shades = theme.edge_colors(intensity, COLORINGS["change"].ramp(theme)).reshape(*flat.shape, 3)
     bias = np.stack(biases)
     rings = np.full((len(paths), sizes[0]), 0.8)
     return Plain(

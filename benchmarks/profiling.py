@@ -26,8 +26,9 @@ from typing import Any
 from imports import IMPORT_ALL, modules_of_render
 from synthetic import make_run
 
-from nnanim import animation, run
+from nnanim import animation
 from nnanim.painting.graphviz_engine import pick_engine
+from nnanim.reading import run
 
 RESULTS = Path(__file__).resolve().parent / "PROFILE.md"
 TOP = 15  # functions that the profiler's table tells
@@ -37,18 +38,18 @@ END = object()
 STAGES = (
     ("nnanim.reading.run", "open_run", "find the snapshots and the log", True),
     ("nnanim.frames.weights", "read_weights", "read the snapshots, choose the edges", True),
-    ("nnanim.design.scene", "make_scene", "scales, layout, legend", True),
+    ("nnanim.panels.figure", "make_figure", "layout, legend", True),
     ("nnanim.painting.canvas", "Canvas.__init__", "paint the background", True),
     ("nnanim.animation", "Animation.__getitem__", "what a frame means", False),
-    ("nnanim.painting.painter", "Press.drawings", "", False),
-    ("nnanim.painting.dot", "dot_source", "write DOT", False),
+    ("nnanim.painting.painter", "Painter.drawings", "", False),
+    ("nnanim.panels.network_dot", "dot_source", "write DOT", False),
     ("nnanim.painting.graphviz_engine", "draw", "", False),
     ("nnanim.painting.graphviz_engine", f"_run_{pick_engine()}", "Graphviz itself", False),
     ("nnanim.painting.xdot", "split_answer", "parse", False),
     ("nnanim.painting.xdot", "read_drawing", "parse", False),
     ("nnanim.painting.canvas", "Canvas.paint", "copy the background, and the rest", False),
     ("nnanim.painting.brush", "Brush.*", "", False),
-    ("nnanim.painting.canvas", "Lettering.paint", "text", False),
+    ("nnanim.painting.canvas", "MovingText.paint", "text", False),
     ("nnanim.encoders.gif_frames", "FramePacker.pack", "cut out the changed box", False),
     ("nnanim.encoders.gif_frames", "_colors_of", "one number for each pixel", False),
     ("nnanim.encoders.gif_frames", "FramePacker._changes", "find what changed", False),

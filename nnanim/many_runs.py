@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnanim.encoders.places import noting, refuse_same
 from nnanim.encoders.whole_file import marked, sweep_up
-from nnanim.errors import NnanimError, OptionError, WorkerError
+from nnanim.errors import NnanimError, OptionError, OutputError, WorkerError
 from nnanim.options import RUN_PLACE
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from nnanim.animation import Animation
 
 
@@ -46,6 +45,56 @@ class Outcome:
     def written(self) -> tuple[str, ...]:
         """The outputs that are there."""
         return self.outputs if self.frames else ()
+
+
+def check_plan(plan: Sequence[tuple[str, ...]], summary: Path | None, file_format: str | None) -> None:
+    """Refuse what could never be written, and outputs that get in each other's way, before any folder is read.
+
+    Raises:
+        OutputError: a place where nothing can be written.
+        OptionError: two outputs are one file, or one lies in another.
+    """
+    from nnanim.encoders.targets import find_targets
+    from nnanim.encoders.whole_file import check_target
+
+    outputs = [output for outputs in plan for output in outputs]
+    find_targets(outputs, file_format)
+    if summary is not None:
+        check_target(summary, (summary.suffix.lower(),))
+        refuse_same([*outputs, summary])
+
+
+@contextmanager
+def folders_for(plan: Sequence[tuple[str, ...]], outputs: Sequence[str]) -> Iterator[None]:
+    """Make the folders of outputs with ``{run}`` in their path, one level, and remove those that stay empty.
+
+    Args:
+        plan: what each folder is drawn into.
+        outputs: as they were given, in which ``{run}`` stands.
+
+    Raises:
+        OutputError: a folder cannot be made.
+    """
+    made: list[Path] = []
+    try:
+        for paths in plan:
+            for path, given in zip(paths, outputs, strict=True):
+                folder = Path(path).parent
+                if RUN_PLACE in given and not folder.exists() and folder.parent.is_dir():
+                    _make(folder)
+                    made.append(folder)
+        yield
+    finally:
+        for folder in made:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise OutputError(f"the folder {str(folder)!r} cannot be made: {error.strerror or error}") from error
 
 
 def name_runs(results: Sequence[Path]) -> list[str]:
@@ -173,14 +222,15 @@ def draw(request: Request, progress: Callable[[Path, int, int], None] | None = N
 
     try:
         do = render_if_changed if request.if_changed else render
-        animation = do(request.result, request.outputs, request.shape, progress=tell, **request.how)
+        with noting() as notes:
+            animation = do(request.result, request.outputs, request.shape, progress=tell, **request.how)
     except OptionError:
         raise
     except NnanimError as error:
         return Outcome(request.result, request.outputs, error)
     if animation is None:
         return Outcome(request.result, request.outputs)
-    drawn = len(animation), animation.size_px, animation.notes, animation
+    drawn = len(animation), animation.size_px, (*animation.notes, *notes), animation
     return Outcome(request.result, request.outputs, None, *drawn)
 
 
@@ -224,34 +274,3 @@ def _given_up(request: Request) -> Outcome:
 def _sweep_up(request: Request) -> None:
     for output in request.outputs:
         sweep_up(request.mark, output)
-
-
-@contextmanager
-def cluster(address: str) -> Iterator[tuple[Executor, int]]:
-    """Connect to a Dask cluster.
-
-    Args:
-        address: of its scheduler, e.g. ``tcp://127.0.0.1:8786``.
-
-    Returns:
-        Its executor, and how many tasks it can work on at a time.
-
-    Raises:
-        WorkerError: Dask is not installed, no scheduler answers, it has no workers, or a task killed too many of them.
-    """
-    try:
-        import distributed
-    except ImportError as error:
-        raise WorkerError("a scheduler needs Dask: install 'nnanim[dask]'") from error
-    try:
-        client = distributed.Client(address, timeout=10, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise WorkerError(f"no Dask scheduler answers at {address!r}: {error}") from error
-    with client:
-        threads = sum(client.nthreads().values())
-        if threads == 0:
-            raise WorkerError(f"the Dask scheduler at {address!r} has no workers")
-        try:
-            yield client.get_executor(), threads
-        except distributed.scheduler.KilledWorker as error:
-            raise WorkerError(f"a chunk of frames was given up, its workers died: {error}") from error

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from nnanim.animation import Animation
 
-READING = ("layers", "log", "skip_bad")
+READING = ("layers", "model", "files", "log", "skip_bad")
 WRITING = ("file_format", "progress", "jobs", "executor")
 
 
@@ -25,6 +25,8 @@ def render(
     shape: Sequence[int] | None = None,
     *,
     layers: Sequence[str] | None = None,
+    model: str | None = None,
+    files: str | Sequence[str] | None = None,
     log: str | Path | None = None,
     skip_bad: bool = False,
     file_format: str | None = None,
@@ -39,7 +41,7 @@ def render(
         result: the folder.
         output: as in `Animation.write`, one or a list of them.
         shape: sizes of the layers, input first; by default as found.
-        layers, log, skip_bad: as in `nnanim.open_run`.
+        layers, model, files, log, skip_bad: as in `nnanim.open_run`.
         file_format, progress, jobs, executor: as in `Animation.write`.
         options: the fields of `nnanim.options.Options`.
 
@@ -49,7 +51,7 @@ def render(
     Raises:
         NnanimError: the folder, an option or the output is not as it must be.
     """
-    reading = {"layers": layers, "log": log, "skip_bad": skip_bad}
+    reading = {"layers": layers, "model": model, "files": files, "log": log, "skip_bad": skip_bad}
     writing = {"file_format": file_format, "progress": progress, "jobs": jobs, "executor": executor}
     animation = _render(result, output, shape, reading, writing, options, if_changed=False)
     assert animation is not None  # which happens only where something may be left alone
@@ -94,12 +96,15 @@ def _render(
 
         prepare_pool()  # before anything heavy is imported here: the other processes import it at the same time
     from nnanim.animation import Animation
-    from nnanim.encoders.targets import find_target
+    from nnanim.encoders.places import refuse_inputs
+    from nnanim.encoders.seal import sealable
+    from nnanim.encoders.targets import find_targets
     from nnanim.options import Options
     from nnanim.reading.run import open_run
 
-    targets = [find_target(path, writing.get("file_format")) for path in outputs]
-    run = open_run(result, **reading)
+    targets = find_targets(outputs, writing.get("file_format"))
+    run = open_run(result, shape=shape, **reading)
+    refuse_inputs(outputs, run.files)
     made_from = None
     if if_changed:
         from nnanim.if_changed import fingerprint, is_current
@@ -109,7 +114,7 @@ def _render(
         if not outputs:
             return None
     animation = Animation(run, shape, **options)
-    animation.write(*outputs, comment=made_from, **writing)
+    animation.write(*outputs, comment=made_from and sealable(made_from), **writing)
     return animation
 
 

@@ -6,6 +6,8 @@ import base64
 import io
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +15,19 @@ from PIL import Image
 
 from nnanim.animation import Animation
 from nnanim.encoders.whole_file import whole_file
-from nnanim.frames.curves import axis_of, curves_of, is_share, value_text
+from nnanim.errors import OutputError
+from nnanim.frames.curves import axis_of, curves_of
+from nnanim.frames.units import unit_of
+from nnanim.printable import printable
 from nnanim.reading.run import Log
 
 PICTURE_PX = (600, 600)  # at most; the proportions are kept
 PICTURE_COLORS = 128
 CHART_POINTS = 40
+# What GitHub and GitLab turn into a link or a message to somebody although it is escaped: @somebody, #1, addresses. An
+# invisible character, the word joiner, takes the life out of them.
+DEAD = "\u2060"
+_ALIVE = re.compile(r"@|#(?=\w)|(?:https?|ftp|xmpp|mailto|www)(?=[:.])", re.IGNORECASE)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
@@ -59,7 +68,7 @@ def _table(log: Log) -> str:
         values = values[np.isfinite(values)]
         if len(values):
             told = (values[0], values.min(), values.max(), values[-1])
-            rows.append(f"| {_plain(metric)} | " + " | ".join(value_text(metric, value) for value in told) + " |")
+            rows.append(f"| {_plain(metric)} | " + " | ".join(map(unit_of(log, metric).text, told)) + " |")
     return "\n".join(rows)
 
 
@@ -71,7 +80,7 @@ def _chart(log: Log, metrics: tuple[str, ...]) -> str:
         return ""
     places = np.linspace(x.min(), x.max(), CHART_POINTS)
     lines = ["```mermaid", "xychart-beta", f'    x-axis "{axis_of(log)}" {_number(x.min())} --> {_number(x.max())}']
-    unit = " (%)" if is_share(curves[0].metric) else ""
+    unit = " (%)" if curves[0].unit.sign else ""
     lines.append(f'    y-axis "{_quoted(", ".join(curve.metric for curve in curves))}{unit}"')
     for curve in curves:
         finite = np.isfinite(curve.y)
@@ -86,8 +95,8 @@ def _number(value: float) -> str:
 
 
 def _picture(animation: Animation) -> str:
-    with tempfile.TemporaryDirectory(prefix="nnanim-") as folder:
-        path = Path(folder) / "last.png"
+    with _temporary_folder() as folder:
+        path = folder / "last.png"
         animation.write_still(path, -1)
         with Image.open(path) as still:
             small = still.convert("RGB")
@@ -97,10 +106,20 @@ def _picture(animation: Animation) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    try:
+        made = tempfile.TemporaryDirectory(prefix="nnanim-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OutputError(f"there is no place for temporary files: {error.strerror or error}") from error
+    with made as folder:
+        yield Path(folder)
+
+
 def _plain(text: str) -> str:
     """Make a text from a file mean itself in Markdown."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _ALIVE.sub(lambda part: part.group() + DEAD, _MARKDOWN.sub(r"\\\1", printable(" ".join(text.split()))))
 
 
 def _quoted(text: str) -> str:
-    return " ".join(text.replace('"', "'").split()).replace("`", "'")
+    return printable(" ".join(text.replace('"', "'").split())).replace("`", "'")

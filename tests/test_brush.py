@@ -16,7 +16,7 @@ from nnanim import Animation, open_run
 from nnanim.design.fonts import font_of
 from nnanim.design.theme import FONT_FAMILY
 from nnanim.painting.brush import Brush
-from nnanim.painting.moving_text import Lettering
+from nnanim.painting.moving_text import MovingText
 
 INK_TOLERANCE = 40  # of 255
 
@@ -63,7 +63,7 @@ def test_text_stands_where_matplotlib_puts_it(text: str, right: bool, va: str, s
     canvas.draw()
     theirs = np.array(canvas.buffer_rgba())
     ours = np.full_like(theirs, 255)
-    Lettering(font_of((FONT_FAMILY,)), size_pt, 100, (0, 0, 0)).paint(ours, text, place[0], 40, right=right, va=va)
+    MovingText(font_of((FONT_FAMILY,)), size_pt, 100, (0, 0, 0)).paint(ours, text, place[0], 40, right=right, va=va)
     for axis in (0, 1):
         inked = [np.flatnonzero((image[..., 0] < 128).any(axis=axis)) for image in (theirs, ours)]
         assert abs(inked[0][0] - inked[1][0]) <= 2
@@ -74,9 +74,9 @@ def test_text_stands_where_matplotlib_puts_it(text: str, right: bool, va: str, s
 
 def test_text_beyond_the_rim_is_cut_off() -> None:
     image = np.full((20, 30, 4), 255, dtype=np.uint8)
-    lettering = Lettering(font_of((FONT_FAMILY,)), 18, 100, (0, 0, 0))
-    lettering.paint(image, "epoch 26", -20, -3, right=False, va="top")
-    lettering.paint(image, "epoch 26", 200, 50, right=False, va="top")
+    moving = MovingText(font_of((FONT_FAMILY,)), 18, 100, (0, 0, 0))
+    moving.paint(image, "epoch 26", -20, -3, right=False, va="top")
+    moving.paint(image, "epoch 26", 200, 50, right=False, va="top")
     assert (image[:, 0] < 255).any()
 
 
@@ -87,8 +87,8 @@ def test_a_curve_has_gaps_and_keeps_inside_its_panel(result: Path) -> None:
     ]
     animation = Animation(run_with(result, [[np.ones((2, 2)) * epoch] for epoch in range(1, 6)], rows))
     image = animation[4].image.astype(int)
-    dark = np.array(animation._scene.theme.curves[0])
-    box = animation._scene.still.layout.curve
+    dark = np.array(animation._figure.style.theme.curves[0])
+    box = animation._figure.panels[0].part.box
     scale = animation.options.dpi / 72
     left, right = round(box.left * scale) + 3, round(box.right * scale)
     columns = (np.abs(image[:, left:right] - dark).max(axis=-1) < 30).any(axis=0)

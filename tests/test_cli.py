@@ -102,6 +102,7 @@ def test_no_command_shows_the_help() -> None:
 
 NOT_OF_THE_LIBRARY = {
     *("results", "outputs", "file_format", "shape", "layers", "log", "skip_bad", "curve", "if_changed", "summary"),
+    *("model", "files"),
     *("jobs", "scheduler"),
     *("quiet", "version"),
 }
@@ -260,15 +261,16 @@ def test_inspect_for_people(result: Path) -> None:
     assert found.stdout == (
         "result: chainer, 2 snapshots\n"
         "shape      4,5,3\n"
+        "view       network: the layers follow each other\n"
         "layers\n"
-        "  l1  5x4  updater/model:main/predictor/l1/W\n"
-        "  l2  3x5  updater/model:main/predictor/l2/W\n"
+        "  5x4  weight  updater/model:main/predictor/l1/W\n"
+        "  3x5  weight  updater/model:main/predictor/l2/W\n"
+        "log        result/log, chainer, 2 rows\n"
+        "  main/loss\n"
+        "  main/accuracy  shown: 75.0 % at the end\n"
         "snapshots\n"
         "  trainer_00001  epoch 1  iteration 3  row 1\n"
         "  trainer_00002  epoch 2  iteration 6  row 2\n"
-        "log        result/log, chainer, 2 rows\n"
-        "  main/loss\n"
-        "  main/accuracy\n"
     )
 
 
@@ -279,6 +281,14 @@ def test_inspect_for_programs(result: Path) -> None:
     assert json.loads(found.stdout) == {
         "format": "chainer",
         "shape": [4, 5, 3],
+        "view": "network",
+        "models": [],
+        "tensors": [
+            {"key": "updater/model:main/predictor/l1/W", "shape": [5, 4], "role": "weight", "shown": True},
+            {"key": "updater/model:main/predictor/l2/W", "shape": [3, 5], "role": "weight", "shown": True},
+        ],
+        "connections": [["updater/model:main/predictor/l1/W", "updater/model:main/predictor/l2/W"]],
+        "known_from": ["sequence"],
         "layers": [
             {"name": "l1", "weight": "updater/model:main/predictor/l1/W", "shape": [5, 4]},
             {"name": "l2", "weight": "updater/model:main/predictor/l2/W", "shape": [3, 5]},
@@ -290,6 +300,8 @@ def test_inspect_for_programs(result: Path) -> None:
             {"file": "trainer_00002", "epoch": 2, "iteration": 6},
         ],
         "log": {"file": "log", "rows": 2, "metrics": ["main/loss", "main/accuracy"]},
+        "metrics": ["main/loss", "main/accuracy"],
+        "shown_metrics": [{"metric": "main/accuracy", "last": "75.0 %"}],
         "notes": [],
     }
 
@@ -299,7 +311,49 @@ def test_inspect_without_a_log(result: Path) -> None:
     assert json.loads(run("inspect", "result", "--json").stdout)["log"] is None
     text = run("inspect", "result").stdout
     assert "log        none\n" in text
-    assert text.endswith("note: no log in 'result': the network is drawn alone\n")
+    assert "note: no log in 'result': the network is drawn alone\n" in text
+    found = json.loads(run("inspect", "result", "--json").stdout)
+    assert (found["metrics"], found["shown_metrics"]) == ([], [])
+
+
+def test_inspect_leaves_the_middle_of_many_snapshots_out(result: Path) -> None:
+    result_folder(result, epochs=range(1, 31))
+    text = run("inspect", "result").stdout
+    assert text.count("  trainer_") == 20
+    assert "  trainer_00010" in text
+    assert "  … 10 more (--all lists them)\n  trainer_00021" in text
+    assert run("inspect", "result", "--all").stdout.count("  trainer_") == 30
+
+
+def test_a_path_without_a_command_is_rendered(result: Path) -> None:
+    result_folder(result, epochs=[1, 2])
+    found = run("result", "-o", "a.gif")
+    assert (found.exit_code, Path("a.gif").exists()) == (0, True)
+    assert "No such command 'nowhere'" in run("nowhere").stderr
+
+
+def test_runs_further_down_are_told_with_the_command(result: Path) -> None:
+    result_folder(result / "out")
+    said = "no snapshots in 'result' itself; those further down are drawn by: nnanim render result/out"
+    assert run("inspect", "result").stderr == f"nnanim: error: {said}\n"
+    result_folder(result / "b c" / "checkpoints")
+    said = (
+        "no snapshots in 'result' itself; those of 2 runs further down are drawn by:"
+        " nnanim render 'result/b c' result/out -o '{run}.gif'"
+    )
+    assert run("inspect", "result").stderr == f"nnanim: error: {said}\n"
+    assert run("render", "result/b c", "result/out", "-o", "{run}.gif").exit_code == 0
+
+
+def test_files_that_a_glob_gives_are_a_choice_in_their_folder(result: Path) -> None:
+    result_folder(result, epochs=[1, 2, 3])
+    found = json.loads(run("inspect", "--json", "result/trainer_00001", "result/trainer_00003").stdout)
+    assert [snapshot["epoch"] for snapshot in found["snapshots"]] == [1, 3]
+    drawn = run("render", "result/trainer_00001", "result/trainer_00003", "-o", "a.gif")
+    assert (drawn.exit_code, "a.gif: 2 frames" in drawn.stderr) == (0, True)
+    assert run("render", "result/trainer_00001", "result", "-o", "a.gif").exit_code == 2
+    assert run("inspect", "result", "result").exit_code == 2
+    assert run("inspect", "result/trainer_00001", "--files", "trainer*").exit_code == 2
 
 
 def test_inspect_says_what_is_wrong(result: Path) -> None:
@@ -369,11 +423,6 @@ def bomb(folder: Path) -> None:
     claim_size(folder / "trainer_00001", KEY, 2**30 + 1)
 
 
-def other_network(folder: Path) -> None:
-    result_folder(folder, epochs=[1])
-    save(folder / "trainer_00002", trainer_arrays(weights((4, 6, 3)), epoch=2, iteration=6))
-
-
 def nothing(folder: Path) -> None:
     pass
 
@@ -418,12 +467,6 @@ BAD_DATA = {
         "layer 'l2' in snapshot 'result/trainer_00002' has 2 NaN or infinite weights of 15"
         " (every one must be a finite number; did the training diverge?)",
     ),
-    "different networks": (
-        other_network,
-        [],
-        "snapshots of different networks in 'result': 'trainer_00001' is 4,5,3 ('l1', 'l2'),"
-        " 'trainer_00002' is 4,6,3 ('l1', 'l2') (a result folder holds one network)",
-    ),
     "other shape": (
         good,
         ["--shape", "4,6,3"],
@@ -441,12 +484,18 @@ BAD_DATA = {
         ["--metric", "accuracy"],
         "no metric 'accuracy' in 'result/log' (metrics there: 'main/loss', 'main/accuracy')",
     ),
-    "empty log": (with_log(""), [], f"log 'result/log' is empty ({LOG_HINT})"),
+    "empty log": (
+        with_log(""),
+        [],
+        "log 'result/log' is empty (a log is CSV, JSON lines, a JSON list of rows, Keras's history, a"
+        " trainer_state.json, MLflow's or TensorBoard's)",
+    ),
     "log without rows": (with_log("[]"), [], f"log 'result/log' has no rows ({LOG_HINT})"),
     "log that is not JSON": (
         with_log("epoch 1: good"),
         [],
-        f"log 'result/log' is not JSON at line 1, column 1 ({LOG_HINT})",
+        "log 'result/log' has no rows (a CSV log has a first line with the names of its columns, one of them epoch"
+        " or step)",
     ),
     "output folder missing": (
         good,
@@ -583,7 +632,7 @@ def test_result_is_needed() -> None:
 
 def test_bug_keeps_its_traceback(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good(result)
-    monkeypatch.setattr("nnanim.painting.painter.Press.paint", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("nnanim.painting.painter.Painter.paint", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("render", "result", *SMALL)
 
@@ -638,3 +687,8 @@ def test_ctrl_c_in_the_middle_of_a_frame(result: Path, monkeypatch: pytest.Monke
     found = run("render", "result", *SMALL)
     assert (found.exit_code, found.stderr) == (130, "nnanim: interrupted, nothing was written\n")
     assert [path.name for path in Path().iterdir()] == ["result"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_a_closed_terminal_leaves_the_older_file_and_no_litter(tmp_path: Path) -> None:
+    assert broken_off(tmp_path, signal.SIGHUP) == (129, "", ["out.gif"])

@@ -13,7 +13,8 @@ from folders import result_folder
 
 from nnanim import Animation, WorkerError, open_run
 from nnanim.cli import main
-from nnanim.many_runs import cluster
+from nnanim.processes import cluster as clusters
+from nnanim.processes.cluster import cluster
 
 distributed = pytest.importorskip("distributed", reason="needs Dask")
 
@@ -86,3 +87,40 @@ def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WorkerError) as caught, cluster("tcp://127.0.0.1:8786"):
         pass
     assert str(caught.value) == "a scheduler needs Dask: install 'nnanim[dask]'"
+
+
+def test_a_cluster_that_loses_its_only_worker_is_given_up(
+    animation: Animation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "WITHOUT_WORKERS_S", 0.2)
+    monkeypatch.setattr(clusters, "LOOK_EVERY_S", 0.1)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, silence_logs="CRITICAL"
+    ) as running:
+
+        def progress(_done: int, _total: int) -> None:
+            running.scale(0)
+
+        with (
+            pytest.raises(WorkerError, match=r"has had no workers for 0\.2 s \(start one, or"),
+            cluster(running.scheduler_address) as (executor, workers),
+        ):
+            animation.write(tmp_path / "cluster.gif", executor=executor, jobs=workers, progress=progress)
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+
+
+@pytest.mark.parametrize(("there", "told"), [("0.0.9", "nnanim 0.0.9"), (None, "no nnanim")])
+def test_a_worker_with_another_version_is_refused_by_name(there: str | None, told: str) -> None:
+    class Client:
+        def get_versions(self, packages: list[str]) -> dict[str, Any]:
+            here = dict.fromkeys(packages, "1.0")
+            return {
+                "client": {"packages": here},
+                "workers": {"tcp://a:1": {"packages": here}, "tcp://b:2": {"packages": {**here, "nnanim": there}}},
+            }
+
+    with pytest.raises(WorkerError) as caught:
+        clusters.check_versions(Client())
+    assert str(caught.value) == (
+        f"the Dask worker 'tcp://b:2' has {told}, and here is nnanim 1.0 (install the same version on all machines)"
+    )

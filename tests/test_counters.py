@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from nnanim.reading.counters import align, fill_counters, join, name_of
+from nnanim.reading.counters import align, fill_counters, join
 from nnanim.reading.logs.log import Log
 from nnanim.reading.logs.table import make_log
+from nnanim.reading.names import name_of
 from nnanim.reading.snapshots.contents import Contents
 
 

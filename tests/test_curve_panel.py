@@ -20,7 +20,7 @@ def animation(result: Path, values: list[float], metric: str = "main/accuracy", 
 
 def pixel(picture: Animation, place: int, share_x: float, share_y: float) -> list[int]:
     """Return the colour at a place of the data area, its shares from the lower left corner."""
-    box = picture._scene.still.layout.curve
+    box = picture._figure.panels[0].part.box
     scale = picture.options.dpi / 72
     x, y = (box.left + share_x * box.width) * scale, (box.bottom + share_y * box.height) * scale
     return picture[place].image[int(picture.size_px[1] - y), int(x)].tolist()
@@ -36,12 +36,12 @@ def test_the_dot_stands_at_epoch_and_value(result: Path, place: int):
     values = [0.2, 0.9, 0.4, 0.6, 0.8]
     picture = animation(result, values)
     x, y = shares(1, 5, place + 1)[0], shares(0.2, 0.9, values[place])[0]
-    assert pixel(picture, place, x, y) == list(picture._scene.theme.dot)
+    assert pixel(picture, place, x, y) == list(picture._figure.style.theme.dot)
 
 
 def test_what_has_passed_is_stronger_than_what_comes(result: Path):
     picture = animation(result, [0.5] * 4 + [0.6])
-    theme = picture._scene.theme
+    theme = picture._figure.style.theme
     (y,) = shares(0.5, 0.6, 0.5)
     passed, coming = (pixel(picture, 1, x, y) for x in shares(1, 5, 1.3, 3.5))
     assert passed == list(theme.curves[0])
@@ -51,12 +51,12 @@ def test_what_has_passed_is_stronger_than_what_comes(result: Path):
 
 def test_a_constant_curve_lies_in_the_middle(result: Path):
     picture = animation(result, [0.25] * 5)
-    assert pixel(picture, 2, 0.5, 0.5) == list(picture._scene.theme.dot)
+    assert pixel(picture, 2, 0.5, 0.5) == list(picture._figure.style.theme.dot)
 
 
 def test_a_curve_without_numbers_has_no_dot(result: Path):
     picture = animation(result, [float("nan")] * 3)
-    box, scale = picture._scene.still.layout.curve, picture.options.dpi / 72
+    box, scale = picture._figure.panels[0].part.box, picture.options.dpi / 72
     rows = slice(round(picture.size_px[1] - box.top * scale), round(picture.size_px[1] - box.bottom * scale) - 3)
     columns = slice(round(box.left * scale) + 3, round(box.right * scale))
     assert (picture[1].image[rows, columns] == 255).all()
@@ -66,7 +66,7 @@ def test_the_factor_of_small_values_stands_above_the_axis(result: Path):
     """Without it, 1 and 2 at the axis would be a lie."""
 
     def above(picture: Animation) -> np.ndarray:
-        box, scale = picture._scene.still.layout.curve, picture.options.dpi / 72
+        box, scale = picture._figure.panels[0].part.box, picture.options.dpi / 72
         bottom = round(picture.size_px[1] - box.top * scale) - 2
         return picture[0].image[bottom - 15 : bottom, round(box.left * scale) : round(box.right * scale)]
 

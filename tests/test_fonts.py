@@ -44,3 +44,13 @@ def test_width_grows_with_size_and_text():
     assert text_width_pt("", 12) == 0
     assert text_width_pt("mm", 12) == pytest.approx(2 * text_width_pt("m", 12), rel=0.1)
     assert text_width_pt("mmmm", 24) == pytest.approx(2 * text_width_pt("mmmm", 12), rel=0.1)
+
+
+def test_a_long_name_is_cut_to_the_last_letter_that_fits():
+    from nnanim.design.fonts import fitted
+
+    for text in ("m" * 100_000, "layer." * 5_000):
+        cut, size_pt = fitted(text, 10, 100, ("DejaVu Sans",))
+        kept = len(cut) - 1
+        assert cut == text[:kept] + "…"
+        assert text_width_pt(cut, size_pt) <= 100 < text_width_pt(text[: kept + 1].rstrip() + "…", size_pt)

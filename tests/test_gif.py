@@ -17,13 +17,14 @@ from gif_reader import read_gif
 from pictures import SAMPLES, run_with
 
 from nnanim import Animation, OutputError, open_run
+from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import pick_theme
 from nnanim.encoders.gif import FixedPaletteGif, write_gif
 from nnanim.encoders.whole_file import SUFFIXES, check_target, whole_file
 from nnanim.options import COLORS, PALETTES, THEMES
 
 LIGHT = pick_theme("light", "vivid")
-PALETTE = LIGHT.gif_palette("change")
+PALETTE = LIGHT.gif_palette(COLORINGS["change"].ramp(LIGHT))
 SIZE = (41, 30)  # width, height: odd, and not square
 # Of 255 in a channel, in the default size. The README states them: measured were 24, 0.76 and 13 over all frames.
 LARGEST_COLOUR_ERROR, MEAN_COLOUR_ERROR, LARGEST_EXACT_COLOUR_ERROR = 26, 0.8, 14
@@ -145,7 +146,8 @@ def test_it_plays_once_where_that_was_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("palette", PALETTES)
 @pytest.mark.parametrize("theme", THEMES)
 def test_colours_of_every_theme_fit_into_a_file(tmp_path: Path, theme: str, palette: str, color: str) -> None:
-    colors = pick_theme(theme, palette).gif_palette(color)
+    look = pick_theme(theme, palette)
+    colors = look.gif_palette(COLORINGS[color].ramp(look))
     assert len(np.unique(colors, axis=0)) == len(colors) <= 255
     assert tuple(colors[0]) == pick_theme(theme, palette).background
     write_animation(tmp_path / "out.gif", [colors[None]], [0.1], colors)
@@ -191,7 +193,9 @@ def test_colour_error_is_what_the_readme_says(
         open_run(SAMPLES / sample), theme=theme, palette=palette, color=color, max_frames=COLOUR_ERROR_FRAMES
     )
     painted = list(animation.paint(animation))
-    write_animation(tmp_path / "out.gif", painted, animation.durations_s, pick_theme(theme, palette).gif_palette(color))
+    look = pick_theme(theme, palette)
+    table = look.gif_palette(COLORINGS[color].ramp(look))
+    write_animation(tmp_path / "out.gif", painted, animation.durations_s, table)
     seen, _ = by_own_reader(tmp_path / "out.gif")
     errors = np.abs(np.stack(seen).astype(np.int16) - np.stack(painted))
     assert errors.max() <= LARGEST_COLOUR_ERROR

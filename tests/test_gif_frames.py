@@ -14,6 +14,7 @@ from pictures import IRIS
 from PIL import Image, ImageSequence
 
 from nnanim import Animation, open_run
+from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import pick_theme
 from nnanim.encoders.gif import FixedPaletteGif, write_gif
 from nnanim.encoders.gif_frames import EXACT_EVERY, TOLERANCE, FramePacker, is_exact
@@ -94,7 +95,8 @@ def test_imagemagick_finds_nothing_wrong(sample):
 
 def test_exact_frames_have_the_nearest_colours(sample):
     path, drawn = sample
-    palette = pick_theme("light", "vivid").gif_palette("change")
+    theme = pick_theme("light", "vivid")
+    palette = theme.gif_palette(COLORINGS["change"].ramp(theme))
     seen = read_gif(path).images
     exact = [index for index in range(len(drawn)) if index == 0 or is_exact(index, len(drawn))]
     assert exact == [0, EXACT_EVERY - 1, EXACT_EVERY + 2]
@@ -190,9 +192,10 @@ def test_the_plugin_only_writes(tmp_path):
 @pytest.mark.parametrize("theme", THEMES)
 def test_every_edge_colour_is_close_to_one_of_the_palette(theme, palette, color):
     colors = pick_theme(theme, palette)
-    table = colors.gif_palette(color)
+    ends = COLORINGS[color].ramp(colors)
+    table = colors.gif_palette(ends)
     intensity = np.linspace(-1, 1, 201)
-    for ramp in (colors.edge_colors(intensity, color), colors.ring_colors(intensity, color)):
+    for ramp in (colors.edge_colors(intensity, ends), colors.ring_colors(intensity, ends)):
         for share in (0.25, 0.5, 0.75, 1.0):
             blend = np.rint(share * ramp + (1 - share) * np.array(colors.background))
             assert np.abs(blend - nearest(blend, table)).max() <= 16

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from nnanim.errors import NnanimError
 from nnanim.reading.containers import pickles
-from nnanim.reading.folder import read_log
 from nnanim.reading.logs import tensorboard
+from nnanim.reading.logs.detect import read as read_log
 from nnanim.reading.run import open_run
 from nnanim.reading.snapshots import detect, npy, pytorch
 from nnanim.reading.snapshots.torch_state import find_state

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from folders import log_rows, result_folder, save, trainer_arrays, weights
+from PIL import Image
 
 from nnanim import open_run
 from nnanim.encoders.targets import find_target
@@ -114,3 +115,67 @@ def test_nothing_is_kept_without_the_wish(result: Path) -> None:
         render("result", output, **SMALL)
         path = Path(output, "frames.json") if output.endswith("/") else Path(output)
         assert PREFIX.encode() not in path.read_bytes()
+
+
+def empty_gif(whole: bytes, made_from: str) -> bytes:
+    """Return a GIF of a header, the fingerprint and no picture."""
+    return whole[: 13 + 768] + b"!\xfe" + bytes([len(made_from)]) + made_from.encode() + b"\0;"
+
+
+@pytest.mark.parametrize("output", ["out.gif", "out.png", "out.webp", "out.html", "out.mp4", "out.webm"])
+def test_a_file_that_is_not_whole_is_stale(result: Path, output: str) -> None:
+    if output in ("out.mp4", "out.webm"):
+        pytest.importorskip("av", reason="PyAV is not installed")
+    result_folder(result)
+    render_if_changed("result", output, **SMALL)
+    made_from = fingerprint(open_run("result"), None, Options(**SMALL))
+    target, path = find_target(output), Path(output)
+    whole = path.read_bytes()
+    assert is_current(target, made_from)
+    damaged = [whole[:-1], whole[: len(whole) // 2], whole + b"\0", made_from.encode(), whole[:9], b""]
+    if output == "out.gif":
+        damaged.append(empty_gif(whole, made_from))
+    for content in damaged:
+        path.write_bytes(content)
+        assert not is_current(target, made_from), content[-80:]
+
+
+@pytest.mark.parametrize("output", ["out.png", "out.webp", "out.html"])
+def test_a_sealed_file_with_another_byte_is_stale(result: Path, output: str) -> None:
+    result_folder(result)
+    render_if_changed("result", output, **SMALL)
+    made_from = fingerprint(open_run("result"), None, Options(**SMALL))
+    whole = Path(output).read_bytes()
+    for place in (5, len(whole) // 3, len(whole) // 2, len(whole) - 2):
+        Path(output).write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert not is_current(find_target(output), made_from)
+
+
+def test_the_checksums_of_a_sealed_picture_hold(result: Path) -> None:
+    result_folder(result)
+    render_if_changed("result", "out.png", **SMALL)
+    with Image.open("out.png") as picture:
+        picture.verify()
+        comment = picture.info["Comment"]
+    assert comment.startswith(fingerprint(open_run("result"), None, Options(**SMALL)) + ":")
+    assert not comment.endswith("0" * 64)
+
+
+DAMAGES = ["", "{", '{"comment": "%s"}', "[]", '"%s"', '{"comment": "%s", "frames": 3}', "\xff"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_index_of_frames_is_stale(result: Path, damage: str) -> None:
+    result_folder(result)
+    render_if_changed("result", "frames/", **SMALL)
+    made_from = fingerprint(open_run("result"), None, Options(**SMALL))
+    assert is_current(find_target("frames/"), made_from)
+    Path("frames/frames.json").write_text(damage.replace("%s", made_from), encoding="latin-1")
+    assert not is_current(find_target("frames/"), made_from)
+
+
+def test_a_frame_that_was_written_over_is_stale(result: Path) -> None:
+    result_folder(result)
+    render_if_changed("result", "frames/", **SMALL)
+    Path("frames/00001.png").write_bytes(Path("frames/00000.png").read_bytes())
+    assert render_if_changed("result", "frames/", **SMALL) is not None

@@ -12,9 +12,9 @@ import pytest
 
 from nnanim import open_run
 from nnanim.errors import LogError
-from nnanim.reading.folder import read_log
 from nnanim.reading.logs import csv as csv_log
-from nnanim.reading.logs import jsonl, tensorboard, trainer_state
+from nnanim.reading.logs import detect, jsonl, tensorboard, trainer_state
+from nnanim.reading.logs.detect import read as read_log
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
 CSV_HINT = "a CSV log has a first line with the names of its columns, one of them epoch or step"
@@ -34,7 +34,7 @@ LOGS = {
     "Lightning's two lines": (
         "m.csv",
         "epoch,step,a,b\n0,3,,0.5\n0,3,0.25,\n",
-        {"epoch": [0], "iteration": [3], "b": [0.5], "a": [0.25]},
+        {"epoch": [0], "iteration": [3], "a": [0.25], "b": [0.5]},
     ),
     "two lines that both have it": ("m.csv", "epoch,a\n1,1\n1,2\n", {"epoch": [1, 1], "a": [1, 2]}),
     "texts are no metrics": ("m.csv", "epoch,phase,loss\n1,train,0.5\n", {"epoch": [1], "loss": [0.5]}),
@@ -111,16 +111,11 @@ def test_other_files_are_no_logs(result: Path, case: str) -> None:
 
 BROKEN = {
     "CSV without rows": ("m.csv", "epoch,loss\n", f"log 'm.csv' has no rows ({CSV_HINT})"),
-    "a broken line": (
-        "m.jsonl",
-        '{"epoch": 1, "loss": 1}\nx\n{"epoch": 2, "loss": 1}\n',
-        f"log 'm.jsonl' is not a JSON object at line 2 ({LINES_HINT})",
-    ),
+    "no rows": ("m.jsonl", '{"loss": 1\n', f"log 'm.jsonl' is not a JSON object at line 1 ({LINES_HINT})"),
     "no such file": (
         "gone.csv",
         None,
-        "cannot open log 'gone.csv': No such file or directory (a log is a JSON list with one object per row, as"
-        " Chainer's LogReport writes it)",
+        f"cannot open log 'gone.csv': No such file or directory ({detect.HINT})",
     ),
 }
 

@@ -8,7 +8,7 @@ import pytest
 
 from nnanim.errors import LogError
 from nnanim.reading.logs import chainer as chainer_log
-from nnanim.reading.logs import table
+from nnanim.reading.logs import table, text
 
 HINT = "a log is a JSON list with one object per row, as Chainer's LogReport writes it"
 
@@ -52,7 +52,7 @@ def test_values_that_are_no_numbers_are_no_metrics(tmp_path: Path) -> None:
         tmp_path / "log",
         '[{"iteration": 1.5, "name": "a", "done": true, "list": [1], "loss": 1}, {"iteration": 2, "loss": "x"}]',
     )
-    assert found.metrics == ("loss",)
+    assert found.metrics == ("list", "loss")  # a list of one number is that number
     assert found.table["iteration"].tolist() == [1.5, 2]
     assert found.present["loss"].tolist() == [True, False]
 
@@ -73,10 +73,10 @@ BROKEN = {
     "blank": (" \n", f"log 'log' is empty ({HINT})"),
     "no rows": ("[]", f"log 'log' has no rows ({HINT})"),
     "not JSON": ("epoch 1: good", f"log 'log' is not JSON at line 1, column 1 ({HINT})"),
-    "cut off": ('[{"epoch": 1},\n {"epo', f"log 'log' is not JSON at line 2, column 3 ({HINT})"),
+    "cut off": ('[\n {"epo', f"log 'log' is not JSON at line 2, column 3 ({HINT})"),
     "an object": ('{"epoch": 1}', f"log 'log' is not a list of objects ({HINT})"),
     "list of numbers": ("[1, 2]", f"log 'log' is not a list of objects ({HINT})"),
-    "no counter": ('[{"loss": 1}]', f"log 'log' has neither an epoch nor an iteration in any row ({HINT})"),
+    "no counter": ('[{"size": 1}]', f"log 'log' has neither an epoch nor an iteration in any row ({HINT})"),
     "too deep": ("[" * 100_000, f"log 'log' is nested too deep ({HINT})"),
 }
 
@@ -91,14 +91,14 @@ def test_broken_log(result: Path, case: str) -> None:
 
 
 def test_log_that_is_not_text(result: Path) -> None:
-    Path("log").write_bytes(b"[\xff\xfe]")
+    Path("log").write_bytes(b"[\x00\xfe]")
     with pytest.raises(LogError) as caught:
         chainer_log.read(Path("log"))
     assert str(caught.value) == f"log 'log' is not UTF-8 text ({HINT})"
 
 
 def test_log_that_is_too_large(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "MAX_LOG_BYTES", 20)
+    monkeypatch.setattr(text, "MAX_LOG_BYTES", 20)
     with pytest.raises(LogError) as caught:
         log(Path("log"), json.dumps([{"epoch": 1, "loss": 0.5}]))
     assert str(caught.value) == "log 'log' is too large (at most 20 bytes are read)"

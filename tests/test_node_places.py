@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 
 from nnanim import Animation, open_run
 from nnanim.design.layout import Box
-from nnanim.design.node_places import Network
 from nnanim.frames.selection import select
 from nnanim.options import Options
 from nnanim.painting.graphviz_engine import draw
+from nnanim.panels.node_places import NodePlaces
 
 BOX = Box(left=230.0, bottom=60.0, width=400.0, height=330.0)  # about the panel of a 9 x 6 inch figure
 
 sizes_of_layers = st.lists(st.integers(1, 60), min_size=2, max_size=12)
 
 
-def filled(sizes: list[int]) -> Network:
+def filled(sizes: list[int]) -> NodePlaces:
     weights = [np.ones((count_out, count_in)) for count_in, count_out in pairwise(sizes)]
-    return Network.fill(select(weights, weights, Options(max_nodes=60, max_edges=1_000_000)), BOX, 1.0)
+    return NodePlaces.fill(select(weights, weights, Options(max_nodes=60, max_edges=1_000_000)), BOX, 1.0)
 
 
 @given(sizes_of_layers)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import sys
 import threading
@@ -17,10 +18,12 @@ from graphviz.backend import execute
 from processes import interrupted
 
 from nnanim import Animation, GraphvizError, WorkerError, open_run
+from nnanim.design.coloring import COLORINGS
 from nnanim.encoders.movie import Movie
 from nnanim.encoders.whole_file import EXACT_EVERY
 from nnanim.options import FORMATS
-from nnanim.painting.painter import CHUNK, Press
+from nnanim.painting.painter import CHUNK, Painter
+from nnanim.panels.figure import Figure
 from nnanim.processes import pool
 from nnanim.processes.chunks import Job, pack_there
 from nnanim.processes.pool import answers_in_order, process_pool
@@ -117,9 +120,10 @@ def test_progress_tells_every_frame(animation: Animation, tmp_path: Path) -> Non
 
 def test_what_is_sent_is_narrow(animation: Animation) -> None:
     executor = Now()
-    palette = animation._scene.theme.gif_palette("change")
-    job = Job(animation._press, Movie(animation.size_px, tuple(animation.durations_s), palette), ("gif",))
-    packed = list(pack_there(executor, job, map(animation._sheet, animation), 2))
+    theme = animation._figure.style.theme
+    palette = theme.gif_palette(COLORINGS["change"].ramp(theme))
+    job = Job(animation._painter, Movie(animation.size_px, tuple(animation.durations_s), palette), ("gif",))
+    packed = list(pack_there(executor, job, map(animation._figure.sheet, animation), 2))
     assert len(packed) == FRAMES
     edges = len(animation[0].edges.weight)
     nodes = len(animation[0].nodes.bias)
@@ -137,6 +141,7 @@ def test_no_more_answers_than_asked_for_wait() -> None:
     assert executor.most_ahead <= 5
 
 
+@pytest.mark.skipif(shutil.which("dot") is None, reason="needs Graphviz's dot on PATH")
 def test_one_graphviz_process_for_a_chunk(animation: Animation, tmp_path: Path, monkeypatch) -> None:
     calls: list[int] = []
     real = execute.run_check
@@ -213,13 +218,13 @@ def test_what_others_have_not_begun_is_done_here() -> None:
     assert threads.count("MainThread") == 3
 
 
-def test_a_press_is_pickled_without_its_canvas(animation: Animation) -> None:
-    before = len(pickle.dumps(animation._press))
+def test_a_painter_is_pickled_without_its_canvas(animation: Animation) -> None:
+    before = len(pickle.dumps(animation._painter))
     image = animation[0].image
-    again = pickle.dumps(animation._press)
+    again = pickle.dumps(animation._painter)
     assert len(again) == before
-    press: Press = pickle.loads(again)
-    (same,) = press.paint([animation._sheet(animation[0])])
+    painter: Painter = pickle.loads(again)
+    (same,) = painter.paint([animation._figure.sheet(animation[0])])
     assert np.array_equal(same, image)
 
 
@@ -242,13 +247,13 @@ def test_interrupted_it_leaves_no_process_and_no_litter(tmp_path: Path, signum: 
 def test_frames_are_taken_one_chunk_at_a_time(animation: Animation, tmp_path: Path, monkeypatch) -> None:
     """Memory stays flat only if no more frames are made than can be drawn."""
     made: list[int] = []
-    real = Animation._sheet
+    real = Figure.sheet
 
-    def counted(self: Animation, frame: Any) -> Any:
+    def counted(self: Figure, frame: Any) -> Any:
         made.append(frame.index)
         return real(self, frame)
 
-    monkeypatch.setattr(Animation, "_sheet", counted)
+    monkeypatch.setattr(Figure, "sheet", counted)
     ahead = [len(made) - done for done, _ in enumerate(animation.paint(animation), start=1)]
     assert max(ahead) < CHUNK
     assert len(made) == FRAMES

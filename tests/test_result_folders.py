@@ -53,7 +53,7 @@ FOLDERS = {
         "lightning",
         ["0", "2", "4", "6"],
         [(f"{CHECKPOINTS}/epoch={n}-step={4 * n + 4}.ckpt", n, 4 * n + 4, n) for n in range(4)],
-        ("val_acc", "train_loss"),
+        ("train_loss", "val_acc"),
         ("the log counts steps from 0, the snapshots from 1: its step 0 is taken for step 1",),
     ),
     "lightning-tensorboard": (
@@ -224,8 +224,10 @@ def test_one_of_several_models_is_told(result: Path) -> None:
     state = {"generator": {"a.weight": tensor("0", (5, 4))}, "discriminator": {"d.weight": tensor("1", (1, 5))}}
     write(result / "gan_1.pt", state, {"0": np.ones(20, "<f4"), "1": np.ones(5, "<f4")})
     run = open_run(result)
-    assert [layer.key for layer in run.layers] == ["a.weight"]
-    assert run.notes[0] == ("of several models in 'result/gan_1.pt', 'generator' is drawn (others: 'discriminator')")
+    assert [layer.key for layer in run.layers] == ["generator.a.weight"]
+    assert run.notes[0] == (
+        "of several models in 'gan_1.pt', 'generator' is drawn (others: 'discriminator'; --model takes another)"
+    )
 
 
 # NumPy
@@ -378,8 +380,8 @@ def test_other_log_is_named(result: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere.csv").write_text("Epoch;Loss\n1;0,5\n1;0.5\n2;0.25\n")
     run = open_run(result, log=tmp_path / "elsewhere.csv")
     assert run.log is not None
-    assert list(run.log.table["Loss"].dropna()) == [0.5, 0.25]
-    assert run.rows == (0, 1)
+    assert list(run.log.table["Loss"].dropna()) == [0.5, 0.5, 0.25]
+    assert run.rows == (1, 2)
 
 
 def test_a_hundred_thousand_other_files(result: Path) -> None:

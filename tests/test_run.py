@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from folders import claim_size, log_rows, result_folder, save, trainer_arrays, weights
 
-from nnanim.errors import LogError, NnanimError, RunError, RunNotFoundError, SnapshotError
+from nnanim.errors import LogError, NnanimError, OptionError, RunError, RunNotFoundError, ShapeError, SnapshotError
 from nnanim.reading.run import open_run
 
 HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
@@ -96,13 +96,13 @@ def test_counters_from_file_names(result: Path, case: str) -> None:
 
 def test_snapshot_without_any_counter_comes_last(result: Path) -> None:
     result_folder(result, epochs=[])
-    for name in ["best.npz", "model_epoch_1.npz", "model_epoch_2.npz"]:
+    for name in ["last.npz", "model_epoch_1.npz", "model_epoch_2.npz"]:
         save(result / name, weights())
     run = open_run(result)
-    assert [s.path.name for s in run.snapshots] == ["model_epoch_1.npz", "model_epoch_2.npz", "best.npz"]
+    assert [s.path.name for s in run.snapshots] == ["model_epoch_1.npz", "model_epoch_2.npz", "last.npz"]
     assert run.rows == (0, 0, None)
     assert run.notes == (
-        "neither epoch nor iteration is known of 'best.npz': drawn last, in order of the names",
+        "neither epoch nor iteration is known of 'last.npz': drawn last, in order of the names",
         "1 of 3 snapshots have no row of their own in the log: the nearest is used, up to 1 epochs away",
         "1 of 3 snapshots share no counter with the log",
     )
@@ -220,25 +220,42 @@ def test_models_beside_trainer_snapshots_are_left_out(result: Path) -> None:
     )
 
 
-def test_layers_that_do_not_fit_are_left_out(result: Path) -> None:
+NO_SEQUENCE = "it is not known what it takes in and leads to: not all layers are one plain sequence"
+
+
+def test_no_edges_are_drawn_where_not_all_layers_fit(result: Path) -> None:
     result_folder(result, epochs=[])
     extra = {"conv1/W": np.zeros((8, 1, 3, 3)), "embed/W": np.zeros((100, 7)), "bn/gamma": np.ones(5)}
     for epoch in (1, 2):
         save(result / f"trainer_{epoch}", trainer_arrays(weights() | extra, epoch=epoch))
     run = open_run(result)
-    assert run.shape == (4, 5, 3)
+    assert (run.shape, run.view, run.connections) == ((), "layers", ())
     assert run.notes == (
+        f"layers not drawn: 'l1' (5, 4), 'l2' (3, 5) ({NO_SEQUENCE})",
         "layers not drawn: 'conv1' (8, 1, 3, 3) ('l1' takes in 4 values, no multiple of the 8 channels of 'conv1')",
         "layers not drawn: 'embed' (100, 7) (an embedding is a table, no layer of neurons)",
     )
 
 
-def test_uncertain_order_is_told(result: Path) -> None:
+def test_no_edges_are_drawn_where_the_order_is_uncertain(result: Path) -> None:
     result_folder(result, epochs=[])
     for epoch in (1, 2):
         arrays = weights((5, 5, 5), names=["fast", "slow"])
         save(result / f"trainer_{epoch}", trainer_arrays(arrays, epoch=epoch, iteration=3))
-    assert open_run(result).notes == ("the order of the layers is not certain, other orders fit too: 'fast', 'slow'",)
+    run = open_run(result)
+    assert run.layers == ()
+    assert run.notes == (
+        "no edges are drawn, since the layers fit in several orders: 'fast', 'slow' is one (see --layers)",
+    )
+    assert [layer.name for layer in open_run(result, layers=["slow", "fast"]).layers] == ["slow", "fast"]
+
+
+def test_branches_are_no_sequence(result: Path) -> None:
+    result_folder(result, epochs=[])
+    for epoch in (1, 2):
+        arrays = weights((4, 5, 5, 3), names=["branch1", "branch2", "out"])
+        save(result / f"trainer_{epoch}", trainer_arrays(arrays, epoch=epoch, iteration=3))
+    assert open_run(result).layers == ()
 
 
 def test_main_is_drawn_of_several_models(result: Path) -> None:
@@ -249,7 +266,10 @@ def test_main_is_drawn_of_several_models(result: Path) -> None:
         save(result / f"snapshot_{epoch}", arrays)
     run = open_run(result)
     assert run.shape == (2, 3)
-    assert run.notes == ("of several models in 'result/snapshot_1', 'dis' is drawn (others: 'gen')",)
+    note = "of several models in 'snapshot_1', 'dis' is drawn (others: 'gen'; --model takes another)"
+    assert run.notes == (note,)
+    assert run.models == ("dis", "gen")
+    assert open_run(result, model="gen").shape == (3, 4)
     for epoch in (1, 2):
         save(
             result / f"snapshot_{epoch}",
@@ -429,41 +449,11 @@ BROKEN = {
         f"{KEY!r} in snapshot 'result/trainer_00001' is said to be (5, 4) of float32, which takes 80 bytes,"
         " but has 1073741696 (the archive is damaged)",
     ),
-    "different networks": (
-        other_network,
-        SnapshotError,
-        "snapshots of different networks in 'result': 'trainer_00001' is 4,5,3 ('l1', 'l2'),"
-        " 'trainer_00002' is 4,6,3 ('l1', 'l2') (a result folder holds one network)",
-    ),
-    "one network longer": (
-        longer_network,
-        SnapshotError,
-        "snapshots of different networks in 'result': 'trainer_00001' is 4,5,3 ('l1', 'l2'),"
-        " 'trainer_00002' is 4,5,3,2 ('l1', 'l2', 'l3') (a result folder holds one network)",
-    ),
-    "different only where it is not drawn": (
-        other_embedding,
-        SnapshotError,
-        "snapshots of different networks in 'result':"
-        " 'trainer_1' is 'embed' (1, 7), 'l1' (5, 4), 'l2' (3, 5),"
-        " 'trainer_2' is 'embed' (2, 7), 'l1' (5, 4), 'l2' (3, 5) (a result folder holds one network)",
-    ),
-    "nothing to draw": (
-        embedding_only,
-        RunError,
-        "no layer in 'result/snapshot_1' can be drawn (found: 'embed' (100, 7), 'scale' (7,);"
-        " a layer that can be drawn is a Linear or a convolution with a weight of shape (out, in, …))",
-    ),
     "a bias of another size": (
         wrong_bias,
         SnapshotError,
         "layer 'l1' in snapshot 'result/snapshot_1' has a bias of shape (4,) for a weight of shape (5, 4)"
         " (it must be (5,))",
-    ),
-    "too many layers": (
-        too_many_layers,
-        SnapshotError,
-        "snapshot 'result/snapshot_1' has 257 layers (at most 256 can be put in order)",
     ),
 }
 
@@ -476,6 +466,111 @@ def test_broken_folder(result: Path, case: str) -> None:
         open_run(result)
     assert type(caught.value) is error
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("make", [other_network, longer_network, other_embedding])
+def test_one_network_is_drawn_of_several_in_the_folder(result: Path, make: Callable[[Path], None]) -> None:
+    make(result)
+    run = open_run(result)
+    assert len(run.snapshots) == 1
+    left = ({path.name for path in result.iterdir() if path.name != "log"} - {run.snapshots[0].path.name}).pop()
+    assert any(note.startswith("of 2 networks") and repr(left) in note for note in run.notes)
+
+
+def test_network_of_the_declared_sizes_is_drawn(result: Path) -> None:
+    other_network(result)
+    assert open_run(result, shape=(4, 6, 3)).shape == (4, 6, 3)
+    assert open_run(result, shape=(4, 5, 3)).shape == (4, 5, 3)
+
+
+def test_sizes_say_which_layers_are_drawn(result: Path) -> None:
+    result_folder(result, epochs=[])
+    for epoch in (1, 2):
+        more = {"embed/W": np.ones((100, 7)), "side/W": np.ones((9, 9))}
+        save(result / f"trainer_{epoch}", trainer_arrays(weights() | more, epoch=epoch))
+    assert open_run(result).layers == ()
+    run = open_run(result, shape=(4, 5, 3))
+    assert [layer.name for layer in run.layers] == ["l1", "l2"]
+    assert [layer.name for layer in run.snapshots[0].read()] == ["l1", "l2"]
+    assert run.known_from == "user"
+    with pytest.raises(SnapshotError, match=r"no layers .* that are known to follow each other"):
+        open_run(result).snapshots[0].read()
+    with pytest.raises(ShapeError, match="it has no such layers"):
+        open_run(result).snapshots[0].read((4, 6, 3))
+
+
+def test_sizes_that_several_layers_have_say_nothing(result: Path) -> None:
+    result_folder(result, epochs=[])
+    more = {"embed/W": np.ones((100, 7)), "side/W": np.ones((5, 4))}
+    save(result / "trainer_1", trainer_arrays(weights() | more, epoch=1))
+    assert open_run(result, shape=(4, 5, 3)).layers == ()
+
+
+def test_skip_bad_reads_all_of_what_has_no_order(result: Path) -> None:
+    embedding_only(result)
+    save(result / "snapshot_2", {"embed/W": np.full((100, 7), np.nan), "scale/W": np.zeros(7)})
+    run = open_run(result, skip_bad=True)
+    assert [s.path.name for s in run.snapshots] == ["snapshot_1"]
+    assert "has 700 NaN or infinite numbers of 700" in run.skipped[0][1]
+
+
+def test_files_say_which_network_is_drawn(result: Path) -> None:
+    result_folder(result, epochs=[])
+    for epoch in (1, 2):
+        save(result / f"netG_epoch_{epoch}.npz", weights((4, 6, 3)))
+        save(result / f"netD_epoch_{epoch}.npz", weights((3, 1)))
+    run = open_run(result)
+    assert [run.name_of(s) for s in run.snapshots] == ["netG_epoch_1.npz", "netG_epoch_2.npz"]
+    assert run.models == ("netG", "netD")
+    assert any("'netD_epoch_1.npz'" in note and "--files" in note for note in run.notes)
+    assert open_run(result, files="netD*").shape == (3, 1)
+    assert open_run(result, model="netD").shape == (3, 1)
+    with pytest.raises(OptionError, match=r"no model 'netX' \(models there: 'netD', 'netG'\)"):
+        open_run(result, model="netX")
+    with pytest.raises(RunError, match="whose names fit 'netX\\*'"):
+        open_run(result, files="netX*")
+
+
+def test_generator_is_drawn_rather_than_what_stands_beside_it(result: Path) -> None:
+    result_folder(result, epochs=[])
+    for epoch in (1, 2):
+        save(result / f"aux_epoch_{epoch}.npz", weights((3, 1)))
+        save(result / f"netG_epoch_{epoch}.npz", weights((4, 6, 3)))
+    assert open_run(result).shape == (4, 6, 3)
+
+
+def test_snapshots_that_the_log_counts_are_newer(result: Path) -> None:
+    result_folder(result, epochs=[1, 2])
+    save(result / "trainer_00009", trainer_arrays(weights((4, 6, 3)), epoch=9, iteration=27))
+    assert [s.epoch for s in open_run(result).snapshots] == [1, 2]
+    (result / "log").unlink()
+    assert [s.epoch for s in open_run(result).snapshots] == [9]
+
+
+def test_best_is_left_out_where_its_moment_is_not_known(result: Path) -> None:
+    result_folder(result, epochs=[])
+    for name in ["best.npz", "model_best.npz", "model_1.npz", "model_2.npz", "final.npz", "init.npz"]:
+        save(result / name, weights())
+    run = open_run(result)
+    assert [s.path.name for s in run.snapshots] == ["init.npz", "model_1.npz", "model_2.npz", "final.npz"]
+    assert "not drawn, since nothing tells their moment: 'best.npz', 'model_best.npz'" in run.notes
+
+
+def test_best_is_drawn_where_it_is_alone(result: Path) -> None:
+    result_folder(result, epochs=[])
+    save(result / "best.npz", weights())
+    assert [s.path.name for s in open_run(result).snapshots] == ["best.npz"]
+
+
+@pytest.mark.parametrize("make", [embedding_only, too_many_layers])
+def test_what_has_no_order_is_read(result: Path, make: Callable[[Path], None]) -> None:
+    make(result)
+    run = open_run(result)
+    assert run.layers == ()
+    assert run.shape == ()
+    with run.snapshots[0].open() as arrays:
+        for header in run.left_out:
+            assert arrays.read(header.key).shape == header.shape
 
 
 def test_every_truncation_of_a_snapshot_is_refused(result: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nnanim.frames.scales import IntensityScale, WidthScale
+from nnanim.design.scales import IntensityScale, WidthScale
 
 RANGE_PT = (0.5, 7.0)
 SUBNORMAL = np.float32(1e-45)

@@ -149,7 +149,7 @@ def test_labels_of_left_out_neurons_are_left_out(tmp_path: Path):
     run = open_run(result_folder(tmp_path / "result", (30, 3)))
     animation = Animation(run, max_nodes=5, input_labels=[f"pixel {number}" for number in range(30)])
     shown = [int(neuron) for neuron in np.unique(animation[0].edges.tail)]
-    assert animation._scene.still.labels[0] == [f"pixel {number}" for number in shown]
+    assert animation._figure.view.part.names[0] == [f"pixel {number}" for number in shown]
 
 
 def test_missing_glyph_is_a_note_and_no_error(iris: Run):
@@ -190,13 +190,13 @@ def test_nodes_and_thick_edges_keep_inside_and_apart(tmp_path: Path, shape, figs
     frame = animation[0]
     width, height = animation.size_px
     points = np.concatenate(animation.node_centers_px)
-    reach = animation._scene.network.node_radius_pt * 100 / 72 + frame.nodes.ring_px.max() / 2
+    reach = animation._figure.view.part.nodes.node_radius_pt * 100 / 72 + frame.nodes.ring_px.max() / 2
     assert points.min() - reach >= 0
     assert (points + reach <= [width, height]).all()
     assert frame.edges.width_px.max() / 2 <= reach + 1
     for column in animation.node_centers_px:
         if len(column) > 1:
-            assert np.diff(column[:, 1]).min() > 2 * animation._scene.network.node_radius_pt * 100 / 72
+            assert np.diff(column[:, 1]).min() > 2 * animation._figure.view.part.nodes.node_radius_pt * 100 / 72
     edge = np.s_[0:2, :]
     assert (frame.image[edge] == 255).all()  # nothing is clipped at the top
     assert len(frame.edges.weight) == min(250, sum(min(a, 24) * min(b, 24) for a, b in itertools.pairwise(shape)))

@@ -69,3 +69,11 @@ def test_names_from_files_stay_text(tmp_path: Path) -> None:
     assert '| a\\|b \\`c\\` \\<img src=x\\> \\`\\`\\` "end |' in text
     assert "    y-axis \"a|b 'c' <img src=x> ''' 'end\"\n" in text
     assert re.findall("^```", text, re.MULTILINE) == ["```"] * 2  # the chart's
+
+
+def test_mentions_and_addresses_are_dead_text(tmp_path: Path) -> None:
+    name = "@octocat www.x.org https://x.org me@x.org #1"
+    rows = [{"epoch": 1, name: 1.0}, {"epoch": 2, name: 2.0}]
+    text = summary(Animation(run_with(tmp_path / "x", [[[[1.0]]], [[[2.0]]]], rows)))
+    (line,) = (line for line in text.splitlines() if "octocat" in line and line.startswith("|"))
+    assert not re.search(r"@\w|#\w|https?:|www\.", line)

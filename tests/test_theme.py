@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import Color, pick_theme
 from nnanim.options import COLORS, PALETTES, THEMES
 
@@ -64,24 +65,24 @@ def test_changed_edges_differ_from_unchanged_ones_and_from_the_ground(theme, pal
 @pytest.mark.parametrize("theme", THEMES)
 def test_gif_palette_holds_the_theme(theme, palette, color):
     colors = pick_theme(theme, palette)
-    table = colors.gif_palette(color)
+    table = colors.gif_palette(COLORINGS[color].ramp(colors))
     assert len(table) <= 255
     assert len(np.unique(table, axis=0)) == len(table)
     assert tuple(table[0]) == colors.background
     there = {tuple(entry) for entry in table.tolist()}
-    low, middle, high = colors.ramp(color)
+    low, middle, high = COLORINGS[color].ramp(colors)
     assert {low, middle, high, colors.ink, colors.muted, *colors.curves, colors.dot} <= there
 
 
 def test_edge_colors_meet_the_ends_and_the_middle():
     theme = pick_theme("light", "vivid")
-    painted = theme.edge_colors(np.array([-1.0, 0.0, 1.0]), "change")
+    painted = theme.edge_colors(np.array([-1.0, 0.0, 1.0]), COLORINGS["change"].ramp(theme))
     assert [tuple(color) for color in painted.tolist()] == [theme.weakened, theme.unchanged, theme.strengthened]
-    signed = theme.edge_colors(np.array([-1.0, 1.0]), "sign")
+    signed = theme.edge_colors(np.array([-1.0, 1.0]), COLORINGS["sign"].ramp(theme))
     assert [tuple(color) for color in signed.tolist()] == [theme.negative, theme.positive]
 
 
 def test_unchanged_rings_are_darker_than_unchanged_edges():
     theme = pick_theme("light", "vivid")
-    assert tuple(theme.ring_colors(np.array([0.0]), "change")[0]) == theme.muted
+    assert tuple(theme.ring_colors(np.array([0.0]), COLORINGS["change"].ramp(theme))[0]) == theme.muted
     assert sum(theme.muted) < sum(theme.unchanged)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from folders import result_folder
@@ -8,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnanim import Animation, OptionError, RunError, open_run
-from nnanim.frames.timeline import choose_snapshots, timeline
+from nnanim.frames.timeline import Clock, choose_snapshots, timeline
 from nnanim.options import Options
 
 
 @given(st.integers(1, 400), st.floats(0.01, 50), st.floats(0, 600))
 def test_durations_are_whole_centiseconds_and_sum_up(snapshots: int, fps: float, hold_s: float) -> None:
-    moments = timeline(snapshots, Options(fps=fps, hold_s=hold_s))
-    assert [(moment.before, moment.share) for moment in moments] == [(index, 0) for index in range(snapshots)]
+    moments = timeline(range(snapshots), Options(fps=fps, hold_s=hold_s))
+    assert [moment.at for moment in moments] == list(range(snapshots))
+    assert [moment.in_ink for moment in moments] == [False] * (snapshots - 1) + [True]
     cents = [moment.duration_s * 100 for moment in moments]
     assert all(abs(cent - round(cent)) < 1e-9 for cent in cents)
     assert min(cents) >= 2 - 1e-9
@@ -50,19 +52,52 @@ def test_whole_is_as_long_as_was_asked_for(snapshots: int, tween: int, hold_s: f
     options = Options(tween=tween, hold_s=hold_s, duration_s=duration_s)
     if duration_s - hold_s < (snapshots - 1) * (tween + 1) / 50 + 0.01:
         return  # too short, which is another test's case
-    moments = timeline(snapshots, options)
+    moments = timeline(range(snapshots), options)
     assert len(moments) == (snapshots - 1) * (tween + 1) + 1
     assert sum(round(moment.duration_s * 100) for moment in moments) == round(duration_s * 100)
     assert min(round(moment.duration_s * 100) for moment in moments[:-1] or moments) >= 2
 
 
 def test_frames_between_two_snapshots() -> None:
-    moments = timeline(3, Options(tween=3))
-    assert [(moment.before, moment.share) for moment in moments] == [
+    clock = Clock("iteration", (10, 20, 60))
+    moments = timeline(clock.ticks, Options(tween=3))
+    assert [moment.at for moment in moments] == [10, 12.5, 15, 17.5, 20, 30, 40, 50, 60]
+    assert [clock.place(moment.at) for moment in moments] == [
         *((0, 0), (0, 0.25), (0, 0.5), (0, 0.75)),
         *((1, 0), (1, 0.25), (1, 0.5), (1, 0.75)),
         (2, 0),
     ]
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=2, max_size=30, unique=True), st.integers(0, 9))
+def test_a_clock_finds_the_frames_that_a_timeline_made(iterations: list[int], tween: int) -> None:
+    clock = Clock("iteration", tuple(sorted(map(float, iterations))))
+    steps = tween + 1
+    places = [clock.place(moment.at) for moment in timeline(clock.ticks, Options(tween=tween))]
+    assert [before for before, _ in places] == [index // steps for index in range(len(places))]
+    assert [share for _, share in places] == pytest.approx([index % steps / steps for index in range(len(places))])
+
+
+def test_before_the_first_snapshot_and_after_the_last_these_are_shown() -> None:
+    clock = Clock("epoch", (1.0, 3.0))
+    assert [clock.place(at) for at in (-5, 1, 2, 3, 99)] == [(0, 0), (0, 0), (0, 0.5), (1, 0), (1, 0)]
+
+
+COUNTED = {
+    "iterations and epochs": ([(10, 1), (20, 2)], ("iteration", (10.0, 20.0))),
+    "an iteration is not known": ([(10, 1), (None, 2)], ("epoch", (1.0, 2.0))),
+    "epochs alone": ([(None, 0), (None, 5)], ("epoch", (0.0, 5.0))),
+    "iterations that begin anew": ([(10, 1), (5, 2)], ("epoch", (1.0, 2.0))),
+    "neither grows": ([(10, 1), (10, 1)], ("snapshot", (0.0, 1.0))),
+    "nothing is known": ([(None, None)] * 3, ("snapshot", (0.0, 1.0, 2.0))),
+}
+
+
+@pytest.mark.parametrize("case", COUNTED)
+def test_the_unit_of_a_clock(case: str) -> None:
+    told, (unit, ticks) = COUNTED[case]
+    clock = Clock.of([SimpleNamespace(iteration=iteration, epoch=epoch) for iteration, epoch in told])
+    assert (clock.unit, clock.ticks) == (unit, ticks)
 
 
 CHOSEN = {

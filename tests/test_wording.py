@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from nnanim.design import wording
-from nnanim.frames.scales import IntensityScale, WidthScale
+from nnanim.design.coloring import COLORINGS
+from nnanim.design.scales import IntensityScale, WidthScale
+from nnanim.frames.history import Series, time_text
 from nnanim.frames.selection import select
 from nnanim.frames.weights import Weights
 from nnanim.options import Options
@@ -17,7 +19,8 @@ def weights_of(sizes: tuple[int, ...], options: Options, norms: tuple[str, ...] 
     selection = select(matrices, matrices, options)
     names = tuple(f"l{number}" for number in range(1, len(sizes)))
     edges = np.ones((2, len(selection.layer)), dtype=np.float32)
-    return Weights(selection, edges, np.full((2, sum(map(len, selection.nodes))), np.nan), names, norms)
+    biases = np.full((2, sum(map(len, selection.nodes))), np.nan)
+    return Weights(selection, Series.of(edges, "first"), Series.of(biases, "first"), names, norms)
 
 
 def test_what_is_left_out_is_counted():
@@ -41,7 +44,7 @@ def test_legend_says_since_when_and_where_scales_end():
     widths = WidthScale(np.array(2.0), (0.5, 7.0))
     changes = IntensityScale(np.array(0.68))
     rings = WidthScale(np.array(0.25), (0.5, 4.0))
-    legend = wording.make_legend(weights, widths, changes, rings, "epoch 10", Options())
+    legend = wording.make_legend(weights, widths, changes, rings, "epoch 10", COLORINGS["change"])
     assert legend.ramp == ("weakened", "strengthened")
     assert legend.ramp_print == "|w| since epoch 10, full at ±0.68"
     assert legend.samples == (("0.2", 0.1), ("1", 0.5), ("2", 1.0))
@@ -53,7 +56,9 @@ def test_legend_of_signs_and_of_layers():
     weights = weights_of((4, 5, 3), options)
     domain = np.where(weights.selection.layer == 0, 2.0, 0.5)
     widths = WidthScale(domain, (0.5, 7.0))
-    legend = wording.make_legend(weights, widths, IntensityScale.of_weights(widths), None, "epoch 10", options)
+    legend = wording.make_legend(
+        weights, widths, IntensityScale.of_weights(widths), None, "epoch 10", COLORINGS["sign"]
+    )
     assert legend.ramp == ("negative", "positive")
     assert legend.ramp_print == "w, full colour at ±2, 0.5 by layer"
     assert legend.samples == (("10 %", 0.1), ("50 %", 0.5), ("100 %", 1.0))
@@ -72,4 +77,4 @@ def test_legend_of_signs_and_of_layers():
     ],
 )
 def test_title(epoch, iteration, text):
-    assert wording.time_text(epoch, iteration, "best.npz") == text
+    assert time_text(epoch, iteration, "best.npz") == text

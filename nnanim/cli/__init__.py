@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
+import os
 import signal
 import threading
 from types import FrameType
@@ -12,40 +14,87 @@ from typing import Any
 import click
 
 from nnanim import __version__
+from nnanim.cli import echo
 from nnanim.cli.draw import draw
 from nnanim.cli.inspect import inspect
 from nnanim.cli.render import render
 from nnanim.errors import NnanimError, OptionError
+from nnanim.printable import printable
 
 EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
+EXIT_BY_SIGNAL = 128  # and the signal's number, as a shell tells it
+ENDING = ("SIGTERM", "SIGHUP")  # a job that is stopped, a terminal that is closed; Windows has no SIGHUP
 GARBAGE = 50_000  # objects that are made before the collector looks whether they are still in use; Python's own is 700
 
 
 class Group(click.Group):
-    """Turn the errors of the library into messages and exit codes: 1 for bad data, 2 for bad usage, 130 on Ctrl-C."""
+    """Turn the errors of the library into messages and exit codes: 1 for bad data, 2 for bad usage, 130 on Ctrl-C.
+
+    A path where a command is expected means to render it.
+    """
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and os.path.exists(args[0]):
+            args = ["render", *args]
+        return super().resolve_command(ctx, args)
+
+    _usage: click.ClickException | None = None  # what click is about to tell
 
     def invoke(self, ctx: click.Context) -> Any:
         # There is nothing to be found in all that was imported, not while it is and not when the program ends.
         gc.set_threshold(GARBAGE)
         atexit.register(gc.freeze)
         if threading.current_thread() is threading.main_thread():
-            # Like Ctrl-C, so that a job that is stopped leaves no litter.
-            signal.signal(signal.SIGTERM, _terminate)
+            _end_as_by_ctrl_c()
         try:
             return super().invoke(ctx)
         except OptionError as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(printable(str(error))) from error
         except NnanimError as error:
-            click.echo(f"nnanim: error: {error}", err=True)
+            echo.tell(f"nnanim: error: {error}")
             ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo("nnanim: interrupted, nothing was written", err=True)
+            echo.tell("nnanim: interrupted, nothing was written")
             ctx.exit(EXIT_INTERRUPTED)
+        except MemoryError:
+            pass  # outside of this block nothing holds what was read, so there is room to say it
+        except click.ClickException as error:
+            self._usage = error
+            error.message = _each_line(error.message)  # type: ignore[misc]  # final for click's own classes
+            raise
+        echo.tell("nnanim: error: there is not enough memory (try fewer --jobs, a lower --dpi, or --every)")
+        ctx.exit(1)
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        echo.prepare_streams()
+        self._usage = None
+        try:
+            return super().main(*args, **more)
+        except OSError as error:  # while click told a wrong usage, or gave help
+            if self._usage is not None:
+                raise SystemExit(self._usage.exit_code) from None
+            if error.errno != errno.ENOSPC or error.filename is not None:
+                raise
+            echo.tell(f"nnanim: error: {echo.broken(error)}")
+            raise SystemExit(1) from None
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(EXIT_TERMINATED)
+def _end_as_by_ctrl_c() -> None:
+    """End like on Ctrl-C when the job is stopped or its terminal closed, so that it leaves no litter."""
+    for name in ENDING:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup wants it to be ignored
+            signal.signal(number, _terminate)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(EXIT_BY_SIGNAL + number)
+
+
+def _each_line(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from nnanim.cli import options
-from nnanim.options import PANELS
+from nnanim.cli import echo, options
+from nnanim.cli.selection import one_folder
+from nnanim.options import PANELS, STILL_SUFFIXES
 
 
 @click.command()
-@options.result
+@options.results
 @options.shape
 @options.reading_options
 @options.still_output
@@ -24,12 +25,9 @@ from nnanim.options import PANELS
 @click.option("--transparent", is_flag=True, help="Leave the background out.")
 @options.quiet
 def draw(
-    result: Path,
+    results: tuple[Path, ...],
     shape: tuple[int, ...] | None,
     output: Path,
-    layers: tuple[str, ...] | None,
-    log: Path | None,
-    skip_bad: bool,
     epoch: float | None,
     iteration: int | None,
     last: bool,
@@ -42,15 +40,21 @@ def draw(
     if (epoch is not None) + (iteration is not None) + last > 1:
         raise click.UsageError("--epoch, --iteration and --last cannot be used together")
     import nnanim
+    from nnanim.encoders.places import noting, refuse_inputs
+    from nnanim.encoders.whole_file import check_target
 
+    reading = {name: choices.pop(name) for name in options.READING}
     panels = panels or ("both" if choices["metric"] else "network")
-    run = nnanim.open_run(result, layers=layers, log=log, skip_bad=skip_bad)
+    check_target(output, STILL_SUFFIXES)
+    run = nnanim.open_run(one_folder(results, reading), shape=shape, **reading)
     animation = nnanim.Animation(run, shape, panels=panels, **choices)
     place = -1 if epoch is None and iteration is None else animation.place_of(epoch=epoch, iteration=iteration)
-    animation.write_still(output, place, transparent=transparent)
+    refuse_inputs([output], run.files)
+    with noting() as notes:
+        animation.write_still(output, place, transparent=transparent)
     if not quiet:
-        for note in animation.notes:
-            click.echo(f"nnanim: note: {note}", err=True)
+        for note in [*animation.notes, *notes]:
+            echo.tell(f"nnanim: note: {note}")
         told = animation[place]
         at = f"epoch {told.epoch:g}" if told.epoch is not None else f"iteration {told.iteration}"
-        click.echo(f"{output}: {at}, {output.stat().st_size / 1000:.0f} KB", err=True)
+        echo.tell(f"{output}: {at}, {output.stat().st_size / 1000:.0f} KB")

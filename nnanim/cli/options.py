@@ -77,7 +77,7 @@ def check_outputs(outputs: tuple[str, ...], file_format: str | None, *, if_chang
                 raise click.UsageError("a folder of frames cannot go to standard output")
             if if_changed:
                 raise click.UsageError("standard output cannot be left alone: --if-changed needs a file")
-            if sys.stdout.isatty():
+            if sys.stdout is not None and sys.stdout.isatty():
                 raise click.UsageError("standard output is a terminal: pipe it into a file or a program")
         elif file_format is None and not output.endswith(("/", os.sep)) and not os.path.isdir(output):
             suffix = Path(output).suffix
@@ -86,8 +86,7 @@ def check_outputs(outputs: tuple[str, ...], file_format: str | None, *, if_chang
                 hint = "" if suffix else ", or a folder with / at its end"
                 message = f"unknown suffix {suffix!r} of {output!r} (must be one of {known}{hint})"
                 raise click.BadParameter(message, param_hint="'-o' / '--output'")
-    places = [os.path.abspath(output) for output in outputs if output != STDOUT]
-    if len(set(places)) < len(places) or outputs.count(STDOUT) > 1:
+    if outputs.count(STDOUT) > 1:
         raise click.UsageError("the same output was given twice")
 
 
@@ -95,7 +94,6 @@ def _choice(name: str, known: tuple[str, ...], text: str) -> Callable[[Command],
     return click.option(f"--{name}", type=click.Choice(known), default=known[0], show_default=True, help=text)
 
 
-result = click.argument("result", type=_ANY_PATH)
 results = click.argument("results", metavar="RESULT...", type=_ANY_PATH, nargs=-1, required=True)
 jobs = click.option(
     "-j",
@@ -125,8 +123,20 @@ log = click.option(
     type=click.Path(path_type=Path),
     help="The log, where it is not in RESULT.  [default: found]",
 )
-READING = ("layers", "log", "skip_bad")
+READING = ("layers", "model", "files", "log", "skip_bad")
 skip_bad = click.option("--skip-bad", is_flag=True, help="Go on past broken snapshots, with a note for each.")
+model = click.option(
+    "--model",
+    metavar="NAME",
+    help="Which of several models in a snapshot, or of several networks.  [default: the first]",
+)
+files = click.option(
+    "--files",
+    metavar="PATTERN",
+    multiple=True,
+    callback=lambda _ctx, _param, value: value or None,
+    help="Only files whose names fit are snapshots, as in 'netG*'; can be given more than once.",
+)
 outputs = click.option(
     "-o",
     "--output",
@@ -267,7 +277,7 @@ _TIME = (fps, hold_s, duration_s, loop, tween, every, max_frames, spacing, start
 
 def reading_options(command: Command) -> Command:
     """Add the options that say how a result folder is read."""
-    return _add(command, (layers, log, skip_bad))
+    return _add(command, (layers, model, files, log, skip_bad))
 
 
 def animation_options(command: Command) -> Command:

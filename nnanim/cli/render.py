@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 import time
@@ -13,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nnanim import __version__
-from nnanim.cli import options
+from nnanim.cli import echo, options
+from nnanim.cli.selection import with_files
+from nnanim.errors import OutputError
+from nnanim.printable import printable
 
 if TYPE_CHECKING:
     from nnanim.many_runs import Outcome
@@ -57,30 +59,32 @@ def render(
             raise click.UsageError("--panels and --curve/--no-curve cannot be used together")
         choices["panels"] = wanted
     reading = {name: choices.pop(name) for name in options.READING}
+    results = with_files(results, reading)
     if jobs is not None and scheduler is not None:
         raise click.UsageError("--jobs and --scheduler cannot be used together")
+    outputs = tuple(options.STDOUT if echo.is_stdout(output) else output for output in outputs)
     if len(results) > 1 and (options.STDOUT in outputs or summary is not None):
         raise click.UsageError("standard output and --summary are for one folder alone")
     options.check_outputs(outputs, file_format, if_changed=if_changed)
-    from nnanim.encoders.whole_file import check_target
-    from nnanim.many_runs import cluster, plan_outputs, render_each
+    from nnanim.many_runs import check_plan, folders_for, plan_outputs, render_each
+    from nnanim.processes.cluster import cluster
     from nnanim.processes.worthwhile import usable_cpus
 
-    if summary is not None:
-        check_target(summary, (summary.suffix.lower(),))
     with ExitStack() as stack:
-        # What goes to another program goes there when it is whole.
-        piped = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nnanim-"))) / "piped"
-        plan = plan_outputs(results, [str(piped) if output == options.STDOUT else output for output in outputs])
+        piped = _place_for_stdout(stack) if options.STDOUT in outputs else None
+        places = [str(piped) if output == options.STDOUT else output for output in outputs]
+        plan = plan_outputs(results, places)
+        stack.enter_context(folders_for(plan, places))
+        check_plan(plan, summary, file_format)
         if scheduler is None:
             executor, workers = None, jobs or usable_cpus()
         else:
             executor, workers = stack.enter_context(cluster(scheduler))
-        hidden = quiet or not sys.stderr.isatty()
+        hidden = quiet or not echo.can_show_progress()
         bar = stack.enter_context(click.progressbar(length=0, label="drawing", file=sys.stderr, hidden=hidden))
 
         def progress(result: Path, done: int, total: int) -> None:
-            bar.label = "drawing" if len(results) == 1 else f"drawing {result}"
+            bar.label = "drawing" if len(results) == 1 else f"drawing {printable(str(result))}"
             bar.length = total
             bar.update(done - bar.pos)
 
@@ -93,22 +97,32 @@ def render(
             outcomes.append(outcome)
             if not quiet:
                 for note in outcome.notes:
-                    click.echo(f"nnanim: note: {note}", err=True)
+                    echo.tell(f"nnanim: note: {note}")
         if summary is not None:
-            _summarise(outcomes[0], shape, summary, reading, choices)
+            for note in _summarise(outcomes[0], shape, summary, reading, choices):
+                echo.tell(f"nnanim: note: {note}")
         sizes = {output: _size(Path(output)) for outcome in outcomes for output in outcome.written}
-        if piped.exists():
-            with piped.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
+        if piped is not None and piped.exists():
+            echo.pass_on(piped)
     took = f"in {time.perf_counter() - begun:.1f} s"
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     for outcome in failed if quiet else outcomes:
         for line in _lines(outcome, sizes, str(piped)):
-            click.echo(line if len(results) > 1 or not outcome.written else f"{line}, {took}", err=True)
+            echo.tell(line if len(results) > 1 or not outcome.written else f"{line}, {took}")
     if len(results) > 1 and not quiet:
-        click.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} folders drawn, {took}", err=True)
+        echo.tell(f"{len(outcomes) - len(failed)} of {len(outcomes)} folders drawn, {took}")
     if failed:
         click.get_current_context().exit(1)
+
+
+def _place_for_stdout(stack: ExitStack) -> Path:
+    """Make room for what goes to another program: it goes there when it is whole."""
+    echo.checked_stdout()
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="nnanim-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OutputError(f"there is no place for temporary files: {error.strerror or error}") from error
+    return Path(stack.enter_context(folder)) / "piped"
 
 
 def _lines(outcome: Outcome, sizes: dict[str, int], piped: str) -> list[str]:
@@ -128,14 +142,18 @@ def _lines(outcome: Outcome, sizes: dict[str, int], piped: str) -> list[str]:
 
 def _summarise(
     outcome: Outcome, shape: tuple[int, ...] | None, path: Path, reading: dict[str, Any], choices: dict[str, Any]
-) -> None:
+) -> list[str]:
     import nnanim
+    from nnanim.encoders.places import noting, refuse_inputs
     from nnanim.summary import write_summary
 
     animation = outcome.animation
     if animation is None:
-        animation = nnanim.Animation(nnanim.open_run(outcome.result, **reading), shape, **choices)
-    write_summary(animation, path)
+        animation = nnanim.Animation(nnanim.open_run(outcome.result, shape=shape, **reading), shape, **choices)
+    refuse_inputs([path], animation.run.files)
+    with noting() as notes:
+        write_summary(animation, path)
+    return notes
 
 
 def _size(path: Path) -> int:

@@ -12,6 +12,8 @@ from matplotlib.ft2font import FT2Font
 from nnanim.design import theme
 from nnanim.errors import OptionError
 
+SMALLEST = 0.6  # of the size that a text should have
+
 
 def load_font(path: str | None) -> tuple[str, ...]:
     """Return the font families to use, the bundled one first.
@@ -55,12 +57,32 @@ def fitted(text: str, size_pt: float, room_pt: float, families: tuple[str, ...])
     Returns:
         The text and its size.
     """
+    text = _beginning(text, size_pt, room_pt / SMALLEST, families)
     wide = text_width_pt(text, size_pt, families)
     if wide > 0:
-        size_pt *= min(1.0, max(room_pt / wide, 0.6))
-    while len(text) > 2 and text_width_pt(text, size_pt, families) > room_pt:
-        text = text[:-2].rstrip() + "…"
-    return text, size_pt
+        size_pt *= min(1.0, max(room_pt / wide, SMALLEST))
+    if len(text) <= 2 or text_width_pt(text, size_pt, families) <= room_pt:
+        return text, size_pt
+    fits, too_long = 1, len(text) - 1  # letters to keep, found by halving: a name can have any length
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if text_width_pt(_cut(text, middle), size_pt, families) <= room_pt:
+            fits = middle
+        else:
+            too_long = middle
+    return _cut(text, fits), size_pt
+
+
+def _cut(text: str, length: int) -> str:
+    return text[:length].rstrip() + "…"
+
+
+def _beginning(text: str, size_pt: float, room_pt: float, families: tuple[str, ...]) -> str:
+    """Return so much of a text that the rest cannot be seen, without measuring all of it."""
+    length = 64
+    while length < len(text) and text_width_pt(text[:length], size_pt, families) <= room_pt:
+        length *= 2
+    return text[:length]
 
 
 def missing_glyphs(texts: Iterable[str], families: tuple[str, ...]) -> str:
@@ -73,6 +95,9 @@ def missing_glyphs(texts: Iterable[str], families: tuple[str, ...]) -> str:
 def drawable(text: str, missing: str) -> str:
     """Make one line that can be drawn: a box for every missing character, a space for a line break."""
     text = " ".join(text.splitlines()).replace("\t", " ")
+    if not text.isprintable():
+        # Halves of surrogate pairs cannot be written into a file, and controls make no picture.
+        text = "".join(letter if letter.isprintable() else "\N{WHITE SQUARE}" for letter in text)
     return text.translate(dict.fromkeys(map(ord, missing), "\N{WHITE SQUARE}"))
 
 

@@ -23,6 +23,7 @@ CURVE_PT = 1.8
 DOT_PT = 10.0  # diameter of the dot on the curve
 
 Color = tuple[int, int, int]
+Ramp = tuple[Color, Color, Color]  # of -1, 0 and 1
 
 
 @dataclass(frozen=True)
@@ -41,38 +42,31 @@ class Theme:
     curves: tuple[Color, Color]  # of the left and of the right axis
     dot: Color
 
-    def ramp(self, color: str) -> tuple[Color, Color, Color]:
-        """Return the colours of -1, 0 and 1 in the mode ``"change"`` or ``"sign"``."""
-        if color == "sign":
-            return self.negative, self.unchanged, self.positive
-        return self.weakened, self.unchanged, self.strengthened
-
-    def edge_colors(self, intensity: np.ndarray, color: str) -> np.ndarray:
+    def edge_colors(self, intensity: np.ndarray, ramp: Ramp) -> np.ndarray:
         """Colour edges.
 
         Args:
             intensity: (E,) in -1 … 0 … 1.
-            color: ``"change"`` or ``"sign"``.
+            ramp: colours of -1, 0 and 1.
 
         Returns:
             (E, 3) uint8, linear between the ramp's three colours.
         """
-        return _interpolate(intensity, self.ramp(color))
+        return _interpolate(intensity, ramp)
 
-    def ring_colors(self, intensity: np.ndarray, color: str) -> np.ndarray:
+    def ring_colors(self, intensity: np.ndarray, ramp: Ramp) -> np.ndarray:
         """Colour outlines of nodes as `edge_colors` does, but so that an unchanged node still stands out."""
-        low, _, high = self.ramp(color)
-        return _interpolate(intensity, (low, self.muted, high))
+        return _interpolate(intensity, (ramp[0], self.muted, ramp[2]))
 
-    def gif_palette(self, color: str) -> np.ndarray:
+    def gif_palette(self, ramp: Ramp) -> np.ndarray:
         """Choose the colours of an indexed picture, (C, 3) uint8, background first, C <= 255.
 
         An antialiased line shows its colour blended with what lies below: the background, or another line. The palette
         begins with the theme's own colours and takes in, one after the other, the blend that is farthest from all that
         it has.
         """
-        edges = self.edge_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), color).astype(float)
-        rings = self.ring_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), color).astype(float)
+        edges = self.edge_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), ramp).astype(float)
+        rings = self.ring_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), ramp).astype(float)
         background = np.array([self.background], dtype=float)
         plain = np.array([self.ink, self.muted, *self.curves, self.dot, self.node], dtype=float)
         crossing = np.concatenate([edges[::_CROSSING_EACH], plain[:2]])
@@ -111,7 +105,7 @@ def _distinct(colors: np.ndarray) -> np.ndarray:
     return distinct
 
 
-def _interpolate(intensity: np.ndarray, stops: tuple[Color, Color, Color]) -> np.ndarray:
+def _interpolate(intensity: np.ndarray, stops: Ramp) -> np.ndarray:
     table = np.array(stops, dtype=float)
     channels = [np.interp(intensity, (-1.0, 0.0, 1.0), table[:, channel]) for channel in range(3)]
     colors: np.ndarray = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)

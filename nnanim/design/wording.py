@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnanim.frames.curves import value_text
-from nnanim.frames.scales import IntensityScale, WidthScale
+from nnanim.design.coloring import Coloring
+from nnanim.design.scales import IntensityScale, WidthScale
 from nnanim.frames.selection import Selection
 from nnanim.frames.weights import Weights
-from nnanim.options import Options
+
+SAMPLES = (0.1, 0.5, 1.0)  # shares of the widths that the legend shows
 
 
 @dataclass(frozen=True)
@@ -32,27 +33,26 @@ class Legend:
 
 
 def make_legend(
-    weights: Weights, widths: WidthScale, colors: IntensityScale, rings: WidthScale | None, since: str, options: Options
+    weights: Weights,
+    widths: WidthScale,
+    colors: IntensityScale,
+    rings: WidthScale | None,
+    since: str,
+    coloring: Coloring,
 ) -> Legend:
-    """Say what red and blue mean and since when, what the widths stand for, and where both saturate."""
-    symbol = "norm" if len(weights.norms) == len(weights.names) else "|w|"
-    if options.color == "sign":
-        ramp = ("negative", "positive")
-        ramp_print = f"w, full colour at ±{_domain_text(colors.domain, weights)}"
-    else:
-        ramp = ("weakened", "strengthened")
-        ramp_print = f"{symbol} since {since}, full at ±{_domain_text(colors.domain, weights)}"
+    """Say what the colours mean and since when, what the widths stand for, and where both saturate."""
+    symbol = "norm" if weights.only_norms else "|w|"
+    ramp_print = coloring.small_print(symbol, since, _domain_text(colors.domain, weights))
     if widths.domain.ndim:
-        samples = tuple((f"{100 * share:.0f} %", share) for share in (0.1, 0.5, 1.0))
+        samples = tuple((f"{100 * share:.0f} %", share) for share in SAMPLES)
         samples_print = f"of {symbol} {_domain_text(widths.domain, weights)}"
     else:
-        samples = tuple((short(share * float(widths.domain)), share) for share in (0.1, 0.5, 1.0))
+        samples = tuple((short(share * float(widths.domain)), share) for share in SAMPLES)
         samples_print = f"{symbol}, full at {short(float(widths.domain))}"
     if rings is not None:
         samples_print += f" · rings |b|, {short(float(rings.domain))}"
-    return Legend(
-        ramp if len(weights.edges) > 1 or options.color == "sign" else None, ramp_print, samples, samples_print
-    )
+    explained = coloring.is_explained(len(weights.edges.values))
+    return Legend(coloring.ends if explained else None, ramp_print, samples, samples_print)
 
 
 def _domain_text(domain: np.ndarray, weights: Weights) -> str:
@@ -82,20 +82,6 @@ def remarks(weights: Weights) -> str:
     if weights.norms:
         parts.append(f"{', '.join(weights.norms)}: Frobenius norms")
     return " · ".join(parts)
-
-
-def time_text(epoch: float | None, iteration: float | None, otherwise: str) -> str:
-    """Return the title of a frame."""
-    if epoch is not None:
-        return f"epoch {epoch:.0f}" if epoch >= 100 else f"epoch {round(epoch, 1):g}"
-    if iteration is not None:
-        return f"iteration {iteration:.0f}"
-    return otherwise
-
-
-def metrics_text(metrics: dict[str, float]) -> str:
-    """Return names and values in one line."""
-    return "   ".join(f"{metric} {value_text(metric, value)}" for metric, value in metrics.items())
 
 
 def short(value: float) -> str:

@@ -19,6 +19,7 @@ from imageio.core.v3_plugin_api import PluginV3
 
 from nnanim.encoders.gif_frames import MAX_COLORS, FramePacker, is_exact
 from nnanim.encoders.movie import Append, Movie
+from nnanim.encoders.seal import without_seal
 from nnanim.frames.frame import Frame
 
 
@@ -110,7 +111,7 @@ class FixedPaletteGif(PluginV3):
         if self._loop:
             self._file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", 0) + b"\0")  # 0: for ever
         if self._comment is not None:
-            text = self._comment.encode("ascii")
+            text = without_seal(self._comment).encode("ascii")
             self._file.write(b"!\xfe" + bytes([len(text)]) + text + b"\0")
 
     def read(self, *_: Any, **__: Any) -> np.ndarray:

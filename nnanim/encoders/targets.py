@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from nnanim.encoders.movie import Append, Movie, Open, Packer
+from nnanim.encoders.places import clear_litter, refuse_same
+from nnanim.encoders.seal import sealed
 from nnanim.encoders.whole_file import check_target, temporary_beside, whole_file
 from nnanim.errors import OutputError
 from nnanim.frames.frame import Frame
@@ -72,6 +74,8 @@ def find_target(path: str | Path, file_format: str | None = None) -> Target:
     is_folder = str(path).endswith(("/", os.sep)) or (os.path.isdir(path) and Path(path).suffix.lower() not in SUFFIXES)
     found = file_format or (FRAMES if is_folder else SUFFIX_FORMATS.get(Path(path).suffix.lower()))
     path = Path(path)
+    if "\0" in str(path):
+        raise OutputError(f"{str(path)!r} is no name that a file can have")
     if found == FRAMES:
         return Target(_check_folder(path), FRAMES)
     check_target(path, SUFFIXES if file_format is None else (path.suffix.lower(),))
@@ -81,6 +85,18 @@ def find_target(path: str | Path, file_format: str | None = None) -> Target:
 
         check_video()
     return Target(path, found)
+
+
+def find_targets(paths: Sequence[str | Path], file_format: str | None = None) -> list[Target]:
+    """Do as `find_target` for several outputs, and refuse those that get in each other's way.
+
+    Raises:
+        OutputError: as `find_target`.
+        OptionError: two are one file, or one lies in another.
+    """
+    targets = [find_target(path, file_format) for path in paths]
+    refuse_same(paths)
+    return targets
 
 
 def make_packers(formats: Sequence[str], movie: Movie) -> list[Packer]:
@@ -108,6 +124,7 @@ def open_targets(
             place = whole_folder if target.format == FRAMES else whole_file
             temporary = stack.enter_context(place(target.path))
             opened: Open = _named(*_WRITERS[target.format])
+            stack.enter_context(sealed(temporary, movie.comment))
             appends.append(stack.enter_context(opened(temporary, movie, frames)))
 
         def append_all(index: int, packed: Sequence[Any]) -> None:
@@ -125,11 +142,13 @@ def _named(module: str, name: str) -> Any:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Give the path of a folder to be made beside the target, and move it into place if all goes well."""
     target = path.resolve()
+    clear_litter(target.parent)
     temporary, old = temporary_beside(target), temporary_beside(target, "old")
     try:
         yield temporary
         _check_folder(path)  # nobody's file may have come in the meantime
         if target.exists():
+            shutil.copymode(target, temporary)
             os.replace(target, old)
         try:
             os.replace(temporary, target)

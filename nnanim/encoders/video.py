@@ -8,7 +8,7 @@ program or phone opens H.264 otherwise; a low quantiser keeps thin lines crisp. 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from imageio.core.request import InitializationError, Request
 from imageio.core.v3_plugin_api import PluginV3
 
 from nnanim.encoders.movie import Append, Movie
+from nnanim.encoders.seal import without_seal
 from nnanim.errors import OutputError
 from nnanim.frames.frame import Frame
 
@@ -54,7 +55,12 @@ def check_video() -> None:
 @contextmanager
 def _open_video(suffix: str, path: Path, movie: Movie, _frames: Sequence[Frame]) -> Iterator[Append]:
     check_video()
-    with iio.imopen(path, "w", plugin=TimedVideo, suffix=suffix, movie=movie) as file:
+    import av
+
+    with (
+        _as_output_error(av.error.FFmpegError),
+        iio.imopen(path, "w", plugin=TimedVideo, suffix=suffix, movie=movie) as file,
+    ):
         assert isinstance(file, TimedVideo)
 
         def append(index: int, planes: np.ndarray) -> None:
@@ -62,6 +68,19 @@ def _open_video(suffix: str, path: Path, movie: Movie, _frames: Sequence[Frame])
 
         yield append
         file.finish()
+
+
+@contextmanager
+def _as_output_error(kind: type[Exception]) -> Iterator[None]:
+    """Say in one way what FFmpeg's libraries cannot write: some of their errors are no `OSError`, or hide it."""
+    try:
+        yield
+    except kind as error:
+        reason: BaseException | None = error
+        while reason is not None and not (isinstance(reason, OSError) and reason.strerror and reason.errno):
+            reason = reason.__cause__ or reason.__context__
+        told = reason.strerror if isinstance(reason, OSError) else f"{error} (is the disk full?)"
+        raise OutputError(f"the video cannot be written: {told}") from error
 
 
 open_mp4 = partial(_open_video, ".mp4")
@@ -118,7 +137,7 @@ class TimedVideo(PluginV3):
         options = {"fflags": "+bitexact", "movflags": "+faststart"} if suffix == ".mp4" else {"fflags": "+bitexact"}
         self._container = av.open(request.get_file(), "w", format=suffix[1:], options=options)
         if movie.comment is not None:
-            self._container.metadata["comment"] = movie.comment
+            self._container.metadata["comment"] = without_seal(movie.comment)
         self._stream = self._container.add_stream(codec, rate=TICKS, options=choices)
         self._stream.pix_fmt = PIXELS
         self._stream.width, self._stream.height = (side + side % 2 for side in movie.size_px)
@@ -151,9 +170,12 @@ class TimedVideo(PluginV3):
         self._container = None
 
     def close(self) -> None:
-        if self._container is not None:
-            self._container.close()
-            self._container = None
+        import av
+
+        container, self._container = self._container, None
+        if container is not None:  # something has failed, and this does so too where the disk is full
+            with suppress(av.error.FFmpegError):
+                container.close()
         super().close()
 
     def _mux(self, packets: list[Any]) -> None:

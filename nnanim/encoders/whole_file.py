@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from nnanim.encoders.places import clear_litter, put_into_place, refuse_read_only
 from nnanim.errors import OutputError
 from nnanim.options import STILL_SUFFIXES, SUFFIXES
 
@@ -28,9 +29,12 @@ def check_target(path: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
         suffixes: those that can be written.
 
     Raises:
-        OutputError: unknown suffix, missing folder, a folder or a device in the target's place, or no permission.
+        OutputError: unknown suffix, missing folder, a folder or a device in the target's place, a read-only file, or no
+            permission.
     """
     path = Path(path)
+    if "\0" in str(path):
+        raise OutputError(f"{str(path)!r} is no name that a file can have")
     if path.suffix.lower() not in suffixes:
         raise OutputError(f"unknown suffix {path.suffix!r} of {str(path)!r} (must be one of {', '.join(suffixes)})")
     folder = path.parent
@@ -46,6 +50,8 @@ def check_target(path: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
         raise OutputError(f"{str(path)!r} cannot be written: {error.strerror}") from error
     if mode is not None and not stat.S_ISREG(mode):
         raise OutputError(f"the output {str(path)!r} exists and is not a file")
+    if mode is not None:
+        refuse_read_only(path, mode)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"the folder {str(folder)!r} of the output {path.name!r} is not writable")
     return path
@@ -55,10 +61,11 @@ def check_target(path: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside the target, and move the file into place if all goes well."""
     target = path.resolve()  # a link keeps pointing to the file it points to
+    clear_litter(target.parent)
     temporary = temporary_beside(target)
     try:
         yield temporary
-        os.replace(temporary, target)
+        put_into_place(temporary, target)
     except OutputError:
         raise
     except OSError as error:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnanim.errors import MetricError, OptionError
-from nnanim.reading.run import Log
+from nnanim.frames.metric_choice import default_metric
+from nnanim.frames.units import PLAIN, Unit, unit_of
+from nnanim.reading.logs.log import Log
 
-DEFAULT_METRIC = "main/accuracy"
 AXES = 2  # left and right
 _HELD_OUT = ("val", "eval", "test", "dev", "held")
 _STAGES = ("train", "main", *_HELD_OUT)
@@ -27,6 +28,7 @@ class Curve:
         x_label: ``"epoch"`` or ``"iteration"``.
         axis: 0 for the left axis, 1 for the right one.
         held_out: whether it was measured on data that was held out of the training.
+        unit: the unit of y.
     """
 
     metric: str
@@ -35,6 +37,7 @@ class Curve:
     x_label: str
     axis: int
     held_out: bool
+    unit: Unit = PLAIN
 
     def value_at(self, x: float) -> float:
         """Return the shown value at x, between two rows on the straight line between them; NaN outside or in a gap."""
@@ -58,11 +61,6 @@ def display_names(metrics: Sequence[str]) -> list[str]:
     return short if len(set(short)) == len(short) else list(metrics)
 
 
-def is_share(metric: str) -> bool:
-    """Tell whether a metric is a share of 1 that is shown in per cent, by its name."""
-    return quantity(metric) in ("accuracy", "acc")
-
-
 def quantity(metric: str) -> str:
     """Return what is measured, whatever the data: ``accuracy`` for ``validation/main/accuracy``, ``val_accuracy``."""
     parts = metric.split("/")
@@ -77,24 +75,13 @@ def is_held_out(metric: str) -> bool:
     return any(word.startswith(_HELD_OUT) for word in words)
 
 
-def unit_factor(metric: str) -> float:
-    """Return what a value of the log is multiplied with to be shown."""
-    return 100.0 if is_share(metric) else 1.0
-
-
-def value_text(metric: str, value: float) -> str:
-    """Write a value of the log in the shown unit, ``95.3 %`` or ``0.1234``; ``–`` where it is not finite."""
-    if not np.isfinite(value):
-        return "–"
-    return f"{100 * value:.1f} %" if is_share(metric) else f"{value:.4g}"
-
-
 def pick_metrics(log: Log | None, wanted: Sequence[str]) -> tuple[str, ...]:
     """Choose the metrics to show.
 
     Args:
         log: the run's log, or None.
-        wanted: names in the log; none for ``main/accuracy`` or else another accuracy or else the first metric.
+        wanted: names in the log, where ``train.loss`` is ``train/loss`` too; none for what
+            `nnanim.frames.metric_choice` has first.
 
     Returns:
         Their names, each once; none where the log holds no metric and none was wanted.
@@ -104,6 +91,7 @@ def pick_metrics(log: Log | None, wanted: Sequence[str]) -> tuple[str, ...]:
         OptionError: they measure more than two quantities, more than there are axes.
     """
     names = () if log is None else log.metrics
+    wanted = [_with_slashes(name, names) for name in wanted]
     for name in wanted:
         if name not in names:
             there = ", ".join(map(repr, names)) if names else "none"
@@ -115,9 +103,8 @@ def pick_metrics(log: Log | None, wanted: Sequence[str]) -> tuple[str, ...]:
         if len(quantities) > AXES:
             raise OptionError(f"metrics of {len(quantities)} quantities ({', '.join(quantities)}): at most {AXES} fit")
         return tuple(dict.fromkeys(wanted))
-    if DEFAULT_METRIC in names:
-        return (DEFAULT_METRIC,)
-    return tuple(name for name in names if is_share(name))[:1] or names[:1]
+    found = None if log is None else default_metric(log)
+    return () if found is None else (found,)
 
 
 def curves_of(log: Log | None, metrics: Sequence[str]) -> tuple[Curve, ...]:
@@ -130,17 +117,46 @@ def curves_of(log: Log | None, metrics: Sequence[str]) -> tuple[Curve, ...]:
     for metric in metrics:
         has = log.stated[metric]
         x = log.columns[x_label][has].astype(float)
-        y = log.columns[metric][has] * unit_factor(metric)
+        unit = unit_of(log, metric)
+        y = log.columns[metric][has] * unit.factor
         order = np.argsort(x, kind="stable")
-        curves.append(
-            Curve(metric, x[order], y[order], x_label, quantities.index(quantity(metric)), is_held_out(metric))
-        )
+        axis = quantities.index(quantity(metric))
+        curves.append(Curve(metric, x[order], y[order], x_label, axis, is_held_out(metric), unit))
     return tuple(curves)
+
+
+def last_values(log: Log | None, row: int | None, wanted: Sequence[str] = ()) -> tuple[tuple[str, str], ...]:
+    """Return the shown metrics, each with the text of its value at a snapshot, such as the last.
+
+    Args:
+        log: the run's log, or None.
+        row: of the log that belongs to the snapshot, or None.
+        wanted: metrics that were chosen; none for the default.
+
+    Raises:
+        MetricError: the log has no such metric.
+        OptionError: there are more quantities than axes.
+    """
+    x = row_x(log, row)
+    return tuple(
+        (curve.metric, curve.unit.text(curve.value_at(x) / curve.unit.factor))
+        for curve in curves_of(log, pick_metrics(log, wanted))
+    )
+
+
+def unit_notes(log: Log | None, metrics: Sequence[str]) -> list[str]:
+    """Return what a user should be told of the units of metrics."""
+    return [] if log is None else [note for metric in metrics if (note := unit_of(log, metric).note)]
+
+
+def _with_slashes(name: str, names: Sequence[str]) -> str:
+    return name if name in names or name.replace(".", "/") not in names else name.replace(".", "/")
 
 
 def axis_of(log: Log) -> str:
     """Return the column that curves are drawn over."""
-    return "epoch" if "epoch" in log.columns else "iteration"
+    has_epochs = "epoch" in log.columns and bool(np.isfinite(log.columns["epoch"]).any())
+    return "epoch" if has_epochs else "iteration"
 
 
 def row_x(log: Log | None, row: int | None) -> float:

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+_NONE, _NO_INDEX, _NO_COLOR = np.zeros(0, np.float32), np.zeros(0, int), np.zeros((0, 3), np.uint8)
+
 
 @dataclass(frozen=True, eq=False)
 class Edges:
@@ -59,30 +61,32 @@ class Painter(Protocol):
         """Return (H, W, 3) uint8."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Frame:
     """What one frame means. Its pixels are made when they are asked for.
 
     Attributes:
         index: place in the animation, from 0.
+        title: what stands above the network, ``"epoch 20"``.
         epoch: epoch of the snapshot as the file itself says, or between two of them; None where none is known.
         iteration: the same for the iteration.
         duration_s: how long it is shown.
         curve_x: epoch (or iteration) on the curve's axis where the dots are; NaN where the log has none.
         metrics: values of the shown metrics there by name, in the log's own units; NaN where it has none.
-        edges: what is drawn of the edges.
-        nodes: what is drawn of the nodes.
+        edges: what is drawn of the edges; none where no network is.
+        nodes: what is drawn of the nodes; none where no network is.
     """
 
     index: int
+    title: str
     epoch: float | None
     iteration: float | None
     duration_s: float
     curve_x: float
     metrics: dict[str, float]
-    edges: Edges
-    nodes: Nodes
     _painter: Painter = field(repr=False)
+    edges: Edges = field(default_factory=lambda: Edges(_NO_INDEX, _NO_INDEX, _NO_INDEX, _NONE, _NONE, _NONE, _NO_COLOR))
+    nodes: Nodes = field(default_factory=lambda: Nodes(_NO_INDEX, _NO_INDEX, _NONE, _NONE, _NONE, _NO_COLOR))
 
     @property
     def image(self) -> np.ndarray:

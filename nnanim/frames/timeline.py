@@ -1,9 +1,12 @@
-"""Which frames are shown, and for how long. Pure numbers."""
+"""Which frames are shown, when, and for how long. Pure numbers."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
@@ -11,21 +14,62 @@ from nnanim.errors import OptionError, RunError
 from nnanim.options import DEFAULT_FPS, MAX_FPS, MAX_FRAME_S, Options
 
 CENTISECONDS = 100  # per second; the unit of time in a GIF
+_SHARE_DIGITS = 12  # what is beyond comes from rounding
+
+
+class Counted(Protocol):
+    """What knows when it was made."""
+
+    @property
+    def epoch(self) -> float | None: ...
+    @property
+    def iteration(self) -> float | None: ...
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time axis of a run.
+
+    Attributes:
+        unit: ``"iteration"``, ``"epoch"``, or ``"snapshot"`` where neither is known of all and grows.
+        ticks: where on it each shown snapshot lies, strictly increasing.
+    """
+
+    unit: str
+    ticks: tuple[float, ...]
+
+    @classmethod
+    def of(cls, snapshots: Sequence[Counted]) -> Clock:
+        """Choose the time axis of snapshots in their order."""
+        for unit in ("iteration", "epoch"):
+            told = [getattr(snapshot, unit) for snapshot in snapshots]
+            known = [float(tick) for tick in told if tick is not None]
+            if len(known) == len(told) and all(before < after for before, after in pairwise(known)):
+                return cls(unit, tuple(known))
+        return cls("snapshot", tuple(map(float, range(len(snapshots)))))
+
+    def place(self, at: float) -> tuple[int, float]:
+        """Return the snapshot at or before a time, and the share of the way on to the next, 0 <= share < 1."""
+        before = min(max(bisect_right(self.ticks, at) - 1, 0), len(self.ticks) - 1)
+        if before == len(self.ticks) - 1 or at <= self.ticks[before]:
+            return before, 0.0
+        share = round((at - self.ticks[before]) / (self.ticks[before + 1] - self.ticks[before]), _SHARE_DIGITS)
+        return (before, share) if share < 1 else (before + 1, 0.0)
 
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame's place between two of the shown snapshots.
+    """One frame's place in time.
 
     Attributes:
-        before: index of the shown snapshot at or before the frame.
-        share: how far on the way to the next one, 0 <= share < 1; 0 is the snapshot itself.
+        at: on the clock.
         duration_s: a multiple of 10 ms, so that every format says the same.
+        in_ink: whether it is the end, in neutral ink where the colouring has it so.
     """
 
-    before: int
-    share: float
+    at: float
     duration_s: float
+    in_ink: bool = False
 
 
 def choose_snapshots(epochs: Sequence[float | None], options: Options) -> list[int]:
@@ -74,11 +118,11 @@ def _spread(there: int, wanted: int, spacing: str) -> list[int]:
     return [int(pick) for pick in picks]
 
 
-def timeline(snapshots: int, options: Options) -> tuple[Moment, ...]:
+def timeline(ticks: Sequence[float], options: Options) -> tuple[Moment, ...]:
     """Show every chosen snapshot and the frames between them, the last frame longer.
 
     Args:
-        snapshots: how many are shown.
+        ticks: when there is something to show, strictly increasing.
         options: `tween`, `fps`, `hold_s`, `duration_s`.
 
     Returns:
@@ -88,7 +132,7 @@ def timeline(snapshots: int, options: Options) -> tuple[Moment, ...]:
         OptionError: `duration_s` leaves too little time for the frames.
     """
     steps = options.tween + 1
-    count = (snapshots - 1) * steps + 1
+    count = (len(ticks) - 1) * steps + 1
     hold = round(options.hold_s * CENTISECONDS)
     if options.duration_s is None:
         fps = DEFAULT_FPS if options.fps is None else options.fps
@@ -112,5 +156,10 @@ def timeline(snapshots: int, options: Options) -> tuple[Moment, ...]:
     ends = [round(moving * (index + 1) / (count - 1)) for index in range(count - 1)]
     lengths = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)] + [hold] if ends else [hold]
     return tuple(
-        Moment(index // steps, index % steps / steps, length / CENTISECONDS) for index, length in enumerate(lengths)
+        Moment(_between(ticks, *divmod(index, steps), steps), length / CENTISECONDS, index == count - 1)
+        for index, length in enumerate(lengths)
     )
+
+
+def _between(ticks: Sequence[float], before: int, step: int, steps: int) -> float:
+    return ticks[before] + step / steps * (ticks[before + 1] - ticks[before]) if step else ticks[before]

@@ -1,4 +1,4 @@
-"""The weights of the whole run, snapshot by snapshot, reduced to what is shown."""
+"""The weights of the whole run, snapshot by snapshot, reduced to the edges and nodes that are shown."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from nnanim.errors import SnapshotError
+from nnanim.frames.history import Series
 from nnanim.frames.selection import Selection, select
 from nnanim.model.layers import Layer
 from nnanim.options import Options
@@ -24,26 +25,37 @@ class Weights:
 
     Attributes:
         selection: which edges and nodes are shown.
-        edges: (S, E) float32; a weight, or the norm of a kernel where the layer is in `norms`.
-        biases: (S, N) float32, layer by layer in the order of the nodes; NaN for neurons without one.
+        edges: (S, E); a weight, or the norm of a kernel where the layer is in `norms`.
+        biases: (S, N), layer by layer in the order of the nodes; NaN for neurons without one.
         names: of the layers of weights.
         norms: names of the layers whose edges are Frobenius norms of kernels or blocks.
     """
 
     selection: Selection
-    edges: np.ndarray
-    biases: np.ndarray
+    edges: Series
+    biases: Series
     names: tuple[str, ...]
     norms: tuple[str, ...]
 
+    @property
+    def has_sign(self) -> np.ndarray:
+        """(E,) False for edges that are norms."""
+        signed = np.array([name not in self.norms for name in self.names])
+        each: np.ndarray = signed[self.selection.layer]
+        return each
 
-def read_weights(snapshots: Sequence[Snapshot], shape: Sequence[int] | None, options: Options) -> Weights:
+    @property
+    def only_norms(self) -> bool:
+        return len(self.norms) == len(self.names)
+
+
+def read_weights(snapshots: Sequence[Snapshot], options: Options, *, shape: Sequence[int] | None = None) -> Weights:
     """Read all snapshots and choose what is shown of them.
 
     Args:
         snapshots: those that are shown, in their order.
-        shape: declared sizes of the layers, or None.
         options: how to choose.
+        shape: declared sizes of the layers, or None.
 
     Raises:
         SnapshotError: a snapshot cannot be read.
@@ -62,7 +74,8 @@ def read_weights(snapshots: Sequence[Snapshot], shape: Sequence[int] | None, opt
                 biases[index, start : start + len(nodes)] = bias[nodes]
             start += len(nodes)
         del read  # before the next takes as much memory
-    return Weights(selection, edges, biases, chosen.names, chosen.norms)
+    since = options.since
+    return Weights(selection, Series.of(edges, since), Series.of(biases, since), chosen.names, chosen.norms)
 
 
 class _Read:

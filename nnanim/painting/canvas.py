@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,14 @@ import numpy as np
 from matplotlib import rc_context, rcParamsDefault
 from matplotlib.backends.backend_agg import RendererAgg
 
-from nnanim.design.fixed_parts import Still
-from nnanim.design.fonts import drawable, font_of
+from nnanim.design.fonts import font_of
 from nnanim.design.theme import POINTS_PER_INCH
-from nnanim.frames.curves import value_text
-from nnanim.painting.background import Background
 from nnanim.painting.brush import Brush, Place, unit
-from nnanim.painting.moving_text import Lettering
+from nnanim.painting.moving_text import MovingText
+from nnanim.painting.part import Ground, Sheet
 from nnanim.painting.xdot import Drawing
+
+Drawings = Sequence[Drawing | None]  # one for each part of a figure
 
 _BACKEND = ("backend", "interactive", "toolbar", "date.", "keymap.", "webagg.", "tk.", "animation.", "_internal")
 # Whatever style the caller has set must not reach the picture: these count while it is painted, …
@@ -29,94 +30,75 @@ SAVING: dict[Any, Any] = {"svg.fonttype": "path", "svg.hashsalt": "nnanim", "pdf
 
 
 class Canvas:
-    """Paint frames of one size on one background."""
+    """Paint frames of one size on one ground."""
 
-    def __init__(self, size_px: tuple[int, int], dpi: float, still: Still) -> None:
-        """Paint the background.
-
-        Args:
-            size_px: width and height in pixels.
-            dpi: pixels per inch.
-            still: all that stays the same.
-        """
-        self._size_px, self._dpi, self._still = size_px, dpi, still
-        self._behind = Background(still)
+    def __init__(self, ground: Ground) -> None:
+        """Paint the ground."""
+        self._ground = ground
+        style, (width, height) = ground.style, ground.size_px
         with rc_context(PAINTING):
-            renderer = RendererAgg(*size_px, dpi)
+            renderer = RendererAgg(width, height, style.dpi)
             self._image = np.asarray(renderer.buffer_rgba())  # the renderer's own memory
-            self._image[:] = (*still.theme.background, 255)
-            self._brush = Brush(renderer, dpi, still.families)
-            self._behind.paint(self._brush)
-            self._ground = self._image.copy()
-            self._title = self._lettering(self._behind.title)
-            self._values = [self._lettering(place) for place in self._behind.values]
+            self._image[:] = (*style.theme.background, 255)
+            self._brush = Brush(renderer, style.dpi, style.families)
+            self._paint_ground(self._brush)
+            self._empty = self._image.copy()
+            self._texts = [[self._moving_text(place) for place in part.text_places] for part in ground.parts]
 
-    def paint(self, drawing: Drawing | None, title: str, curve_x: float, metrics: dict[str, float]) -> np.ndarray:
+    def paint(self, drawings: Drawings, sheet: Sheet) -> np.ndarray:
         """Paint one frame.
 
         Args:
-            drawing: the network as Graphviz drew it, or None without its panel.
-            title: text above the network.
-            curve_x: where the dots are; NaN for no dots.
-            metrics: values in the log's units.
+            drawings: what Graphviz drew of each part.
+            sheet: what moves.
 
         Returns:
             (H, W, 3) uint8.
         """
-        np.copyto(self._image, self._ground)
-        self._paint_frame(self._brush, drawing, curve_x)
+        np.copyto(self._image, self._empty)
+        self._paint_parts(self._brush, drawings, sheet)
         image = self._image.copy()
-        self._write(image, self._title, self._behind.title, drawable(title, self._still.missing))
-        for lettering, place, (metric, value) in zip(self._values, self._behind.values, metrics.items(), strict=True):
-            self._write(image, lettering, place, value_text(metric, value))
+        for part, look, texts in zip(self._ground.parts, sheet.looks, self._texts, strict=True):
+            for moving, place, text in zip(texts, part.text_places, part.texts(look), strict=True):
+                self._write(image, moving, place, text)
         return image[:, :, :3]
 
-    def save(
-        self,
-        path: Path,
-        file_format: str,
-        drawing: Drawing | None,
-        title: str,
-        curve_x: float,
-        metrics: dict[str, float],
-        *,
-        transparent: bool,
-    ) -> None:
+    def save(self, path: Path, file_format: str, drawings: Drawings, sheet: Sheet, *, transparent: bool) -> None:
         """Save one frame as a still, ``"svg"``, ``"pdf"`` or ``"png"``."""
         from matplotlib.artist import Artist
         from matplotlib.figure import Figure
 
-        canvas = self
+        canvas, style = self, self._ground.style
 
         class Picture(Artist):
             def draw(self, renderer: Any) -> None:
-                brush = Brush(renderer, self.figure.dpi, canvas._still.families)
-                canvas._behind.paint(brush)
-                canvas._paint_frame(brush, drawing, curve_x)
-                brush.text(canvas._behind.title, drawable(title, canvas._still.missing))
-                for place, (metric, value) in zip(canvas._behind.values, metrics.items(), strict=True):
-                    brush.text(place, value_text(metric, value))
+                brush = Brush(renderer, self.figure.dpi, style.families)
+                canvas._paint_ground(brush)
+                canvas._paint_parts(brush, drawings, sheet)
+                for part, look in zip(canvas._ground.parts, sheet.looks, strict=True):
+                    for place, text in zip(part.text_places, part.texts(look), strict=True):
+                        brush.text(place, text)
 
         defaults = {name: value for name, value in rcParamsDefault.items() if not name.startswith(_BACKEND)}
         with rc_context(defaults | PAINTING | SAVING):
-            figsize = self._size_px[0] / self._dpi, self._size_px[1] / self._dpi
-            figure = Figure(figsize=figsize, dpi=self._dpi, facecolor=unit(self._still.theme.background))
+            width, height = (length / style.dpi for length in self._ground.size_px)
+            figure = Figure(figsize=(width, height), dpi=style.dpi, facecolor=unit(style.theme.background))
             figure.add_artist(Picture())
             metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(file_format, {})
             figure.savefig(path, format=file_format, transparent=transparent, metadata=metadata)
 
-    def _paint_frame(self, brush: Brush, drawing: Drawing | None, curve_x: float) -> None:
-        if drawing is not None:
-            # Strong edges on top; equal ones in their own order, so that both engines give the same picture.
-            order = np.argsort(drawing.width_pt, kind="stable")
-            brush.lines(drawing.segments_pt[order], drawing.width_pt[order], drawing.color[order])
-            brush.circles(drawing.circles_pt, drawing.circle_fill, drawing.circle_line, drawing.circle_line_pt)
-        if self._behind.chart is not None:
-            self._behind.chart.paint_marks(brush, curve_x)
+    def _paint_ground(self, brush: Brush) -> None:
+        for part in self._ground.parts:
+            part.paint_ground(brush)
 
-    def _lettering(self, place: Place) -> Lettering:
-        return Lettering(font_of(self._still.families), place.size_pt, self._dpi, place.color)
+    def _paint_parts(self, brush: Brush, drawings: Drawings, sheet: Sheet) -> None:
+        for part, look, drawing in zip(self._ground.parts, sheet.looks, drawings, strict=True):
+            part.paint(brush, look, drawing)
 
-    def _write(self, image: np.ndarray, lettering: Lettering, place: Place, content: str) -> None:
-        x, y = (length * self._dpi / POINTS_PER_INCH for length in (place.x, place.y))
-        lettering.paint(image, content, x, image.shape[0] - y, right=place.ha == "right", va=place.va)
+    def _moving_text(self, place: Place) -> MovingText:
+        style = self._ground.style
+        return MovingText(font_of(style.families), place.size_pt, style.dpi, place.color)
+
+    def _write(self, image: np.ndarray, moving: MovingText, place: Place, content: str) -> None:
+        x, y = (length * self._ground.style.dpi / POINTS_PER_INCH for length in (place.x, place.y))
+        moving.paint(image, content, x, image.shape[0] - y, right=place.ha == "right", va=place.va)

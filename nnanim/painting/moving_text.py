@@ -15,7 +15,7 @@ from nnanim.painting.brush import Shade
 PIECES = re.compile(r"\d|\D+")
 
 
-class Lettering:
+class MovingText:
     """Paint short texts of one look, most of them numbers: pieces are rendered once and then only copied."""
 
     def __init__(self, font: FT2Font, size_pt: float, dpi: float, color: Shade) -> None:

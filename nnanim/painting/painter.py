@@ -1,4 +1,4 @@
-"""Frames to pictures: DOT, Graphviz, canvas. Knows nothing of runs and weights: another process can do it too."""
+"""Sheets to pictures: DOT, Graphviz, canvas. Knows nothing of runs and weights: another process can do it too."""
 
 from __future__ import annotations
 
@@ -10,77 +10,34 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnanim.design.fixed_parts import Still
 from nnanim.design.fonts import load_font
-from nnanim.options import Options
-from nnanim.painting.dot import dot_source
 from nnanim.painting.graphviz_engine import draw
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.part import Ground, Sheet
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
-    from nnanim.painting.canvas import Canvas
+    from nnanim.painting.canvas import Canvas, Drawings
 
 CHUNK = 32  # frames that one Graphviz process draws
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
-    """What is painted of one frame, no more.
-
-    Attributes:
-        index: place in the animation, from 0.
-        title: text above the network.
-        curve_x: where the dots on the curves are; NaN for none.
-        metrics: values in the log's units.
-        edge_pt: (E,) widths of the edges in points.
-        edge_color: (E, 3) uint8.
-        ring_pt: (N,) widths of the nodes' outlines in points.
-        ring_color: (N, 3) uint8.
-    """
-
-    index: int
-    title: str
-    curve_x: float
-    metrics: dict[str, float]
-    edge_pt: np.ndarray
-    edge_color: np.ndarray
-    ring_pt: np.ndarray
-    ring_color: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Press:
+class Painter:
     """Paint sheets of one animation.
 
     Attributes:
-        figsize: width and height in inches.
-        dpi: pixels per inch.
-        still: all that stays the same.
+        ground: all that stays the same.
         engine: of Graphviz, or None for whichever is there.
         font: a font file, or None.
     """
 
-    figsize: tuple[float, float]
-    dpi: float
-    still: Still
+    ground: Ground
     engine: str | None
     font: str | None
 
-    @classmethod
-    def of(cls, still: Still, options: Options) -> Press:
-        """Make the press of an animation."""
-        return cls(options.figsize, options.dpi, still, options.engine, options.font)
-
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "canvas"}
-
-    @property
-    def size_px(self) -> tuple[int, int]:
-        """Width and height of a frame in whole pixels."""
-        width, height = (int(inches * self.dpi + 1e-8) for inches in self.figsize)  # what is whole but for rounding
-        return width, height
 
     @cached_property
     def canvas(self) -> Canvas:
@@ -92,36 +49,26 @@ class Press:
         from nnanim.painting.canvas import Canvas  # imported while Graphviz draws the first frames
 
         load_font(self.font)  # which another process has not done yet
-        return Canvas(self.size_px, self.dpi, self.still)
+        return Canvas(self.ground)
 
-    def dot(self, sheet: Sheet) -> str:
-        """Write the network of a frame as DOT, lengths in points.
+    def dots(self, sheet: Sheet) -> list[str | None]:
+        """Write what Graphviz shall draw of a frame as DOT, lengths in points: for each part a graph or None."""
+        dots: list[str | None] = []
+        for part, look in zip(self.ground.parts, sheet.looks, strict=True):
+            before = sum(dot is not None for dot in dots)
+            dots.append(part.dot(f"frame_{sheet.index:05}" + (f"_{before}" if before else ""), look))
+        return dots
 
-        Raises:
-            ValueError: the network is not among the panels.
-        """
-        network = self.still.network
-        if network is None:
-            raise ValueError("the network is not among the panels")
-        return dot_source(
-            f"frame_{sheet.index:05}",
-            network,
-            sheet.edge_pt,
-            sheet.edge_color,
-            sheet.ring_pt,
-            sheet.ring_color,
-            self.still.theme.node,
-        )
-
-    def drawings(self, sheets: Sequence[Sheet]) -> Sequence[Drawing | None]:
-        """Let one Graphviz process draw the networks of frames; None for each where there is no network.
+    def drawings(self, sheets: Sequence[Sheet]) -> Sequence[Drawings]:
+        """Let one Graphviz process draw what it shall of frames: for each frame and part a drawing or None.
 
         Raises:
             GraphvizError: Graphviz is missing or fails; the message names the frame.
         """
-        if self.still.network is None:
-            return [None] * len(sheets)
-        return draw([self.dot(sheet) for sheet in sheets], self.engine)
+        dots = [self.dots(sheet) for sheet in sheets]
+        sources = [source for each in dots for source in each if source is not None]
+        drawn = iter(draw(sources, self.engine) if sources else ())
+        return [[None if source is None else next(drawn) for source in each] for each in dots]
 
     def paint(self, sheets: Iterable[Sheet], at_once: int = CHUNK, *, ahead: bool = False) -> Iterator[np.ndarray]:
         """Paint frames in their order, each (H, W, 3) uint8.
@@ -144,18 +91,18 @@ class Press:
         # Not in the generator, which does nothing before its first picture is asked for.
         return self._paint(self._drawn_ahead(helper, first, helper.submit(self.drawings, first), chunks))
 
-    def _paint(self, drawn: Iterable[tuple[list[Sheet], Sequence[Drawing | None]]]) -> Iterator[np.ndarray]:
+    def _paint(self, drawn: Iterable[tuple[list[Sheet], Sequence[Drawings]]]) -> Iterator[np.ndarray]:
         for chunk, drawings in drawn:
             for sheet, drawing in zip(chunk, drawings, strict=True):
-                yield self.canvas.paint(drawing, sheet.title, sheet.curve_x, sheet.metrics)
+                yield self.canvas.paint(drawing, sheet)
 
     def _drawn_ahead(
         self,
         helper: Executor,
         chunk: list[Sheet],
-        drawings: Future[Sequence[Drawing | None]],
+        drawings: Future[Sequence[Drawings]],
         chunks: Iterator[list[Sheet]],
-    ) -> Iterator[tuple[list[Sheet], Sequence[Drawing | None]]]:
+    ) -> Iterator[tuple[list[Sheet], Sequence[Drawings]]]:
         with helper:
             _ = self.canvas  # which takes as long to make as Graphviz needs for the first frames
             for following in chunks:

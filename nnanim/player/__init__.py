@@ -9,15 +9,15 @@ import base64
 import hashlib
 import html
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
 from nnanim.design.theme import Color, pick_theme
+from nnanim.frames.history import History
 from nnanim.options import PALETTES, Options
-from nnanim.player.data import History, as_plain
+from nnanim.player.data import as_plain
 from nnanim.player.packing import pack
-
-__all__ = ["History", "page"]
 
 SCRIPTS = ("run.js", "network.js", "details.js", "curve.js", "main.js")  # parts of one module, in this order
 # Nothing may be loaded from anywhere, and of scripts and styles only those run that are in the page now.
@@ -26,16 +26,17 @@ POLICY = (
 )
 
 
-def page(history: History, options: Options, comment: str | None = None) -> str:
+def page(history: History, stays_s: Sequence[float], options: Options, comment: str | None = None) -> str:
     """Write the page.
 
     Args:
         history: what there is to show.
+        stays_s: how long each snapshot is shown.
         options: the user's choices.
         comment: a short text to keep in the page.
     """
-    packed = pack(history.weights.edges, history.weights.biases)
-    data = as_plain(history, options) | {"planes": packed.planes}
+    packed = pack(history.shown.edges.values, history.shown.biases.values)
+    data = as_plain(history, stays_s, options) | {"planes": packed.planes}
     style = _colors(options) + _own("player.css")
     script = "".join(map(_own, SCRIPTS))
     policy = POLICY.format(script=_hash(script), style=_hash(style))

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from nnanim.design import theme, wording
 from nnanim.design.axis import Axis
+from nnanim.design.coloring import COLORINGS, BySign, Coloring
 from nnanim.design.fonts import load_font, missing_glyphs, text_width_pt
 from nnanim.design.layout import Box
-from nnanim.design.node_places import Network
+from nnanim.design.scales import IntensityScale, WidthScale
 from nnanim.design.theme import pick_theme
-from nnanim.frames.curves import Curve, display_names, unit_factor, value_text
-from nnanim.frames.scales import IntensityScale, WidthScale
+from nnanim.frames.curves import Curve, display_names
+from nnanim.frames.history import History
 from nnanim.frames.weights import Weights
-from nnanim.options import COLORS, THEMES, Options
-from nnanim.painting.dot import dot_source
+from nnanim.options import THEMES, Options
 from nnanim.painting.graphviz_engine import draw
+from nnanim.panels.network import NetworkScales, neuron_names
+from nnanim.panels.network_dot import dot_source
+from nnanim.panels.node_places import NodePlaces
 
 LEVELS = 128  # looks between 0 and saturation; the eye tells fewer apart
 CURVE_POINTS = 1000  # more than a screen is wide
@@ -29,72 +32,36 @@ LABEL_SHARE = 0.24  # of a view's width, at most, for names at one side
 SMALLEST_TEXT = 0.7  # of the text's size; what is still too long is cut
 
 
-@dataclass(frozen=True, eq=False)
-class History:
-    """A run as the player shows it.
+def as_plain(history: History, stays_s: Sequence[float], options: Options) -> dict[str, Any]:
+    """Return what JSON can hold; None stands for NaN.
 
-    Attributes:
-        name: of the run.
-        weights: of the shown edges and nodes in all shown snapshots.
-        edge_changes: (S, E) of |weight|.
-        bias_changes: (S, N) of |bias|.
-        curves: the metrics' curves.
-        titles: for each snapshot.
-        curve_x: (S,) where on the curves' axis it lies, NaN for nowhere.
-        durations_s: how long each is shown.
-        since: what changes are measured against, in words.
+    Args:
+        history: of the run.
+        stays_s: how long each snapshot is shown.
+        options: the user's choices.
     """
-
-    name: str
-    weights: Weights
-    edge_changes: np.ndarray
-    bias_changes: np.ndarray
-    curves: Sequence[Curve]
-    titles: Sequence[str]
-    curve_x: np.ndarray
-    durations_s: Sequence[float]
-    since: str
-
-
-def as_plain(history: History, options: Options) -> dict[str, Any]:
-    """Return what JSON can hold; None stands for NaN."""
-    weights, selection = history.weights, history.weights.selection
+    weights: Weights = history.shown
+    selection = weights.selection
     starts = np.cumsum([0, *map(len, selection.nodes)])
-    groups = selection.layer if options.scale == "layer" else None
-    widths = WidthScale.of_run(weights.edges, (0.0, 1.0), groups)
-    rings = None
-    if options.bias and np.isfinite(weights.biases).any():
-        rings = WidthScale.of_run(weights.biases, (0.0, 1.0))
+    scales = NetworkScales.of_runs([history], options)
     names = display_names([curve.metric for curve in history.curves])
     modes = {}
-    for color in COLORS:
-        signed = color == "sign"
-        if signed and len(weights.norms) == len(weights.names):
-            continue  # norms have no sign
-        colors = (
-            IntensityScale.of_weights(widths) if signed else IntensityScale.of_changes(history.edge_changes, groups)
-        )
-        ring_colors = IntensityScale.of_changes(history.bias_changes)
-        if signed and rings is not None:
-            ring_colors = IntensityScale.of_weights(rings)
-        chosen = replace(options, color=color, since="first") if signed else options
-        chosen = replace(chosen, color=color)
-        legend = wording.make_legend(weights, widths, colors, rings, history.since, chosen)
-        modes[color] = {
+    for name, coloring in COLORINGS.items():
+        if name == BySign.name and weights.only_norms:
+            continue
+        colors = scales.colors[name]
+        legend = wording.make_legend(weights, scales.widths, colors, scales.rings, history.since, coloring)
+        modes[name] = {
+            "signed": coloring.name == BySign.name,
             "domain": _plain(colors.domain),
-            "ring_domain": _plain(ring_colors.domain),
-            "legend": {
-                "ramp": legend.ramp,
-                "ramp_print": legend.ramp_print,
-                "samples": legend.samples,
-                "samples_print": legend.samples_print,
-            },
-            "themes": {name: _color_tables(name, color, options, colors) for name in THEMES},
+            "ring_domain": _plain(scales.ring_colors[name].domain),
+            "legend": asdict(legend),
+            "themes": {theme: _color_tables(theme, coloring, options, colors) for theme in THEMES},
         }
     return {
         "name": history.name,
         "titles": list(history.titles),
-        "durations_ms": [round(1000 * duration) for duration in history.durations_s],
+        "durations_ms": [round(1000 * duration) for duration in stays_s],
         "loop": options.loop,
         "smooth": options.tween > 0,
         "color": options.color,
@@ -103,7 +70,7 @@ def as_plain(history: History, options: Options) -> dict[str, Any]:
         "nodes": {
             "column": np.repeat(np.arange(len(selection.nodes)), [len(nodes) for nodes in selection.nodes]).tolist(),
             "neuron": np.concatenate(selection.nodes).tolist(),
-            "name": _names(selection.nodes, options),
+            "name": _names(weights, options),
         },
         "edges": {
             "layer": selection.layer.tolist(),
@@ -112,10 +79,10 @@ def as_plain(history: History, options: Options) -> dict[str, Any]:
         },
         "columns": wording.captions(selection, weights.names),
         "remarks": wording.remarks(weights),
-        "width_domain": _plain(widths.domain),
-        "ring_domain": None if rings is None else _plain(rings.domain),
+        "width_domain": _plain(scales.widths.domain),
+        "ring_domain": None if scales.rings is None else _plain(scales.rings.domain),
         "modes": modes,
-        "views": {} if options.panels == "curve" else _views(history, options, widths, rings),
+        "views": {} if options.panels == "curve" else _views(weights, options, scales.widths, scales.rings),
         "curves": [_curve(curve, name, history) for curve, name in zip(history.curves, names, strict=True)],
         "curve_x": _list(history.curve_x),
         "axes": _axes(history.curves),
@@ -130,32 +97,32 @@ def _list(values: np.ndarray) -> list[float | None]:
     return [float(f"{value:.7g}") if np.isfinite(value) else None for value in values]
 
 
-def _color_tables(name: str, color: str, options: Options, scale: IntensityScale) -> dict[str, Any]:
+def _color_tables(name: str, coloring: Coloring, options: Options, scale: IntensityScale) -> dict[str, Any]:
     """Return the colours for shares of the domain from -1 to 1, as hexadecimal digits without a break."""
     colors = pick_theme(name, options.palette)
-    shares = replace(scale, domain=np.array(1.0))(np.linspace(-1, 1, 2 * LEVELS + 1))
-    tables = {"edge": colors.edge_colors(shares, color), "ring": colors.ring_colors(shares, color)}
+    shares = scale.of_share(np.linspace(-1, 1, 2 * LEVELS + 1))
+    ramp = coloring.ramp(colors)
+    tables = {"edge": colors.edge_colors(shares, ramp), "ring": colors.ring_colors(shares, ramp)}
     return {which: table.tobytes().hex() for which, table in tables.items()}
 
 
-def _names(nodes: Sequence[np.ndarray], options: Options) -> list[str]:
+def _names(weights: Weights, options: Options) -> list[str]:
     """Return the names given to the shown neurons, "" for those without one."""
+    nodes = weights.selection.nodes
     names = [""] * sum(map(len, nodes))
-    for given, column, start in (
-        (options.input_labels, nodes[0], 0),
-        (options.output_labels, nodes[-1], len(names) - len(nodes[-1])),
-    ):
-        if given:
-            names[start : start + len(column)] = [given[neuron] for neuron in column]
+    first, last = neuron_names(weights, options)
+    names[: len(first)] = first
+    if last:
+        names[-len(last) :] = last
     return names
 
 
 def _views(
-    history: History, options: Options, widths: WidthScale, rings: WidthScale | None
+    weights: Weights, options: Options, widths: WidthScale, rings: WidthScale | None
 ) -> dict[str, dict[str, Any]]:
     """Let Graphviz draw the network once for each shape of a screen."""
-    selection = history.weights.selection
-    names = _names(selection.nodes, options)
+    selection = weights.selection
+    names = _names(weights, options)
     sides = (names[: len(selection.nodes[0])], names[len(names) - len(selection.nodes[-1]) :])
     networks, sources, texts = [], [], []
     for view, (width, height, scale) in VIEWS.items():
@@ -163,7 +130,7 @@ def _views(
         shown = [[_cut(name, text, LABEL_SHARE * width) for name in side] for side in sides]
         left, right = (max((_width_pt(name, text) for name in side), default=0.0) + 12 * scale for side in shown)
         box = Box(left, 3.4 * text, width - left - right, height - 4 * text)
-        network = Network.fill(selection, box, scale)
+        network = NodePlaces.fill(selection, box, scale)
         edges, nodes = len(selection.layer), sum(map(len, selection.nodes))
         grey = np.zeros((max(edges, nodes), 3), dtype=np.uint8)
         thin = np.full(edges, network.edge_range_pt[0]), np.full(nodes, network.ring_range_pt[0])
@@ -177,7 +144,10 @@ def _views(
     ):
         columns = [float(centers[0, 0]) for centers in network.centers_pt]
         room = 0.96 * (columns[1] - columns[0])
-        captions = [_caption(x, texts, text, room) for x, texts in zip(columns, _captions(history), strict=True)]
+        captions = [
+            _caption(x, texts, text, room)
+            for x, texts in zip(columns, wording.captions(selection, weights.names), strict=True)
+        ]
         views[view] = {
             "size": [width, height],
             "text": round(text, 2),
@@ -185,10 +155,8 @@ def _views(
             "circles": np.column_stack([_flip(drawing.circles_pt[:, :2], height), drawing.circles_pt[:, 2]])
             .round(2)
             .tolist(),
-            "widths": replace(widths, domain=np.array(1.0), range_pt=network.edge_range_pt)(share).round(3).tolist(),
-            "rings": None
-            if rings is None
-            else replace(rings, domain=np.array(1.0), range_pt=network.ring_range_pt)(share).round(3).tolist(),
+            "widths": widths.over(network.edge_range_pt).of_share(share).round(3).tolist(),
+            "rings": None if rings is None else rings.over(network.ring_range_pt).of_share(share).round(3).tolist(),
             "thinnest_ring": network.ring_range_pt[0],
             "captions": captions,
             "captions_y": height - 2.1 * text,
@@ -197,10 +165,6 @@ def _views(
             "left_out": [[round(x, 2), round(height - y, 2)] for x, y in network.left_out_pt],
         }
     return views
-
-
-def _captions(history: History) -> list[tuple[str, str]]:
-    return wording.captions(history.weights.selection, history.weights.names)
 
 
 def _caption(x: float, texts: tuple[str, str], size: float, room: float) -> dict[str, Any]:
@@ -240,7 +204,7 @@ def _curve(curve: Curve, name: str, history: History) -> dict[str, Any]:
         "x": _list(x),
         "y": _list(y),
         "dots": _list(at),
-        "values": [value_text(curve.metric, value / unit_factor(curve.metric)) for value in at],
+        "values": [curve.unit.text(value / curve.unit.factor) for value in at],
     }
 
 

@@ -174,7 +174,7 @@ const keys = {
   End: () => go(count - 1),
   "+": () => setSpeed(1),
   "-": () => setSpeed(-1),
-  c: () => setMode(state.mode === "change" ? "sign" : "change"),
+  c: () => setMode(Object.keys(data.modes).find((mode) => mode !== state.mode)),
   t: turnTheme,
   Escape: () => { state.hovered = null; keep(null); },
 };

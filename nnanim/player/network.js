@@ -55,12 +55,11 @@ function drawNetwork() {
   if (!view) return;
   const mode = data.modes[state.mode];
   const edgeColors = colors("edge");
-  const byChange = state.mode === "change";
   for (let edge = 0; edge < edgeCount; edge++) {
     const weight = at(weights, edge, state.position);
     const wide = level(Math.abs(weight), domainOf(data.width_domain, edge));
     const norm = data.layers[data.edges.layer[edge]].norm; // has no sign, so it stays grey
-    const told = byChange ? changeAt(weights, edge, state.position) : norm ? 0 : weight;
+    const told = mode.signed ? (norm ? 0 : weight) : changeAt(weights, edge, state.position);
     const color = level(told, domainOf(mode.domain, edge)) + levels;
     if (wide !== drawnWidths[edge]) lines[edge].setAttribute("stroke-width", view.widths[(drawnWidths[edge] = wide)]);
     if (color !== drawnColors[edge]) lines[edge].setAttribute("stroke", edgeColors[(drawnColors[edge] = color)]);
@@ -69,7 +68,7 @@ function drawNetwork() {
   for (let node = 0; node < nodeCount; node++) {
     const bias = view.rings ? at(biases, node, state.position) : NaN;
     const has = !Number.isNaN(bias);
-    const told = byChange ? changeAt(biases, node, state.position) : bias;
+    const told = mode.signed ? bias : changeAt(biases, node, state.position);
     const width = has ? view.rings[level(Math.abs(bias), data.ring_domain)] : view.thinnest_ring;
     circles[node].setAttribute("stroke-width", width);
     circles[node].setAttribute("stroke", has ? ringColors[level(told, mode.ring_domain) + levels] : "var(--muted)");

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from nnanim.encoders.movie import Movie
 from nnanim.encoders.targets import make_packers
-from nnanim.painting.painter import Press, Sheet, in_chunks
+from nnanim.painting.painter import Painter, in_chunks
+from nnanim.painting.part import Sheet
 from nnanim.processes.worthwhile import chunk_length
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ class Job:
     """What is the same for all chunks of an animation.
 
     Attributes:
-        press: paints the frames.
+        painter: paints the frames.
         movie: what is known of them.
         formats: which they are packed for.
     """
 
-    press: Press
+    painter: Painter
     movie: Movie
     formats: tuple[str, ...]
 
@@ -64,7 +65,7 @@ def pack_here(job: Job, sheets: Iterable[Sheet], *, ahead: bool = False) -> Iter
     Raises:
         GraphvizError: Graphviz is missing or fails; the message names the frame.
     """
-    images = job.press.paint(sheets, ahead=ahead)  # now: Graphviz draws while packers and outputs are made
+    images = job.painter.paint(sheets, ahead=ahead)  # now: Graphviz draws while packers and outputs are made
     packers = make_packers(job.formats, job.movie)
     return ([packer.pack(index, image) for packer in packers] for index, image in enumerate(images))
 
@@ -109,7 +110,7 @@ def pack_chunk(chunk: Chunk) -> list[list[Any]]:
     job = _job(chunk.job)
     packers = make_packers(job.formats, job.movie)
     sheets = list(chunk.sheets) if chunk.before is None else [chunk.before, *chunk.sheets]
-    images = job.press.paint(sheets, at_once=len(sheets))
+    images = job.painter.paint(sheets, at_once=len(sheets))
     if chunk.before is not None:
         image = next(images)
         for packer in packers:

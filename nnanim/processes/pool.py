@@ -204,6 +204,8 @@ def _serve(pipe: Connection) -> None:
     # Ctrl-C reaches the whole group of processes; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "SIGHUP"):  # so does a terminal that is closed
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
@@ -214,6 +216,8 @@ def _serve(pipe: Connection) -> None:
             answer = work(*arguments, **more)
         except NnanimError as error:
             answer = error
+        except MemoryError:
+            answer = WorkerError("a process that draws frames has not enough memory (try fewer --jobs)")
         pipe.send(answer)
 
 

@@ -10,7 +10,6 @@ The rule: epochs and iterations are shown as the snapshots count them; a log tha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +19,9 @@ import numpy as np
 
 from nnanim.model.layers import natural_key
 from nnanim.reading.logs.log import Log
+from nnanim.reading.names import around_midnight, name_of, place_in_time, told_by
 from nnanim.reading.snapshots.contents import Contents
 
-_SUFFIXES = r"(?:\.(?:weights|model|npz|npy|pt|pth|pkl|ckpt|bin|tar|h5|hdf5|keras|safetensors|index|json))+$"
 _FROM_KERAS = ("csv", "tensorboard")
 
 
@@ -37,46 +36,97 @@ class Counted(Protocol):
 
 
 def in_order(found: Sequence[Contents]) -> list[Contents]:
-    """Sort by iteration where all know it, else by epoch, else by name; those that know neither come last."""
+    """Sort by iteration where all know it, else by epoch, else by name; those that know neither come last.
+
+    Among these dates and times in the names decide, then words such as ``last`` and ``final``; only those that are
+    named as the first weights come before all others.
+    """
     counted = [c for c in found if c.iteration is not None or c.epoch is not None]
     silent = [c for c in found if c.iteration is None and c.epoch is None]
     if all(contents.iteration is not None for contents in counted):
         counted.sort(key=lambda c: (c.iteration or 0, natural_key(c.path.name)))
     elif all(contents.epoch is not None for contents in counted):
         counted.sort(key=lambda c: (c.epoch or 0, natural_key(c.path.name)))
-    return counted + silent
+    times = [c.written for c in silent if c.written.startswith("t")]
+    first_time = around_midnight(times) if times else ""
+    silent.sort(key=lambda c: (place_in_time(c.path), c.written.startswith("t") and c.written < first_time, c.written))
+    untrained = [c for c in silent if place_in_time(c.path) < 0]
+    return untrained + counted + silent[len(untrained) :]
 
 
-def fill_counters(found: Sequence[Contents], log: Log | None) -> list[Contents]:
+def fill_counters(found: Sequence[Contents], log: Log | None, folder: Path | None = None) -> list[Contents]:
     """Take epoch or iteration from the file names where the files themselves say neither.
 
     A number beside ``epoch``, ``iter`` or ``step`` is what it says. Any other is what the log has a row for, else an
     epoch in names that begin with ``trainer`` (the article's) and of Keras's files, else an iteration.
+
+    Args:
+        found: the snapshots.
+        log: the log, where there is one.
+        folder: the result folder, whose own name tells nothing.
     """
-    silent = {c.path: name_of(c.path) for c in found if c.epoch is None and c.iteration is None}
-    named = {path: _counters_in(name) for path, name in silent.items()}
-    bare = {path: number for path, (epoch, iteration, number) in named.items() if epoch is None and iteration is None}
+    silent = [c for c in found if c.epoch is None and c.iteration is None]
+    told = told_by([c.path for c in silent], folder or Path())
+    bare = {path: each.number for path, each in told.items() if each.epoch is None and each.iteration is None}
     is_keras = bool(found) and all(contents.format == "keras" for contents in found)
     numbers = [number for number in bare.values() if number is not None]
-    column = "epoch" if is_keras else _column_of(numbers, list(silent.values()), log)
+    names = [name_of(c.path, folder) for c in silent]
+    column = "epoch" if is_keras else _column_of(numbers, names, log)
     filled = []
     for contents in found:
-        epoch, iteration, number = named.get(contents.path, (contents.epoch, contents.iteration, None))
+        each = told.get(contents.path)
+        if each is None:
+            filled.append(contents)
+            continue
+        epoch, iteration = each.epoch, each.iteration
         if contents.path in bare and column == "epoch":
-            epoch = number
+            epoch = each.number
         elif contents.path in bare:
-            iteration = number
-        is_silent = contents.path in named
-        filled.append(replace(contents, epoch=epoch, iteration=iteration) if is_silent else contents)
+            iteration = each.number
+        filled.append(replace(contents, epoch=epoch, iteration=iteration, written=each.written))
     return filled
 
 
-def name_of(path: Path) -> str:
-    """Return the name that tells the moment: the file's, or that of its folder where the file's has no number."""
-    stem = re.sub(_SUFFIXES, "", path.name.lower())
-    if re.search("[0-9]", stem) or not re.search("[0-9]", path.parent.name):
-        return path.name
-    return path.parent.name
+def complete(found: Sequence[Contents], log: Log | None) -> tuple[list[Contents], list[str]]:
+    """Give all snapshots the same counters where some know epochs alone and others iterations alone.
+
+    The log joins them: in the row of an iteration stands its epoch, and in the last row of an epoch its iteration.
+
+    Returns:
+        The snapshots, and a note where the log cannot join them.
+    """
+    by_epoch = [each for each in found if each.epoch is not None and each.iteration is None]
+    by_iteration = [each for each in found if each.iteration is not None and each.epoch is None]
+    if not by_epoch or not by_iteration:
+        return list(found), []
+    completed = []
+    for each in found:
+        epoch, iteration = each.epoch, each.iteration
+        if epoch is None and iteration is not None:
+            epoch = _looked_up(log, "iteration", iteration, "epoch")
+        elif iteration is None and epoch is not None:
+            count = _looked_up(log, "epoch", epoch, "iteration")
+            iteration = None if count is None else int(count)
+        completed.append(replace(each, epoch=epoch, iteration=iteration))
+    lacking = [each for each in completed if (each.epoch is None) != (each.iteration is None)]
+    if not lacking:
+        return completed, []
+    first, second = by_epoch[0].path.name, by_iteration[0].path.name
+    return list(found), [
+        f"{first!r} knows its epoch and {second!r} its iteration, and no log says which iteration is of which epoch:"
+        " their order is that of their names"
+    ]
+
+
+def _looked_up(log: Log | None, counter: str, value: float, wanted: str) -> int | float | None:
+    """Return another counter of the last row that has a counter's value; None where the log has no such row."""
+    if log is None or not {counter, wanted} <= set(log.columns):
+        return None
+    rows = np.flatnonzero((log.columns[counter] == value) & np.isfinite(log.columns[wanted].astype(float)))
+    if not len(rows):
+        return None
+    found = float(log.columns[wanted][rows[-1]])
+    return int(found) if found.is_integer() else found
 
 
 def align(log: Log, found: Sequence[Contents], form: str) -> tuple[Log, list[str]]:
@@ -146,22 +196,6 @@ def join(snapshots: Sequence[Counted], log: Log | None) -> tuple[tuple[int | Non
     if log is not None and None in rows:
         notes.append(f"{rows.count(None)} of {len(snapshots)} snapshots share no counter with the log")
     return tuple(rows), notes
-
-
-def _counters_in(name: str) -> tuple[int | None, int | None, int | None]:
-    """Return epoch, iteration and a number of unknown meaning, as a file name says them."""
-    stem = re.sub(_SUFFIXES, "", name.lower())
-    epoch = re.search(r"epoch[^0-9]{0,3}([0-9]{1,18})", stem)
-    iteration = re.search(r"(?:iter|iteration|step)[^0-9]{0,3}([0-9]{1,18})", stem)
-    numbers = [digits for digits in re.findall(r"[0-9]+(?:\.[0-9]+)?", stem) if digits.isdigit()]  # no "loss0.25"
-    number = int(numbers[-1][:18]) if numbers else None
-    if epoch or iteration or number is None:
-        return int(epoch[1]) if epoch else None, int(iteration[1]) if iteration else None, number
-    if "epoch" in stem:
-        return number, None, None
-    if "iter" in stem or "step" in stem:
-        return None, number, None
-    return None, None, number
 
 
 def _column_of(numbers: Sequence[int], names: Sequence[str], log: Log | None) -> str:

@@ -6,32 +6,26 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-from nnanim.errors import LogError, NnanimError, RunError, RunNotFoundError, SnapshotError
+from nnanim.errors import RunError, RunNotFoundError, SnapshotError
 from nnanim.model.layers import natural_key
+from nnanim.reading.below import is_for_snapshots, is_snapshot_name, is_temporary, pattern, runs_below, what_to_type
 from nnanim.reading.containers.npz_archive import NPY_MAGIC, SNAPSHOT_HINT
-from nnanim.reading.logs.detect import EVENTS_MARK, TRAINER_STATE, read_if_log
-from nnanim.reading.logs.detect import read as read_log
+from nnanim.reading.listing import name_in, some
+from nnanim.reading.logs.choice import choose_log, may_be_log
+from nnanim.reading.logs.detect import EVENTS_MARK, TRAINER_STATE
 from nnanim.reading.logs.log import Log
+from nnanim.reading.logs.mlflow import FOLDER as METRICS
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.contents import Contents
 
-LOG_NAME = "log"
-LISTED = 5
 _MAX_DEPTH = 4
 _MAX_FOLDERS = 2000
 _HEAD_BYTES = 4096
-# Folders that frameworks and scripts make for snapshots: Lightning's, Transformers', and the usual words. A text is
-# compiled when it is needed first.
-_FOLDER = (
-    r"(?:lightning_logs|version_[0-9]+|checkpoints?|ckpts?|weights|snapshots?|models?|saved_models?)"
-    r"|(?:checkpoint|ckpt|epoch|step|iter|global_step|snapshot)[-_=]?[0-9]+"
-)
 _NUMBERED = r"version_([0-9]+)"
-_SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".hdf5")
 # What Transformers leaves beside the weights.
 _NO_SNAPSHOT = re.compile(r"(?:optimizer|scheduler|scaler|rng_state.*|training_args)\.(?:pt|pth|bin)")
 
@@ -45,6 +39,7 @@ class Found:
         snapshots: in natural order of their paths.
         files: files in the folders that were looked into that may be logs.
         events: TensorBoard's event files, wherever they lie.
+        tracked: MLflow's files of metrics, wherever they lie.
         skipped: what was left out because it is broken, and why.
         notes: what a user should be told.
     """
@@ -53,16 +48,18 @@ class Found:
     snapshots: list[Contents] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     events: list[Path] = field(default_factory=list)
+    tracked: list[Path] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def find(folder: Path, *, skip_bad: bool = False) -> Found:
+def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = None) -> Found:
     """Find the snapshots of a result folder.
 
     Args:
         folder: the result folder.
         skip_bad: True goes on past snapshots that are broken, and lists them.
+        files: patterns of the snapshots' names; by default every file may be one.
 
     Raises:
         RunNotFoundError: there is no such folder.
@@ -75,9 +72,12 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
     broken: dict[Path, SnapshotError] = {}
     others: list[Path] = []
     single: list[Path] = []
-    for files in places.values():
-        for file in files:
+    for inside in places.values():
+        for file in inside:
             name = file.name
+            if files is not None and not _is_wanted(name_in(folder, file), files):
+                found.files.append(file)
+                continue
             if _NO_SNAPSHOT.fullmatch(name):
                 continue
             try:
@@ -89,15 +89,15 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
                 single.append(file)
             elif contents is None:
                 others.append(file)
-                if _may_be_log(name, head):
+                if may_be_log(name, head):
                     found.files.append(file)
             else:
                 found.snapshots.append(_with_state(contents))
     if single:
         _add_moments(found, single, broken)
-    patterns = {_pattern(contents.path.name) for contents in found.snapshots}
+    patterns = {pattern(contents.path.name) for contents in found.snapshots}
     for file in others:
-        if not _is_snapshot_name(file.name, patterns):
+        if not is_snapshot_name(file.name, patterns):
             continue
         try:
             detect.explain(file)
@@ -107,7 +107,7 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
         if file.suffix != ".npz":  # a data set may well be a NumPy archive
             found.notes.append(f"{str(file)!r} holds no weights and is not drawn")
     broken = {
-        file: error for file, error in broken.items() if not found.snapshots or _is_snapshot_name(file.name, patterns)
+        file: error for file, error in broken.items() if not found.snapshots or is_snapshot_name(file.name, patterns)
     }
     if broken and not skip_bad:
         raise _first_of(broken)
@@ -116,58 +116,14 @@ def find(folder: Path, *, skip_bad: bool = False) -> Found:
     if not found.snapshots:
         if broken:
             raise _first_of(broken)
-        raise RunError(_no_snapshots(folder))
+        raise RunError(_no_snapshots(folder, files))
     _choose(found)
     return found
 
 
 def find_log(found: Found) -> Log | None:
-    """Find the log of a result folder: one named ``log``, else the longest of the others; TensorBoard's comes last.
-
-    Raises:
-        LogError: the log cannot be read.
-    """
-    named = found.folder / LOG_NAME
-    if named in found.files:
-        return read_log(named)
-    logs = []
-    for file in found.files:
-        log = read_if_log(file) if file.name != TRAINER_STATE else None
-        logs += [log] if log is not None else []
-    logs += _log_of_checkpoints([file for file in found.files if file.name == TRAINER_STATE])
-    if logs:
-        longest = max(logs, key=len)
-        if len(logs) > 1:
-            rest = [name_in(found.folder, log.path) for log in logs if log is not longest]
-            found.notes.append(f"of several logs the longest is used: {str(longest.path)!r} (others: {some(rest)})")
-        return longest
-    if not found.events:
-        return None
-    from nnanim.reading.logs import tensorboard
-
-    events = [file for file in found.events if tensorboard.sniff(file)]
-    if not events:
-        return None
-    try:
-        return tensorboard.read_all(events)
-    except LogError as error:
-        found.notes.append(f"no log is taken from TensorBoard: {error}")
-        return None
-
-
-def name_in(folder: Path, path: Path) -> str:
-    """Return the name of a file within a folder, with the folders between."""
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
-
-
-def some(names: Sequence[str]) -> str:
-    """List a few names, and how many more there are."""
-    return ", ".join(map(repr, names[:LISTED])) + more(len(names))
-
-
-def more(count: int) -> str:
-    """Say how many are not listed."""
-    return f" and {count - LISTED} more" if count > LISTED else ""
+    """Find the log of a result folder: do as `nnanim.reading.logs.choice.choose_log`."""
+    return choose_log(found.folder, found.files, found.events, found.tracked, found.notes)
 
 
 def _with_state(contents: Contents) -> Contents:
@@ -228,30 +184,6 @@ def _add_moments(found: Found, single: Sequence[Path], broken: dict[Path, Snapsh
             found.snapshots += [each] if each else []
 
 
-def _log_of_checkpoints(states: Sequence[Path]) -> list[Log]:
-    """Return Transformers' longest log: one lies in each checkpoint, and the newest holds what the others hold."""
-    if not states:
-        return []
-    from nnanim.reading.logs import trainer_state
-
-    logs = []
-    for path in states:
-        with suppress(NnanimError):
-            logs.append(trainer_state.read(path))
-    return [max(logs, key=len)] if logs else []
-
-
-def _may_be_log(name: str, head: bytes) -> bool:
-    """Tell whether it is worth the while to ask the log formats: a folder may hold a hundred thousand other files."""
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if name == LOG_NAME or start.startswith((b"[", b"{")):
-        return True
-    first_line = start.split(b"\n", 1)[0].lower()
-    if b"," not in first_line and b";" not in first_line and b"\t" not in first_line:
-        return False
-    return any(word in first_line for word in (b"ep", b"it", b"step"))
-
-
 def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
     """Return the files of the folders that may hold snapshots, and note event files of TensorBoard anywhere.
 
@@ -272,7 +204,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
             continue
         seen.add((status.st_dev, status.st_ino))
         for entry in entries:
-            if _is_temporary(entry.name):
+            if is_temporary(entry.name):
                 continue
             path = place / entry.name
             try:
@@ -281,12 +213,14 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
                 continue
             if is_file and EVENTS_MARK in entry.name:
                 found.events.append(path)
+            elif is_file and METRICS in place.parts[len(folder.parts) :]:
+                found.tracked.append(path)
+                if is_wanted:
+                    places.setdefault(place, []).append(path)
             elif is_file and is_wanted:
                 places.setdefault(place, []).append(path)
-            elif is_folder and depth < _MAX_DEPTH:
-                waiting.append(
-                    (path, depth + 1, is_wanted and re.fullmatch(_FOLDER, entry.name, re.IGNORECASE) is not None)
-                )
+            elif is_folder and depth < _MAX_DEPTH + (2 if METRICS in path.parts[len(folder.parts) :] else 0):
+                waiting.append((path, depth + 1, is_wanted and is_for_snapshots(entry.name)))
     return places
 
 
@@ -308,10 +242,6 @@ def _choose(found: Found) -> None:
         )
     if any(contents.is_trainer for contents in found.snapshots):
         _keep(found, lambda contents: contents.is_trainer, "models saved beside the trainer's snapshots are not drawn")
-    several = next((contents for contents in found.snapshots if contents.other_models), None)
-    if several is not None:
-        rest = some(several.other_models)
-        found.notes.append(f"of several models in {str(several.path)!r}, {several.model!r} is drawn (others: {rest})")
     found.notes.extend(dict.fromkeys(note for contents in found.snapshots for note in contents.notes))
 
 
@@ -353,24 +283,20 @@ def _first_of(broken: dict[Path, SnapshotError]) -> SnapshotError:
     return SnapshotError(f"{broken[first]}; also broken: {others}")
 
 
-def _no_snapshots(folder: Path) -> str:
-    names = [name for name in os.listdir(folder) if not _is_temporary(name)]
+def _is_wanted(name: str, patterns: Iterable[str]) -> bool:
+    """Tell whether a file's name within the folder, or its own or that of a folder around it, fits a pattern."""
+    parts = name.split("/")
+    return any(fnmatchcase(text, pattern) for pattern in patterns for text in (name, *parts))
+
+
+def _no_snapshots(folder: Path, files: Sequence[str] | None) -> str:
+    if files is not None:
+        return f"no snapshots in {str(folder)!r} whose names fit {some(files)} ({SNAPSHOT_HINT})"
+    runs = runs_below(folder)
+    if runs:
+        return f"no snapshots in {str(folder)!r} itself; {what_to_type(folder, runs)}"
+    names = [name for name in os.listdir(folder) if not is_temporary(name)]
     names.sort(key=lambda name: (natural_key(name), name))
     if not names:
         return f"no snapshots in {str(folder)!r} (the folder is empty; {SNAPSHOT_HINT})"
     return f"no snapshots in {str(folder)!r} (found: {some(names)}; {SNAPSHOT_HINT})"
-
-
-def _is_snapshot_name(name: str, patterns: Iterable[str]) -> bool:
-    """Tell whether a file is expected to be a snapshot: ``snapshot_iter_5``, ``trainer_00010``, or like a found one."""
-    if _pattern(name) in patterns or name.endswith(_SUFFIXES):
-        return True
-    return name.startswith(("snapshot", "trainer")) and not re.search("[A-Za-z]", Path(name).suffix)
-
-
-def _is_temporary(name: str) -> bool:
-    return name.startswith(("tmp", "."))
-
-
-def _pattern(name: str) -> str:
-    return re.sub(r"[0-9]+", "#", name)

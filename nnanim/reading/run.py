@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnanim.errors import RunError, SnapshotError
-from nnanim.model.layer_chain import Chain, chain_layers
-from nnanim.model.layer_choice import choose_layers, order_layers
-from nnanim.model.layers import MAX_LAYERS, Layer, LayerHeader, sizes_of
-from nnanim.reading.counters import align, fill_counters, in_order, join
-from nnanim.reading.folder import LISTED, find, find_log, more, name_in, some
+from nnanim.errors import SnapshotError
+from nnanim.model.layer_chain import Chain
+from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
+from nnanim.reading.counters import align, complete, fill_counters, in_order, join
+from nnanim.reading.folder import find, find_log
+from nnanim.reading.listing import name_in, some
 from nnanim.reading.logs.detect import read as read_log
 from nnanim.reading.logs.log import Log
+from nnanim.reading.order import find_order
 from nnanim.reading.snapshots import detect
-from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
+from nnanim.reading.snapshots.to_layers import check_array
+from nnanim.reading.which import choose_model, choose_network, leave_best_out
 
 if TYPE_CHECKING:
     import os
@@ -25,8 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Log", "Run", "Snapshot", "open_run"]
-
-NO_EDGES = "a weight that can be drawn is (out, in) or (out, in, kernel …)"
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,14 @@ class Snapshot:
         """
         return detect.read(self._contents, self._layers, shape)
 
+    def open(self) -> AbstractContextManager[Arrays]:
+        """Open the file to read any of its arrays by key, one at a time: ``with snapshot.open() as arrays: …``.
+
+        Raises:
+            SnapshotError: the file cannot be read.
+        """
+        return detect.open_arrays(self._contents)
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -80,6 +92,12 @@ class Run:
         notes: what a user should be told.
         left_out: layers of the first snapshot that are not drawn, each with its reason in ``skipped``.
         skipped: names of the files that were left out because they are broken, each with the reason.
+        known_from: what says that the layers follow each other: ``"file"``, ``"sequence"`` or ``"user"``.
+        why_view: why the run is drawn as it is.
+        tensors: every array of the drawn model, as the first snapshot has them.
+        other_tensors: those of the other models in the first snapshot that are no copies of the drawn one.
+        models: names of all models in a snapshot, or of all networks in the folder, the drawn one first; none where
+            there is one alone.
     """
 
     path: Path
@@ -91,11 +109,37 @@ class Run:
     notes: tuple[str, ...]
     left_out: tuple[LayerHeader, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    known_from: str = ""
+    why_view: str = ""
+    tensors: tuple[ArrayHeader, ...] = ()
+    other_tensors: tuple[ArrayHeader, ...] = ()
+    models: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Layer sizes, input side first: ``(4, 5, 5, 5, 3)``."""
-        return sizes_of(self.layers)
+        """Layer sizes, input side first: ``(4, 5, 5, 5, 3)``; none where no layers follow each other."""
+        return sizes_of(self.layers) if self.layers else ()
+
+    @property
+    def view(self) -> str:
+        """How the run is drawn by default: ``"network"``, neurons and edges, or ``"layers"``, a row for each tensor."""
+        return "network" if self.layers else "layers"
+
+    @property
+    def connections(self) -> tuple[tuple[str, str, str], ...]:
+        """Pairs of keys that are drawn with edges between them, and where each is known from."""
+        keys = [layer.key for layer in self.layers]
+        return tuple((tail, head, self.known_from) for tail, head in pairwise(keys))
+
+    def listed_tensors(self) -> Iterator[tuple[str, tuple[int, ...], str, bool]]:
+        """Yield key, shape in the file, role and whether it is drawn of every tensor with two axes or more."""
+        drawn = {layer.key for layer in self.layers}
+        for header in self.tensors:
+            if len(header.shape) > 1:
+                yield header.key, header.shape, "weight", header.key in drawn or not drawn
+        for header in self.other_tensors:
+            if len(header.shape) > 1:
+                yield header.key, header.shape, "weight", False
 
     def name_of(self, snapshot: Snapshot) -> str:
         """Return the name of a snapshot's file within the folder: ``checkpoint-50/model.safetensors``."""
@@ -123,6 +167,9 @@ def open_run(
     path: str | os.PathLike[str],
     *,
     layers: Sequence[str] | None = None,
+    shape: Sequence[int] | None = None,
+    model: str | None = None,
+    files: str | Sequence[str] | None = None,
     log: str | os.PathLike[str] | None = None,
     skip_bad: bool = False,
 ) -> Run:
@@ -133,6 +180,10 @@ def open_run(
     Args:
         path: the folder that a training left behind.
         layers: names of the layers to draw, input side first; by default those that follow each other.
+        shape: sizes of the layers, input side first; of several networks in the folder one is taken that has them.
+        model: which of several models in a file, or of several networks in the folder; by default the first, which a
+            note names.
+        files: patterns of the snapshots' names, such as ``"netG*"``; files that fit none are no snapshots.
         log: the log, where it is not found by itself.
         skip_bad: True goes on past snapshots that are broken or hold no finite numbers. All weights are read for that.
 
@@ -144,21 +195,27 @@ def open_run(
         OptionError: there are no such layers, or they do not follow each other.
     """
     folder = Path(path)
-    found = find(folder, skip_bad=skip_bad)
+    found = find(folder, skip_bad=skip_bad, files=(files,) if isinstance(files, str) else files)
     notes = found.notes
     table = find_log(found) if log is None else read_log(Path(log))
     form = found.snapshots[0].written_by or found.snapshots[0].format
-    contents = in_order(_without_copies(folder, fill_counters(found.snapshots, table), notes))
-    silent = [name_in(folder, each.path) for each in contents if each.epoch is None and each.iteration is None]
+    name = partial(name_in, folder)
+    contents = fill_counters(choose_model(found.snapshots, model, name, notes), table, folder)
+    contents, more_notes = complete(contents, table)
+    notes += more_notes
+    contents = leave_best_out(_without_copies(folder, contents, notes), name, notes)
+    contents, networks = choose_network(contents, table, shape and check_sizes(shape), name, notes)
+    contents = in_order(contents)
+    silent = [each for each in contents if each.epoch is None and each.iteration is None]
     if silent and len(contents) > 1:
-        notes.append(f"neither epoch nor iteration is known of {some(silent)}: drawn last, in order of the names")
+        notes.append(_order_of_silent(silent, contents, name))
     if table is None:
         table = _log_inside(folder, contents, notes)
     if table is not None:
         table, more_notes = align(table, contents, form)
         notes += [*table.notes, *more_notes]
-    chain = _chain(contents[0], layers, notes)
-    snapshots = list(_snapshots(folder, contents, chain, found.skipped, skip_bad=skip_bad))
+    chain = find_order(contents[0], layers, shape and check_sizes(shape), notes)
+    snapshots = list(_snapshots(contents, chain, found.skipped, skip_bad=skip_bad))
     if not snapshots:
         raise SnapshotError(found.skipped[0][1])
     notes += [f"skipped: {reason}" for _, reason in found.skipped]
@@ -167,24 +224,76 @@ def open_run(
     rows, more_notes = join(snapshots, table)
     notes += more_notes
     skipped = tuple((name_in(folder, file), reason) for file, reason in found.skipped)
-    return Run(folder, form, tuple(snapshots), chain.layers, table, rows, tuple(notes), chain.left_out, skipped)
+    return Run(
+        path=folder,
+        format=form,
+        snapshots=tuple(snapshots),
+        layers=chain.layers,
+        log=table,
+        rows=rows,
+        notes=tuple(notes),
+        left_out=chain.left_out,
+        skipped=skipped,
+        known_from="user" if layers or (shape and chain.layers) else "file" if contents[0].connections else "sequence",
+        why_view=_why_view(chain, contents[0]),
+        tensors=contents[0].tensors,
+        other_tensors=_other_tensors(contents[0]),
+        models=contents[0].models if len(contents[0].models) > 1 else networks,
+    )
+
+
+def _why_view(chain: Chain, first: Contents) -> str:
+    if chain.layers:
+        return "the layers follow each other"
+    return "what follows what is not known" if first.connections is None else "the layers are no plain sequence"
+
+
+def _other_tensors(contents: Contents) -> tuple[ArrayHeader, ...]:
+    """Return the tensors of a file's other models; a copy has the same keys, since nothing stands before them."""
+    known = {header.key for header in contents.tensors}
+    others = {header.key: header for other in contents.others for header in other.tensors if header.key not in known}
+    return tuple(others.values())
+
+
+def _order_of_silent(silent: Sequence[Contents], drawn: Sequence[Contents], name: Callable[[Path], str]) -> str:
+    """Say by what snapshots are sorted that have neither epoch nor iteration."""
+    names = some([name(each.path) for each in silent])
+    if all(each.written for each in silent):
+        return f"neither epoch nor iteration is known of {names}: drawn in order of the times in their names"
+    if drawn[0] in silent and drawn[-1] not in silent:
+        return f"neither epoch nor iteration is known of {names}: drawn first, as the name says"
+    return f"neither epoch nor iteration is known of {names}: drawn last, in order of the names"
 
 
 def _snapshots(
-    folder: Path, contents: Sequence[Contents], chain: Chain, skipped: list[tuple[Path, str]], *, skip_bad: bool
+    contents: Sequence[Contents], chain: Chain, skipped: list[tuple[Path, str]], *, skip_bad: bool
 ) -> Iterator[Snapshot]:
     for each in contents:
         try:
-            layers = _same_network(folder, contents[0], each, chain)
+            layers = _same_network(contents[0], each, chain)
             snapshot = Snapshot(each.path, each.epoch, each.iteration, each, layers)
             if skip_bad:
-                snapshot.read()
+                _read_all(snapshot)
         except SnapshotError as error:
             if not skip_bad:
                 raise
             skipped.append((each.path, str(error)))
             continue
         yield snapshot
+
+
+def _read_all(snapshot: Snapshot) -> None:
+    """Read what is drawn of a snapshot, or else all of it.
+
+    Raises:
+        SnapshotError: it is damaged, or holds NaN or infinite weights.
+    """
+    if snapshot._layers:
+        snapshot.read()
+        return
+    with snapshot.open() as arrays:
+        for header in snapshot._contents.tensors:
+            check_array(header.key, arrays.read(header.key), str(snapshot.path))
 
 
 def _without_copies(folder: Path, found: Sequence[Contents], notes: list[str]) -> list[Contents]:
@@ -224,61 +333,9 @@ def _log_in_trainer(path: Path) -> Log | None:
     return None if text is None else chainer_log.read_text(text, path)
 
 
-def _chain(first: Contents, names: Sequence[str] | None, notes: list[str]) -> Chain:
-    """Order the layers of the first snapshot."""
-    where = str(first.path)
-    drawable = [header for header in first.weights if header.can_be_drawn]
-    if len(drawable) > MAX_LAYERS:
-        raise SnapshotError(f"snapshot {where!r} has {len(drawable)} layers (at most {MAX_LAYERS} can be put in order)")
-    if not drawable:
-        raise RunError(
-            f"no layer in {where!r} can be drawn (found: {_shapes(first.weights)};"
-            " a layer that can be drawn is a Linear or a convolution with a weight of shape (out, in, …))"
-        )
-    chain = choose_layers(first, names) if names else order_layers(first)
-    for reason, headers in _by_reason(chain.left_out).items():
-        notes.append(f"layers not drawn: {_shapes(headers)} ({reason})")
-    told = {header.key: header.transposed for header in first.weights}
-    guessed = [header for header in chain.layers if header.transposed and told[header.key] is None]
-    if guessed:
-        notes.append(f"taken for deconvolutions by name or place: {_shapes(guessed)} (nothing in the file tells)")
-    if chain.ambiguous:
-        order = ", ".join(repr(header.name) for header in chain.layers)
-        notes.append(f"the order of the layers is not certain, other orders fit too: {order}")
-    return chain
-
-
-def _by_reason(headers: Iterable[LayerHeader]) -> dict[str, list[LayerHeader]]:
-    groups: dict[str, list[LayerHeader]] = {}
-    for header in headers:
-        groups.setdefault(header.skipped or NO_EDGES, []).append(header)
-    return groups
-
-
-def _same_network(folder: Path, first: Contents, other: Contents, chain: Chain) -> tuple[LayerHeader, ...]:
-    """Return the layers of a snapshot in chain order, after comparing them with those of the first."""
+def _same_network(first: Contents, other: Contents, chain: Chain) -> tuple[LayerHeader, ...]:
+    """Return the layers of a snapshot in chain order; it has the names and shapes of the first."""
     if other.weights == first.weights:
         return chain.layers
     by_name = {header.name: header for header in other.weights}
-    if {header.name: header.shape for header in first.weights} == {name: by_name[name].shape for name in by_name}:
-        return tuple(replace(by_name[header.name], transposed=header.transposed) for header in chain.layers)
-    drawable = [header for header in other.weights if header.can_be_drawn]
-    own = chain_layers(drawable).layers if len(drawable) <= MAX_LAYERS else ()
-    is_first, is_other = _network(chain.layers), _network(own)
-    if is_first == is_other:
-        is_first, is_other = _shapes(first.weights), _shapes(other.weights)
-    raise SnapshotError(
-        f"snapshots of different networks in {str(folder)!r}: {first.path.name!r} is {is_first},"
-        f" {other.path.name!r} is {is_other} (a result folder holds one network)"
-    )
-
-
-def _network(layers: Sequence[LayerHeader]) -> str:
-    if not layers:
-        return "none that can be drawn"
-    return f"{','.join(map(str, sizes_of(layers)))} ({some([header.name for header in layers])})"
-
-
-def _shapes(headers: Sequence[LayerHeader]) -> str:
-    shown = [f"{header.name!r} {header.shape}" for header in headers[:LISTED]]
-    return ", ".join(shown) + more(len(headers))
+    return tuple(replace(by_name[header.name], transposed=header.transposed) for header in chain.layers)

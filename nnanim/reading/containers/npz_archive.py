@@ -12,7 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
@@ -21,7 +21,7 @@ import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.reading.containers.zip_file import MAGICS, Member, ZipError, ZipFile
-from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.contents import Arrays, Contents
 
 MAX_MEMBER_BYTES = 2**30
 MAX_HEADER_BYTES = 10_000
@@ -252,6 +252,31 @@ def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray
         return {key: contents.arrays[key] for key in keys if key in contents.arrays}
     with open_archive(contents.path) as archive:
         return {key: archive[key] for key in keys if key in archive}
+
+
+class _Members:
+    """Arrays of a snapshot, from an archive that is opened when the first is read that is not known yet."""
+
+    def __init__(self, contents: Contents, stack: ExitStack) -> None:
+        self._contents = contents
+        self._stack = stack
+        self._archive: Archive | None = None
+
+    def read(self, key: str) -> np.ndarray:
+        """Read one array, as `nnanim.reading.snapshots.contents.Arrays` says."""
+        known = self._contents.arrays
+        if known is not None and key in known:
+            return known[key]
+        if self._archive is None:
+            self._archive = self._stack.enter_context(open_archive(self._contents.path))
+        return self._archive[key]
+
+
+@contextmanager
+def open_members(contents: Contents) -> Iterator[Arrays]:
+    """Open a snapshot that is a NumPy archive to read its arrays one at a time."""
+    with ExitStack() as stack:
+        yield _Members(contents, stack)
 
 
 def check_magic(path: Path) -> None:

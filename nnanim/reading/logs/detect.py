@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from nnanim.errors import LogError
 from nnanim.reading.logs.log import Log
 
 EVENTS_MARK = ".tfevents."  # in the names of TensorBoard's files
 TRAINER_STATE = "trainer_state.json"  # what Transformers leaves in each checkpoint
+HINT = "a log is CSV, JSON lines, a JSON list of rows, Keras's history, a trainer_state.json, MLflow's or TensorBoard's"
 
 Read = Callable[[Path], Log]
 
@@ -19,12 +21,10 @@ def read(path: Path) -> Log:
     Raises:
         LogError: it cannot be opened, or is of no format that is known.
     """
-    found = _other_than_chainer(path)
+    found = _format_of(path)
     if found is not None:
         return found(path)
-    from nnanim.reading.logs import chainer
-
-    return chainer.read(path)
+    return _likeliest(path)(path)
 
 
 def read_if_log(path: Path) -> Log | None:
@@ -33,47 +33,62 @@ def read_if_log(path: Path) -> Log | None:
     Raises:
         LogError: it is of a known format, and cannot be read.
     """
-    found = _other_than_chainer(path)
-    if found is not None:
-        return found(path)
-    from nnanim.reading.logs import chainer
-
-    return chainer.read(path) if chainer.sniff(path) else None
+    found = _format_of(path)
+    return None if found is None else found(path)
 
 
-def _other_than_chainer(path: Path) -> Read | None:
-    """Return what reads a file by its name and its first line, or None where it may at best be a Chainer log."""
-    start = _start_of(path)
-    if not _is_json_list(start):
-        from nnanim.reading.logs import csv
+def _format_of(path: Path) -> Read | None:
+    """Return what reads a file by its name and its beginning, or None."""
+    from nnanim.reading.logs.text import start_of
 
-        if csv.sniff(path):
-            return csv.read
-    if start[:1] == b"{":
-        from nnanim.reading.logs import jsonl
-
-        if jsonl.sniff(path):
-            return jsonl.read
     if EVENTS_MARK in path.name:
         from nnanim.reading.logs import tensorboard
 
-        if tensorboard.sniff(path):
-            return tensorboard.read
+        return tensorboard.read if tensorboard.sniff(path) else None
     if path.name == TRAINER_STATE:
         from nnanim.reading.logs import trainer_state
 
         if trainer_state.sniff(path):
             return trainer_state.read
-    return None
+    start = start_of(path, 2**14).lstrip()
+    if start[:1] == "[":
+        from nnanim.reading.logs import chainer
+
+        if chainer.sniff(path):
+            return chainer.read
+    if start[:1] == "{":
+        from nnanim.reading.logs import history
+
+        if history.sniff(path):
+            return history.read
+    if "\n{" in "\n" + start:
+        from nnanim.reading.logs import jsonl
+
+        if jsonl.sniff(path):
+            return jsonl.read
+    if start[:1] == "{":
+        return None
+    from nnanim.reading.logs import csv
+
+    return csv.read if csv.sniff(path) else None
 
 
-def _start_of(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()
-    except OSError:
-        return b""
+def _likeliest(path: Path) -> Read:
+    """Return what reads a file that is no log of any format, to say why it is none of the one that it is most like."""
+    from nnanim.reading.logs.text import read_bytes, start_of
 
+    read_bytes(path, HINT)
+    start = start_of(path, 2**10).lstrip()
+    if start[:1] == "[":
+        from nnanim.reading.logs import chainer
 
-def _is_json_list(start: bytes) -> bool:
-    return start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"]", b"")
+        return chainer.read
+    if start[:1] == "{":
+        from nnanim.reading.logs import jsonl
+
+        return jsonl.read
+    if any(sign in start.split("\n", 1)[0] for sign in ",;\t"):
+        from nnanim.reading.logs import csv
+
+        return csv.read
+    raise LogError(f"log {str(path)!r} is of no format that is read ({HINT})")

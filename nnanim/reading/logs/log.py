@@ -26,9 +26,11 @@ class Log:
             int64 where every row has one.
         stated: (R,) bool for every numeric key, True where the row has the key. A NaN that the log states is a gap in
             the curve, the NaN of an absent key is not.
-        format: ``"chainer"``, ``"csv"``, ``"jsonl"``, ``"transformers"`` or ``"tensorboard"``.
+        format: ``"chainer"``, ``"csv"``, ``"json"``, ``"jsonl"``, ``"history"`` (Keras's), ``"transformers"``,
+            ``"mlflow"`` or ``"tensorboard"``.
         notes: what a user should be told.
         parts: other files that the log is made of.
+        percent: columns that were written with a per cent sign; their values here are shares of 1.
     """
 
     path: Path
@@ -37,6 +39,7 @@ class Log:
     format: str = "chainer"
     notes: tuple[str, ...] = ()
     parts: tuple[Path, ...] = ()
+    percent: frozenset[str] = frozenset()
 
     # Tables are made when they are asked for: drawing an animation does not wait for pandas.
 

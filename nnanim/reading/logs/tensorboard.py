@@ -17,7 +17,8 @@ from pathlib import Path
 from nnanim.errors import LogError
 from nnanim.reading.logs.detect import EVENTS_MARK
 from nnanim.reading.logs.log import Log
-from nnanim.reading.logs.table import Row, make_log, read_bytes
+from nnanim.reading.logs.table import Row, make_log
+from nnanim.reading.logs.text import read_bytes
 
 FORMAT = "tensorboard"
 HINT = "a TensorBoard log is an event file with scalars"

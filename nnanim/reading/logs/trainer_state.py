@@ -14,7 +14,8 @@ from typing import Any
 from nnanim.errors import LogError
 from nnanim.reading.logs.detect import TRAINER_STATE
 from nnanim.reading.logs.log import Log
-from nnanim.reading.logs.table import Row, is_number, make_log, parse_integer, read_text
+from nnanim.reading.logs.table import Row, is_number, make_log, parse_integer
+from nnanim.reading.logs.text import read_text
 
 FORMAT = "transformers"
 HINT = "a trainer_state.json holds a list log_history"
@@ -61,7 +62,7 @@ def read_counters(path: Path) -> tuple[int | float | None, int | None]:
 
 def _state(path: Path) -> dict[str, Any]:
     try:
-        state = json.loads(read_text(path, HINT), parse_int=parse_integer)
+        state = json.loads(read_text(path, HINT)[0], parse_int=parse_integer)
     except (json.JSONDecodeError, RecursionError):
         raise LogError(f"log {str(path)!r} is not JSON ({HINT})") from None
     if not isinstance(state, dict):

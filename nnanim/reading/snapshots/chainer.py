@@ -10,7 +10,8 @@ Source: ``chainer/serializers/npz.py`` and ``chainer/training/updaters/standard_
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,10 +21,10 @@ import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader, natural_key
-from nnanim.reading.containers.npz_archive import Archive, open_archive, read_arrays
+from nnanim.reading.containers.npz_archive import Archive, open_archive, open_members, read_arrays
 from nnanim.reading.containers.zip_file import ZipFile
 from nnanim.reading.snapshots.chainer_links import is_transposed, why_skipped
-from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.to_layers import read_layers
 
 FORMAT = "chainer"
@@ -32,6 +33,9 @@ _MODEL = re.compile(r"((?:updater/)?)model:([^/]+)/")
 _ITERATOR_EPOCH = re.compile(r"updater/iterator:([^/]+)/epoch")
 _LOG = r"extensions/[^/]+/_log"
 _CLASSIFIER = "predictor/"
+_ROOTS = ("extensions/", "extension_triggers/", "updater/", "optimizer:")
+_NUMBER_KINDS = "fiub"
+_MAX_REMEMBERED = 8  # models of a snapshot
 _TAILS = ("W", "W.npy")
 
 
@@ -39,25 +43,26 @@ class _Layout(NamedTuple):
     """What the names in an archive say.
 
     Attributes:
-        models: names of all models, the one that is drawn first; none in a file of one model alone.
-        prefix: what stands before the keys of the model that is drawn.
+        prefix: what stands before the keys of the model.
         within: what its keys begin with behind that.
         weights: keys of its weights, in natural order.
         biases: the key of the bias of each, or None.
-        epoch: where the epoch is; empty where it is nowhere.
+        arrays: keys of all that it has.
     """
 
-    models: tuple[str, ...]
     prefix: str
     within: str
     weights: tuple[str, ...]
     biases: tuple[str | None, ...]
-    epoch: str
+    arrays: tuple[str, ...]
 
 
 def has_weights(file: ZipFile) -> bool:
     """Tell whether an archive is a Chainer snapshot, by the names in it."""
-    return any(name.endswith(_TAILS) and is_weight(name.removesuffix(".npy")) for name in file.names)
+    return any(
+        (name.endswith(_TAILS) and is_weight(name.removesuffix(".npy"))) or name.startswith("updater/model:")
+        for name in file.names
+    )
 
 
 def scan(file: ZipFile) -> Contents:
@@ -67,12 +72,30 @@ def scan(file: ZipFile) -> Contents:
         SnapshotError: the file cannot be read, or holds no weights.
     """
     archive = Archive(file)
-    where = str(file.path)
     names = tuple(archive)
-    layout = _lay_out(names)
-    if not layout.weights:
+    models = _models(names)
+    described = [_scan_model(archive, names, prefix) for prefix in models.values()]
+    epoch = _counter(archive, _epoch_key(names))
+    iteration = _counter(archive, "updater/iteration")
+    first, *others = (
+        replace(each, model=name, is_trainer=bool(name), epoch=epoch, iteration=iteration)
+        for name, each in zip(models, described, strict=True)
+    )
+    return replace(first, others=tuple(others))
+
+
+def _scan_model(archive: Archive, names: tuple[str, ...], prefix: str) -> Contents:
+    where = str(archive.path)
+    layout = _lay_out(names, prefix)
+    headers = {key: archive.header(key) for key in layout.arrays if len(key) <= MAX_KEY_LENGTH}
+    tensors = tuple(
+        ArrayHeader(key, header.shape, header.dtype.name)
+        for key, header in headers.items()
+        if header.dtype.kind in _NUMBER_KINDS
+    )
+    if not layout.weights and not any(len(tensor.shape) > 1 for tensor in tensors):
         raise SnapshotError(f"snapshot {where!r} holds no weights (a weight's key is 'W' or ends in '/W')")
-    longest = max(layout.weights, key=len)
+    longest = max(layout.weights, key=len, default="")
     if len(longest) > MAX_KEY_LENGTH:
         raise SnapshotError(
             f"snapshot {where!r} holds a weight whose key begins with {longest[:20]!r} and has {len(longest)}"
@@ -80,7 +103,7 @@ def scan(file: ZipFile) -> Contents:
         )
     shapes = tuple(archive.number_header(key).shape for key in layout.weights)
     bias_shapes = tuple(None if key is None else archive.number_header(key).shape for key in layout.biases)
-    weights = _describe(names, shapes, bias_shapes)
+    weights = _describe(names, prefix, shapes, bias_shapes)
     for header, bias_shape in zip(weights, bias_shapes, strict=True):
         shape = header.shape
         if len(shape) == 2 and not header.skipped and bias_shape is not None and bias_shape != shape[:1]:
@@ -89,14 +112,11 @@ def scan(file: ZipFile) -> Contents:
                 f" for a weight of shape {shape} (it must be {shape[:1]})"
             )
     return Contents(
-        path=file.path,
-        is_trainer=bool(layout.models),
-        model=layout.models[0] if layout.models else "",
-        other_models=layout.models[1:],
+        path=archive.path,
+        convention=FORMAT,
         prefix=layout.prefix,
         weights=weights,
-        epoch=_counter(archive, layout.epoch),
-        iteration=_counter(archive, "updater/iteration"),
+        tensors=tensors,
         arrays=archive.small_arrays(key for key in (*layout.weights, *layout.biases) if key is not None),
     )
 
@@ -107,6 +127,17 @@ def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int]
     With a shape the layers are loaded into a Chainer model of these sizes where Chainer can be imported.
     """
     return read_layers(contents, layers, shape, read_arrays, None if shape is None else _through_chainer)
+
+
+@contextmanager
+def open_arrays(contents: Contents) -> Iterator[Arrays]:
+    """Open a snapshot to read its arrays one at a time.
+
+    Raises:
+        SnapshotError: the file cannot be read.
+    """
+    with open_members(contents) as members:
+        yield members
 
 
 def _through_chainer(
@@ -137,45 +168,50 @@ def is_weight(key: str) -> bool:
     if key != "W" and not key.endswith("/W"):
         return False
     # Optimizers and extensions keep arrays under the same tails; only a model's own keys count.
-    return not key.startswith(("extensions/", "extension_triggers/", "updater/", "optimizer:")) or bool(
-        _MODEL.match(key)
-    )
+    return not key.startswith(_ROOTS) or bool(_MODEL.match(key))
 
 
 # The snapshots of a run have the same names and shapes: what these say is worked out for the first of them.
 
 
 @lru_cache(maxsize=2)
-def _lay_out(names: tuple[str, ...]) -> _Layout:
-    found = [key for key in names if is_weight(key)]
-    starts = {match[2]: match[1] for key in reversed(found) if (match := _MODEL.match(key))}
-    models = tuple(sorted(starts, key=lambda name: (name != "main", natural_key(name))))
-    prefix = f"{starts[models[0]]}model:{models[0]}/" if models else ""
-    keys = [key for key in found if key.startswith(prefix)]
-    if all(len(key) <= MAX_KEY_LENGTH for key in keys):
+def _models(names: tuple[str, ...]) -> dict[str, str]:
+    """Return what stands before the keys of each model, the one first that is drawn; ``{"": ""}`` for one alone."""
+    starts = {match[2]: f"{match[0]}" for key in reversed(names) if (match := _MODEL.match(key))}
+    known = sorted(starts, key=lambda name: (name != "main", natural_key(name)))
+    return {name: starts[name] for name in known} or {"": ""}
+
+
+def _epoch_key(names: tuple[str, ...]) -> str:
+    """Return where the epoch is; nothing where it is nowhere."""
+    epochs = sorted(
+        (match[1] != "main", natural_key(match[1]), key) for key in names if (match := _ITERATOR_EPOCH.fullmatch(key))
+    )
+    return epochs[0][2] if epochs else ""
+
+
+@lru_cache(maxsize=_MAX_REMEMBERED)
+def _lay_out(names: tuple[str, ...], prefix: str) -> _Layout:
+    keys = [key for key in names if is_weight(key) and key.startswith(prefix)]
+    arrays = [key for key in names if key.startswith(prefix or _ROOTS) == bool(prefix)]
+    if all(len(key) <= MAX_KEY_LENGTH for key in arrays):
         keys.sort(key=natural_key)
+        arrays.sort(key=natural_key)
     inside = [key.removeprefix(prefix) for key in keys]
     within = _CLASSIFIER if all(key.startswith(_CLASSIFIER) and key != "predictor/W" for key in inside) else ""
     known = frozenset(names)
     biases = [key.removesuffix("W") + "b" for key in keys]
-    epochs = sorted(
-        (match[1] != "main", natural_key(match[1]), key) for key in names if (match := _ITERATOR_EPOCH.fullmatch(key))
-    )
-    return _Layout(
-        models,
-        prefix,
-        within,
-        tuple(keys),
-        tuple(key if key in known else None for key in biases),
-        epochs[0][2] if epochs else "",
-    )
+    return _Layout(prefix, within, tuple(keys), tuple(key if key in known else None for key in biases), tuple(arrays))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=_MAX_REMEMBERED)
 def _describe(
-    names: tuple[str, ...], shapes: tuple[tuple[int, ...], ...], bias_shapes: tuple[tuple[int, ...] | None, ...]
+    names: tuple[str, ...],
+    prefix: str,
+    shapes: tuple[tuple[int, ...], ...],
+    bias_shapes: tuple[tuple[int, ...] | None, ...],
 ) -> tuple[LayerHeader, ...]:
-    layout, known = _lay_out(names), frozenset(names)
+    layout, known = _lay_out(names, prefix), frozenset(names)
     headers = []
     for key, bias_key, shape, bias_shape in zip(layout.weights, layout.biases, shapes, bias_shapes, strict=True):
         path = key.removeprefix(layout.prefix).removeprefix(layout.within)

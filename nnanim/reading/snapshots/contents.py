@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from nnanim.model.layers import LayerHeader
+
+
+class ArrayHeader(NamedTuple):
+    """What a file says of one of its arrays.
+
+    Attributes:
+        key: its name in the file.
+        shape: sizes of its axes, as in the file.
+        dtype: ``"float32"``, ``"bfloat16"``, ``"int64"``, …
+    """
+
+    key: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Arrays(Protocol):
+    """The arrays of an open snapshot."""
+
+    def read(self, key: str) -> np.ndarray:
+        """Read one array as it is in the file, bfloat16 as float32.
+
+        Raises:
+            KeyError: there is no such array.
+            SnapshotError: it is damaged, or too large to be read.
+        """
 
 
 @dataclass(frozen=True)
@@ -18,12 +45,17 @@ class Contents:
     Attributes:
         path: the file.
         weights: every weight of the model, in the order of the file.
+        tensors: every array of the model, of any number of axes, in the order of the file.
+        convention: whose names and shapes they are: ``"pytorch"``, ``"keras"``, ``"chainer"``, ``"numpy"``, ``"onnx"``.
+        connections: pairs of keys of tensors, the second of which takes in what the first puts out, as the file's own
+            graph tells; None where the file has no graph.
         epoch: what the file says, or None where it says nothing.
         iteration: updates that were done, or None where nothing says so.
+        written: digits that order the moments that dates and times in the names tell; empty where they tell none.
         format: the format of the file.
         written_by: the framework that wrote it, where that is another name than the format's.
         model: what the model is called where the file holds several, e.g. ``"main"``; else empty.
-        other_models: names of the file's other models, in natural order.
+        others: the file's other models, each as if it were alone.
         prefix: what stands before the model's own keys.
         is_trainer: True where a trainer wrote the file; a model alone beside such files is not drawn.
         is_ordered: True where the order of the weights is that in which the model defines them.
@@ -35,12 +67,16 @@ class Contents:
 
     path: Path
     weights: tuple[LayerHeader, ...]
+    tensors: tuple[ArrayHeader, ...] = ()
+    convention: str = "pytorch"
+    connections: tuple[tuple[str, str], ...] | None = None
     epoch: int | float | None = None
     iteration: int | None = None
+    written: str = ""
     format: str = "chainer"
     written_by: str = ""
     model: str = ""
-    other_models: tuple[str, ...] = ()
+    others: tuple[Contents, ...] = field(default=(), repr=False)
     prefix: str = ""
     is_trainer: bool = False
     is_ordered: bool = False
@@ -48,3 +84,26 @@ class Contents:
     notes: tuple[str, ...] = ()
     parts: tuple[Path, ...] = ()
     arrays: Mapping[str, np.ndarray] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of all models in the file, the one that is drawn first; none in a file of one model alone."""
+        return tuple(filter(None, (self.model, *(other.model for other in self.others))))
+
+    def of_model(self, name: str) -> Contents | None:
+        """Return what the file says of another of its models, or None where it has none of that name."""
+        if name == self.model:
+            return self
+        for other in self.others:
+            if other.model == name:
+                rest = (replace(self, others=()), *(each for each in self.others if each is not other))
+                return replace(
+                    other,
+                    others=rest,
+                    epoch=self.epoch,
+                    iteration=self.iteration,
+                    written=self.written,
+                    written_by=self.written_by,
+                    parts=self.parts,
+                )
+        return None

@@ -5,22 +5,24 @@ None knows the others. A file is opened once to be looked at, whatever it turns 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from importlib import import_module
 from io import BufferedIOBase, BufferedReader, FileIO
 from pathlib import Path
+from types import ModuleType
 
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.containers.npz_archive import SNAPSHOT_HINT, check_magic
 from nnanim.reading.containers.zip_file import MAGICS, ZipError, ZipFile
-from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.contents import Arrays, Contents
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 INDEX_SUFFIX = ".safetensors.index.json"
 _HEAD_BYTES = 32  # longer than what a pickle of PyTorch's old format begins with
 _KERAS_SUFFIXES = (".h5", ".hdf5")
-
-Read = Callable[[Contents, Sequence[LayerHeader], Sequence[int] | None], list[Layer]]
+_MODULES = {"numpy": "npz", "lightning": "pytorch"}  # of formats that are called otherwise than their module
 
 
 def scan(path: Path, file: FileIO | None = None, head: bytes = b"") -> Contents | None:
@@ -50,7 +52,18 @@ def scan(path: Path, file: FileIO | None = None, head: bytes = b"") -> Contents 
 
 def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
     """Read the weights of a snapshot with the reader of its format."""
-    return _reader(contents.format)(contents, layers, shape)
+    layers_of: list[Layer] = _module(contents.format).read(contents, layers, shape)
+    return layers_of
+
+
+def open_arrays(contents: Contents) -> AbstractContextManager[Arrays]:
+    """Open a snapshot to read its arrays one at a time, in the order of the file where that is to be fast.
+
+    Raises:
+        SnapshotError: the file cannot be read.
+    """
+    opened: AbstractContextManager[Arrays] = _module(contents.format).open_arrays(contents)
+    return opened
 
 
 def explain(path: Path) -> None:
@@ -115,33 +128,9 @@ def _look_inside(path: Path, file: BufferedIOBase) -> Contents | None:
     return npz.look(archive)
 
 
-def _reader(form: str) -> Read:
-    match form:
-        case "chainer":
-            from nnanim.reading.snapshots import chainer
-
-            return chainer.read
-        case "numpy":
-            from nnanim.reading.snapshots import npz
-
-            return npz.read
-        case "npy":
-            from nnanim.reading.snapshots import npy
-
-            return npy.read
-        case "pytorch" | "lightning":
-            from nnanim.reading.snapshots import pytorch
-
-            return pytorch.read
-        case "safetensors":
-            from nnanim.reading.snapshots import safetensors
-
-            return safetensors.read
-        case "keras":
-            from nnanim.reading.snapshots import keras
-
-            return keras.read
-    raise AssertionError(form)
+def _module(form: str) -> ModuleType:
+    """Return the module of a format."""
+    return import_module(f"nnanim.reading.snapshots.{_MODULES.get(form, form)}")
 
 
 def _head(path: Path) -> bytes:

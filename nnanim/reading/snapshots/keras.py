@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,9 @@ from nnanim.reading.containers.hdf5 import Dataset, Group, Hdf5Error, Hdf5File
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
 from nnanim.reading.containers.zip_file import MAGICS, ZipError, ZipFile
 from nnanim.reading.snapshots.chainer_links import is_transposed
-from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
+from nnanim.reading.snapshots.keras_graph import Graph, read_graph
+from nnanim.reading.snapshots.keras_names import GroupNames, OldNames
 from nnanim.reading.snapshots.parameters import MAX_DIMENSIONS, turn_shape
 from nnanim.reading.snapshots.to_layers import read_layers
 
@@ -58,10 +61,10 @@ def look(path: Path, file: io.BufferedIOBase | ZipFile) -> KerasContents | None:
     """
     if not isinstance(file, ZipFile):
         found = _collect(path, _hdf5(path, file))
-        return _describe(path, found, {}) if found.is_of_keras else None
+        return _describe(path, found, None) if found.is_of_keras else None
     if _INSIDE not in file or _CONFIG not in file:
         return None
-    return _describe(path, _collect(path, _hdf5_inside(file)), _config_order(file))
+    return _describe(path, _collect(path, _hdf5_inside(file)), _config(file))
 
 
 def scan(path: Path) -> KerasContents:
@@ -71,7 +74,7 @@ def scan(path: Path) -> KerasContents:
         SnapshotError: the file cannot be read, or holds no weights.
     """
     with _open(path) as hdf5:
-        return _describe(path, _collect(path, hdf5), {})
+        return _describe(path, _collect(path, hdf5), None)
 
 
 def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
@@ -93,6 +96,35 @@ def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray
             raise _problem(contents.path, error) from error
         except OSError as error:
             raise _unreadable(contents.path, error) from error
+
+
+class _Open:
+    """The datasets of an open HDF5 file."""
+
+    def __init__(self, contents: KerasContents, hdf5: Hdf5File) -> None:
+        self._contents = contents
+        self._hdf5 = hdf5
+
+    def read(self, key: str) -> np.ndarray:
+        """Read one dataset, as `nnanim.reading.snapshots.contents.Arrays` says."""
+        try:
+            return self._hdf5.read(self._contents.datasets[key])
+        except Hdf5Error as error:
+            raise _problem(self._contents.path, error) from error
+        except OSError as error:
+            raise _unreadable(self._contents.path, error) from error
+
+
+@contextmanager
+def open_arrays(contents: Contents) -> Iterator[Arrays]:
+    """Open a snapshot to read its datasets one at a time.
+
+    Raises:
+        SnapshotError: the file cannot be read.
+    """
+    assert isinstance(contents, KerasContents)
+    with _open(contents.path) as hdf5:
+        yield _Open(contents, hdf5)
 
 
 @dataclass
@@ -117,22 +149,30 @@ def _collect(path: Path, hdf5: Hdf5File) -> _Found:
     return found
 
 
-def _describe(path: Path, found: _Found, order: Mapping[str, int]) -> KerasContents:
+def _describe(path: Path, found: _Found, config: Any) -> KerasContents:
     groups, datasets = found.groups, found.datasets
     told = groups.get("model_weights") or groups.get("") or Group()
-    if "layer_names" in told.attributes:
-        weights = _old_weights(datasets, told.attributes["layer_names"], groups)
-    else:
-        weights = _weights(datasets, groups)
-        if all(header.name in order for header in weights):
-            weights.sort(key=lambda header: order[header.name])
+    is_old = "layer_names" in told.attributes
+    if is_old and config is None:
+        text = groups[""].attributes.get("model_config", ()) if "" in groups else ()
+        config = _parsed(text[0]) if text else None
+    start = "model_weights/" if "model_weights" in groups else ""
+    names = OldNames(start, groups, datasets) if is_old else GroupNames(datasets)
+    graph = read_graph(config, names.find) if config is not None else Graph()
+    place = names.order(graph.places)
+    weights = _old_weights(datasets, told.attributes["layer_names"], groups) if is_old else _weights(datasets, groups)
+    weights.sort(key=lambda header: place(header.key))
     if not weights:
         raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight is a kernel with two axes or more)")
+    keys = sorted((key for key, dataset in datasets.items() if dataset.dtype), key=place)
     return KerasContents(
         path=path,
         format=FORMAT,
         weights=tuple(weights),
-        is_ordered=True,
+        tensors=tuple(ArrayHeader(key, datasets[key].shape, np.dtype(datasets[key].dtype).name) for key in keys),
+        convention=FORMAT,
+        connections=graph.connections,
+        is_ordered=is_old or bool(graph.places),
         turned=frozenset(header.key for header in weights),
         datasets=datasets,
     )
@@ -187,11 +227,18 @@ def _old_weights(
             if key not in datasets or not _is_weight(datasets[key]):
                 continue
             bias = next((other for other in keys if other == key.replace("kernel", "bias") and other != key), "")
-            last = re.sub(r":[0-9]+$", "", key.rsplit("/", 1)[-1])
-            name = layer if last in ("kernel", "embeddings") else f"{layer}/{last}"
-            headers.append(_header(name, key, bias, datasets))
-    unique = {header.name: header for header in headers}
-    return list(unique.values())
+            headers.append(_header(_name_within(layer, key.removeprefix(f"{start}{layer}/")), key, bias, datasets))
+    if len({header.name for header in headers}) < len(headers):
+        return [LayerHeader(header.key, header.key, header.shape, header.bias_key) for header in headers]
+    return headers
+
+
+def _name_within(layer: str, weight: str) -> str:
+    """Return the name of a weight's layer: ``"head"`` of head/kernel:0, ``"encoder/dense_1"`` of dense_1/kernel:0."""
+    *parts, last = re.sub(r":[0-9]+$", "", weight).split("/")
+    if layer in parts:
+        parts = parts[parts.index(layer) + 1 :]
+    return "/".join([layer, *parts, *([] if last in ("kernel", "embeddings") else [last])])
 
 
 def _header(name: str, key: str, bias: str, datasets: Mapping[str, Dataset]) -> LayerHeader:
@@ -207,22 +254,20 @@ def _is_weight(dataset: Dataset) -> bool:
     return 2 <= len(dataset.shape) <= MAX_DIMENSIONS and 0 not in dataset.shape and dataset.dtype[1:] in _REAL
 
 
-def _config_order(archive: ZipFile) -> dict[str, int]:
-    """Return the place of each layer in the config of a ``.keras`` file; nothing where there is none."""
+def _config(archive: ZipFile) -> Any:
+    """Return the configuration in a ``.keras`` file; None where there is none that can be read."""
     try:
         member = archive[_CONFIG]
-        config = json.loads(archive.read(member)) if member.size <= _MAX_CONFIG_BYTES else {}
-    except (ValueError, KeyError, OSError, RecursionError):
-        return {}
-    inner = config.get("config") if isinstance(config, dict) else None
-    layers = inner.get("layers") if isinstance(inner, dict) else None
-    order: dict[str, int] = {}
-    for place, layer in enumerate(layers if isinstance(layers, list) else []):
-        own = layer.get("config") if isinstance(layer, dict) else None
-        name = own.get("name") if isinstance(own, dict) else None
-        if isinstance(name, str):
-            order[name] = place
-    return order
+        return _parsed(archive.read(member).decode()) if member.size <= _MAX_CONFIG_BYTES else None
+    except (ValueError, KeyError, OSError):
+        return None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _walk(path: Path, hdf5: Hdf5File) -> Iterator[tuple[str, Group | Dataset]]:

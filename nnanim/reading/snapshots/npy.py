@@ -9,7 +9,8 @@ Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
 from math import prod
@@ -23,11 +24,11 @@ from nnanim.reading.containers.npz_archive import (
     MAX_HEADER_BYTES,
     MAX_MEMBER_BYTES,
     NPY_MAGIC,
-    ArrayHeader,
     header_end,
     parse_header,
 )
-from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.containers.npz_archive import ArrayHeader as NpyHeader
+from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights, is_weight_name
 from nnanim.reading.snapshots.to_layers import read_layers
 
@@ -62,11 +63,12 @@ def scan(files: Mapping[str, Path]) -> NpyContents | None:
     Raises:
         SnapshotError: a file is damaged.
     """
-    shapes = {}
+    shapes, tensors = {}, []
     for name in sorted(files, key=natural_key):
         header = _header(files[name])
         if header is not None and (len(header.shape) < 2 or is_weight_name(name)):
             shapes[name] = header.shape
+            tensors.append(ArrayHeader(name, header.shape, header.dtype.name))
     parameters = find_weights(shapes)
     if not parameters.weights:
         return None
@@ -79,6 +81,8 @@ def scan(files: Mapping[str, Path]) -> NpyContents | None:
         format=FORMAT,
         written_by="numpy",
         weights=parameters.weights,
+        tensors=tuple(tensors),
+        convention="numpy",
         epoch=number if is_epoch else None,
         iteration=None if is_epoch else number,
         turned=parameters.turned,
@@ -102,6 +106,24 @@ def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray
     return {key: _read(contents.files[key]) for key in keys}
 
 
+class _Open:
+    """The files of a moment, each opened for as long as it is read."""
+
+    def __init__(self, contents: NpyContents) -> None:
+        self._files = contents.files
+
+    def read(self, key: str) -> np.ndarray:
+        """Read one array, as `nnanim.reading.snapshots.contents.Arrays` says."""
+        return _read(self._files[key])
+
+
+@contextmanager
+def open_arrays(contents: Contents) -> Iterator[Arrays]:
+    """Give the arrays of a snapshot to be read one at a time."""
+    assert isinstance(contents, NpyContents)
+    yield _Open(contents)
+
+
 def _split(path: Path) -> tuple[str, str]:
     """Return the moment and the array's name, as the names of a file and its folder say them."""
     stem = path.stem.lower()
@@ -116,13 +138,13 @@ def _split(path: Path) -> tuple[str, str]:
     return (numbered["number"], numbered["name"]) if numbered else ("", path.stem)
 
 
-def _header(path: Path) -> ArrayHeader | None:
+def _header(path: Path) -> NpyHeader | None:
     """Read the header of a file; None where it holds something else than real numbers."""
     with _open(path) as file:
         return _header_of(path, file)
 
 
-def _header_of(path: Path, file: BufferedReader) -> ArrayHeader | None:
+def _header_of(path: Path, file: BufferedReader) -> NpyHeader | None:
     try:
         size = file.seek(0, 2)
         file.seek(0)

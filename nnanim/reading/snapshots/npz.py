@@ -7,16 +7,17 @@ A single ``.npy`` is the weight of the only layer. What the Recorder writes is s
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 
 import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader, natural_key
-from nnanim.reading.containers.npz_archive import Archive, read_arrays
+from nnanim.reading.containers.npz_archive import Archive, open_members, read_arrays
 from nnanim.reading.containers.zip_file import ZipFile
-from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights, is_weight_name
 from nnanim.reading.snapshots.to_layers import read_layers
 
@@ -46,6 +47,8 @@ def look(file: ZipFile) -> Contents | None:
         path=file.path,
         format=FORMAT,
         weights=found.weights,
+        tensors=tuple(ArrayHeader(key, shape, archive.header(key).dtype.name) for key, shape in shapes.items()),
+        convention=FORMAT,
         epoch=epoch,
         iteration=None if iteration is None else int(iteration),
         is_ordered=True,  # of the call that wrote it
@@ -57,6 +60,17 @@ def look(file: ZipFile) -> Contents | None:
 def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
     """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
     return read_layers(contents, layers, shape, read_arrays)
+
+
+@contextmanager
+def open_arrays(contents: Contents) -> Iterator[Arrays]:
+    """Open a snapshot to read its arrays one at a time.
+
+    Raises:
+        SnapshotError: the file cannot be read.
+    """
+    with open_members(contents) as members:
+        yield members
 
 
 def _has_weights(archive: Archive) -> bool:

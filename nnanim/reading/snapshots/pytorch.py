@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any
 
@@ -23,14 +24,16 @@ from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.containers.torch_archive import HINT, Tensor, TorchArchive, open_torch
 from nnanim.reading.containers.zip_file import ZipFile
-from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights
 from nnanim.reading.snapshots.to_layers import read_layers
-from nnanim.reading.snapshots.torch_state import find_state
+from nnanim.reading.snapshots.torch_state import FoundModel, find_state
 
 FORMAT = "pytorch"
 LIGHTNING = "lightning"
 SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".tar")
+_NUMPY = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1")
+_NAMES = {"bf2": "bfloat16", "b1": "bool"}
 _LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 
 
@@ -39,11 +42,13 @@ class TorchContents(Contents):
     """What a PyTorch archive says of itself.
 
     Attributes:
-        tensors: the tensors of the model by key.
+        places: the tensors of the model by key.
+        root: names on the way to what the keys lead on from, joined by dots.
         is_plain: whether nothing in the file was unknown, so that torch reads it as well.
     """
 
-    tensors: dict[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
+    places: dict[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
+    root: str = ""
     is_plain: bool = False
 
 
@@ -65,10 +70,29 @@ def look(file: ZipFile) -> TorchContents | None:
         return None
     saved, is_plain = archive.contents()
     state = find_state(saved)
-    tensors = {key: tensor for key, tensor in state.tensors.items() if tensor.is_real}
-    found = find_weights({key: tensor.shape for key, tensor in tensors.items()})
-    if not found.weights:
+    if not state.models:
         return None
+    is_alone = sum(not model.is_copy for model in state.models) < 2
+    described = [
+        replace(
+            _describe(file, model, is_alone=is_alone, is_single=len(state.models) == 1),
+            format=LIGHTNING if state.is_lightning else FORMAT,
+            epoch=state.epoch,
+            iteration=state.iteration,
+            is_plain=is_plain,
+        )
+        for model in state.models
+    ]
+    described = [each for each in described if any(len(tensor.shape) > 1 for tensor in each.tensors)]
+    return replace(described[0], others=tuple(described[1:])) if described else None
+
+
+def _describe(file: ZipFile, model: FoundModel, *, is_alone: bool, is_single: bool) -> TorchContents:
+    """Describe one model; the keys of several have its path in front."""
+    start = "" if is_alone or not model.path else f"{model.path}."
+    places = {start + key: tensor for key, tensor in model.tensors.items() if tensor.dtype}
+    tensors = {key: tensor for key, tensor in places.items() if tensor.is_real}
+    found = find_weights({key: tensor.shape for key, tensor in tensors.items()})
     shared: dict[tuple[Any, ...], str] = {}
     weights, notes = [], []
     for header in found.weights:
@@ -81,17 +105,14 @@ def look(file: ZipFile) -> TorchContents | None:
             weights.append(header)
     return TorchContents(
         path=file.path,
-        format=LIGHTNING if state.is_lightning else FORMAT,
-        model=state.model,
-        other_models=state.other_models,
+        model="" if is_single else model.path,
         weights=tuple(weights),
-        epoch=state.epoch,
-        iteration=state.iteration,
+        tensors=tuple(ArrayHeader(key, tensor.shape, dtype_name(tensor)) for key, tensor in places.items()),
         is_ordered=True,
         turned=found.turned,
         notes=tuple(notes),
-        tensors=tensors,
-        is_plain=is_plain,
+        places=places,
+        root="" if start else model.path,
     )
 
 
@@ -117,7 +138,36 @@ def read_arrays(contents: Contents, keys: Sequence[str], *, use_torch: bool = Tr
     if use_torch and contents.is_plain and has_torch():
         return _load_with_torch(contents, keys)
     with open_torch(contents.path) as archive:
-        return {key: archive.array(contents.tensors[key]) for key in keys}
+        return {key: archive.array(contents.places[key]) for key in keys}
+
+
+class _Open:
+    """The tensors of an open archive."""
+
+    def __init__(self, contents: TorchContents, archive: TorchArchive) -> None:
+        self._places = contents.places
+        self._archive = archive
+
+    def read(self, key: str) -> np.ndarray:
+        """Read one tensor, as `nnanim.reading.snapshots.contents.Arrays` says."""
+        return self._archive.array(self._places[key])
+
+
+def dtype_name(tensor: Tensor) -> str:
+    """Return the name of a tensor's type: ``"float32"``, ``"bfloat16"``, …"""
+    return _NAMES.get(tensor.dtype) or (np.dtype(tensor.dtype).name if tensor.dtype in _NUMPY else tensor.dtype)
+
+
+@contextmanager
+def open_arrays(contents: Contents) -> Iterator[Arrays]:
+    """Open a snapshot to read its tensors one at a time.
+
+    Raises:
+        SnapshotError: the file cannot be read.
+    """
+    assert isinstance(contents, TorchContents)
+    with open_torch(contents.path) as archive:
+        yield _Open(contents, archive)
 
 
 @cache
@@ -135,8 +185,8 @@ def _load_with_torch(contents: TorchContents, keys: Sequence[str]) -> dict[str, 
         raise SnapshotError(f"torch cannot read snapshot {str(contents.path)!r}: {error} ({HINT})") from error
     arrays = {}
     for key in keys:
-        tensor = _at(saved, contents.model, key)
-        if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape) != contents.tensors[key].shape:
+        tensor = _at(saved, contents.root, key)
+        if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape) != contents.places[key].shape:
             raise SnapshotError(
                 f"snapshot {str(contents.path)!r} changed while the run was read (is it still training?)"
             )
@@ -146,9 +196,9 @@ def _load_with_torch(contents: TorchContents, keys: Sequence[str]) -> dict[str, 
     return arrays
 
 
-def _at(saved: Any, model: str, key: str) -> Any:
+def _at(saved: Any, root: str, key: str) -> Any:
     """Return the tensor that `torch_state` called so: names and keys may hold dots themselves."""
-    waiting = [(saved, f"{model}.{key}" if model else key)]
+    waiting = [(saved, f"{root}.{key}" if root else key)]
     while waiting:
         value, path = waiting.pop()
         if not path:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from io import BufferedIOBase
 from pathlib import Path
@@ -22,7 +23,7 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
-from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.detect import INDEX_SUFFIX
 from nnanim.reading.snapshots.parameters import find_weights
 from nnanim.reading.snapshots.to_layers import from_bfloat16, read_layers
@@ -31,7 +32,8 @@ FORMAT = "safetensors"
 HINT = "a safetensors snapshot is a JSON header and the numbers behind it"
 MAX_HEADER_BYTES = 2**26
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+_WHOLE = {"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1", "U8": "<u1", "BOOL": "|b1"}
+_BYTES = {dtype: np.dtype(code).itemsize for dtype, code in (_TYPES | _WHOLE).items()}
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,14 @@ def scan(path: Path, file: BufferedIOBase | None = None) -> SafetensorsContents:
     else:
         with _open(path) as opened:
             places, said = _header(path, opened)
-    found_weights = find_weights({key: place.shape for key, place in places.items()})
+    found_weights = find_weights({key: place.shape for key, place in places.items() if place.dtype in _TYPES})
     if not found_weights.weights:
         raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight has two axes or more)")
     return SafetensorsContents(
         path=path,
         format=FORMAT,
         weights=found_weights.weights,
+        tensors=tuple(ArrayHeader(key, place.shape, _dtype_name(place.dtype)) for key, place in places.items()),
         epoch=_counter(said, "epoch"),
         iteration=_counter(said, "step") or _counter(said, "iteration"),
         turned=found_weights.turned,
@@ -135,8 +138,36 @@ def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray
     return arrays
 
 
+class _Open:
+    """The tensors of a snapshot whose files are opened when the first of theirs is read."""
+
+    def __init__(self, contents: SafetensorsContents, stack: ExitStack) -> None:
+        self._places = contents.places
+        self._stack = stack
+        self._files: dict[Path, BufferedIOBase] = {}
+
+    def read(self, key: str) -> np.ndarray:
+        """Read one tensor, as `nnanim.reading.snapshots.contents.Arrays` says."""
+        place = self._places[key]
+        if place.path not in self._files:
+            self._files[place.path] = self._stack.enter_context(_open(place.path))
+        return _array(self._files[place.path], key, place)
+
+
+@contextmanager
+def open_arrays(contents: Contents) -> Iterator[Arrays]:
+    """Open a snapshot to read its tensors one at a time."""
+    assert isinstance(contents, SafetensorsContents)
+    with ExitStack() as stack:
+        yield _Open(contents, stack)
+
+
+def _dtype_name(dtype: str) -> str:
+    return "bfloat16" if dtype == "BF16" else np.dtype((_TYPES | _WHOLE)[dtype]).name
+
+
 def _array(file: BufferedIOBase, key: str, place: Place) -> np.ndarray:
-    numbers = np.empty(place.shape, dtype=_TYPES[place.dtype])
+    numbers = np.empty(place.shape, dtype=(_TYPES | _WHOLE)[place.dtype])
     try:
         file.seek(place.start)
         count = file.readinto(numbers.reshape(-1).view(np.uint8).data)
@@ -175,8 +206,8 @@ def _place(path: Path, key: str, tensor: Any, begin: int, file_size: int) -> Pla
             pass
         case _:
             raise SnapshotError(f"{key!r} in snapshot {str(path)!r} is not described as a tensor ({HINT})")
-    if dtype not in _TYPES:
-        return None  # counters, or numbers of 8 bits
+    if dtype not in _BYTES:
+        return None
     if not all(isinstance(size, int) and 0 <= size < 2**48 for size in shape):
         raise SnapshotError(f"{key!r} in snapshot {str(path)!r} has an impossible shape ({HINT})")
     size = math.prod(shape) * _BYTES[dtype]

@@ -47,6 +47,11 @@ def read_layers(
     where = str(contents.path)
     if shape is not None:
         layers = fit(contents, layers, check_sizes(shape))
+    if not layers:
+        raise SnapshotError(
+            f"no layers in snapshot {where!r} that are known to follow each other"
+            " (inspect lists what is there; --layers names those to draw)"
+        )
     check_total(layers, where)
     keys = [key for header in layers for key in (header.key, header.bias_key) if key is not None]
     arrays = read_arrays(contents, keys)
@@ -75,10 +80,15 @@ def fit(contents: Contents, layers: Sequence[LayerHeader], sizes: tuple[int, ...
     Raises:
         ShapeError: the snapshot has no such layers.
     """
+    where = str(contents.path)
+    if not layers:
+        chosen = fit_to_sizes(contents.weights, sizes)
+        if chosen is None:
+            raise ShapeError(f"shape {_dashes(sizes)} does not fit snapshot {where!r}: it has no such layers")
+        return chosen
     found = sizes_of(layers)
     if found == sizes:
         return layers
-    where = str(contents.path)
     if len(found) != len(sizes):
         raise ShapeError(
             f"shape {_dashes(sizes)} does not fit snapshot {where!r}: {len(sizes) - 1} layers of weights declared,"
@@ -137,6 +147,17 @@ def check_finite(layer: Layer, where: str) -> None:
                 f"layer {layer.name!r} in snapshot {where!r} has {bad} NaN or infinite {what} of {values.size}"
                 " (every one must be a finite number; did the training diverge?)"
             )
+
+
+def check_array(key: str, values: np.ndarray, where: str) -> None:
+    """Check that every number of an array is one.
+
+    Raises:
+        SnapshotError: one is NaN or infinite.
+    """
+    bad = _count_bad(values) if values.dtype.kind == "f" else 0
+    if bad:
+        raise SnapshotError(f"{key!r} in snapshot {where!r} has {bad} NaN or infinite numbers of {values.size}")
 
 
 def _count_bad(values: np.ndarray) -> int:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import graphviz
 import numpy as np
 
-from nnanim.design.node_places import Network
 from nnanim.design.theme import POINTS_PER_INCH
+from nnanim.panels.node_places import NodePlaces
 
 GRAPH_ATTRIBUTES = {
     "splines": "line",
@@ -24,7 +24,7 @@ EDGE_ATTRIBUTES = {"headclip": "false", "tailclip": "false"}
 
 def dot_source(
     name: str,
-    network: Network,
+    network: NodePlaces,
     width_pt: np.ndarray,
     color: np.ndarray,
     ring_pt: np.ndarray,
@@ -86,7 +86,7 @@ def dot_source(
     return source
 
 
-def node_names(network: Network) -> list[list[str]]:
+def node_names(network: NodePlaces) -> list[list[str]]:
     """Name the neurons by their place in the network, e.g. ``l0n3``."""
     return [[f"l{layer}n{neuron}" for neuron in nodes] for layer, nodes in enumerate(network.selection.nodes)]
 

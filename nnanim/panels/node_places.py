@@ -13,7 +13,7 @@ from nnanim.frames.selection import Selection
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class NodePlaces:
     """Points and sizes of the shown nodes and edges.
 
     Attributes:
@@ -33,7 +33,7 @@ class Network:
     ring_range_pt: tuple[float, float]
 
     @classmethod
-    def fill(cls, selection: Selection, box: Box, scale: float) -> Network:
+    def fill(cls, selection: Selection, box: Box, scale: float) -> NodePlaces:
         """Spread the shown nodes over a box.
 
         Args:

@@ -14,10 +14,10 @@ from pictures import edge_index, run_with
 
 from nnanim import Animation, open_run
 from nnanim.design.layout import Box
-from nnanim.design.node_places import Network
 from nnanim.frames.selection import select
 from nnanim.options import Options
-from nnanim.painting.dot import dot_source
+from nnanim.panels.network_dot import dot_source
+from nnanim.panels.node_places import NodePlaces
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 
@@ -37,9 +37,9 @@ def edges_in(source: str) -> list[tuple[str, str, dict[str, str]]]:
     return [(tail, head, dict(re.findall(r'(\w+)="?([^" ]+)"?', rest))) for tail, head, rest in found]
 
 
-def network_of(*sizes: int, **options: Any) -> Network:
+def network_of(*sizes: int, **options: Any) -> NodePlaces:
     strengths = [np.ones((count_out, count_in)) for count_in, count_out in pairwise(sizes)]
-    return Network.fill(select(strengths, strengths, Options(**options)), Box(10.0, 20.0, 300.0, 200.0), 1.0)
+    return NodePlaces.fill(select(strengths, strengths, Options(**options)), Box(10.0, 20.0, 300.0, 200.0), 1.0)
 
 
 NETWORKS = {

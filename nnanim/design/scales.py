@@ -7,7 +7,7 @@ look saturates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,7 +30,9 @@ class WidthScale:
     range_pt: tuple[float, float]
 
     @classmethod
-    def of_run(cls, weights: np.ndarray, range_pt: tuple[float, float], groups: np.ndarray | None = None) -> WidthScale:
+    def of_run(
+        cls, weights: np.ndarray, range_pt: tuple[float, float] = (0.0, 1.0), groups: np.ndarray | None = None
+    ) -> WidthScale:
         """Make the scale for all weights of a run.
 
         Args:
@@ -39,6 +41,14 @@ class WidthScale:
             groups: (E,) whole numbers from 0; edges of one group share a domain. By default all share one.
         """
         return cls(_domains(np.abs(weights), WIDTH_QUANTILE, groups), range_pt)
+
+    def over(self, range_pt: tuple[float, float]) -> WidthScale:
+        """Return the same scale for other widths."""
+        return replace(self, range_pt=range_pt)
+
+    def of_share(self, shares: np.ndarray) -> np.ndarray:
+        """Return widths in points for shares of the domain, 0 … 1."""
+        return replace(self, domain=np.array(1.0))(shares)
 
     def __call__(self, weights: np.ndarray) -> np.ndarray:
         """Return widths in points for weights (…, E)."""
@@ -71,6 +81,10 @@ class IntensityScale:
     def of_weights(cls, widths: WidthScale) -> IntensityScale:
         """Make the scale for the sign of weights, saturated where the width is."""
         return cls(widths.domain)
+
+    def of_share(self, shares: np.ndarray) -> np.ndarray:
+        """Return intensities for shares of the domain, -1 … 1."""
+        return replace(self, domain=np.array(1.0))(shares)
 
     def __call__(self, numbers: np.ndarray) -> np.ndarray:
         """Return intensities in -1 … 0 (grey) … 1 for numbers (…, E)."""

@@ -1,0 +1,262 @@
+"""The panel of layers: a row for each weight tensor, how far it has moved over time, and how large it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnanim.design import theme as looks
+from nnanim.design.fonts import fitted, text_width_pt
+from nnanim.design.layout import TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
+from nnanim.design.row_scales import RowScales
+from nnanim.design.style import Style
+from nnanim.design.wording import thousands
+from nnanim.frames.frame import Frame, Rows
+from nnanim.frames.history import History
+from nnanim.frames.history import Place as RunPlace
+from nnanim.frames.rows import RowHistory
+from nnanim.options import Options
+from nnanim.painting.brush import Brush, Place, Shade
+from nnanim.painting.xdot import Drawing
+from nnanim.panels.legend import GAP_PT, SMALL_PRINT
+from nnanim.panels.row_folding import fold_rows
+
+LEAST_ROW_PT = 8.5  # height of a row in a figure of the reference size, and
+LEAST_ROW_READABLE_PT = 7.5  # in any figure
+MOST_ROW_PT = 30.0
+ROW_TEXT = 0.72  # of a row's height, at most
+LABEL_SHARE = 0.34  # of the panel's width, at most
+BAR_SHARE = 0.17  # of the panel's width
+CELL_SHARE = 0.84  # of a row's height
+BAR_THICKNESS = (0.12, 0.8)  # of a row's height, for norms that have shrunk and grown most
+COLUMN_GAP_PT = 7.0
+HEADINGS = ("how far it moved since {since}", "now", "size ‖W‖")
+WIDEST_PERCENT, WIDEST_NORM = "0.0057 %", "0.0057"
+
+
+@dataclass(frozen=True, eq=False)
+class LayersLook:
+    """What moves in the panel.
+
+    Attributes:
+        title: text above the rows.
+        column: the last snapshot of the strips that has come.
+        lengths: (R,) of the bars, a share of their room.
+        thickness: (R,) of the bars, a share of a row's height.
+        color: (R, 3) uint8, of the bars.
+        moved: how far each has moved, as texts.
+        norms: how large each is, as texts.
+    """
+
+    title: str
+    column: int
+    lengths: np.ndarray
+    thickness: np.ndarray
+    color: np.ndarray
+    moved: tuple[str, ...]
+    norms: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class LayersPlaces:
+    """Where the columns and rows of the panel stand, in points.
+
+    Attributes:
+        strips: of all rows.
+        bars: of all rows.
+        norms_right: right end of the sizes.
+        tops: (R,) of the rows.
+        height: of a row.
+    """
+
+    strips: Box
+    bars: Box
+    norms_right: float
+    tops: np.ndarray
+    height: float
+
+    @property
+    def middles(self) -> np.ndarray:
+        """(R,) of the rows."""
+        middles: np.ndarray = self.tops - self.height / 2
+        return middles
+
+
+@dataclass(frozen=True, eq=False)
+class LayersPart:
+    """The panel in its place.
+
+    Attributes:
+        style: of the figure.
+        row: for the title and the remarks.
+        places: of the columns and rows.
+        names: block and name of each row; a block that goes on is not repeated.
+        name_size_pt: of these texts.
+        cells: (S, R, 3) uint8, colours of the strips.
+        ticks: places of snapshots below the strips, 0 … 1, and their texts.
+        headings: of the columns.
+        remarks: small text beside the title.
+        legend: its blocks.
+    """
+
+    style: Style
+    row: Box
+    places: LayersPlaces
+    names: Sequence[tuple[str, str]]
+    name_size_pt: float
+    cells: np.ndarray
+    ticks: Sequence[tuple[float, str]]
+    headings: tuple[str, str, str]
+    remarks: str
+    legend: LayersLegend
+
+    @property
+    def text_places(self) -> tuple[Place, ...]:
+        theme, scale, places = self.style.theme, self.style.scale, self.places
+        title = Place(self.row.left, self.row.top, looks.TITLE_PT * scale, theme.ink, va="top")
+        size, right = self.name_size_pt, places.bars.right
+        moved = [Place(right, y, size, theme.ink, "right", "center") for y in places.middles]
+        norms = [Place(places.norms_right, y, size, theme.ink, "right", "center") for y in places.middles]
+        return (title, *moved, *norms)
+
+    def paint_ground(self, brush: Brush) -> None:
+        """Paint names, headings, ticks and the legend."""
+        style, theme, scale, places = self.style, self.style.theme, self.style.scale, self.places
+        size = looks.TEXT_PT * scale
+        right, top = self.row.right, self.row.top - 3.0 * scale
+        brush.text(Place(right, top, size, theme.muted, "right", "top"), style.drawable(self.remarks))
+        gap = COLUMN_GAP_PT * scale
+        for (block, name), y in zip(self.names, places.middles, strict=True):
+            brush.text(Place(self.row.left, y, self.name_size_pt, theme.muted, "left", "center"), block)
+            brush.text(Place(places.strips.left - gap, y, self.name_size_pt, theme.ink, "right", "center"), name)
+        small = size * SMALL_PRINT
+        y = places.strips.top + 0.35 * size
+        brush.text(Place(places.strips.left, y, small, theme.muted), style.drawable(self.headings[0]))
+        brush.text(Place(places.bars.left, y, small, theme.muted), self.headings[1])
+        brush.text(Place(places.norms_right, y, small, theme.muted, "right"), self.headings[2])
+        for share, text in self.ticks:
+            x = places.strips.left + share * places.strips.width
+            half = text_width_pt(text, small, style.families) / 2
+            x = min(max(x, places.strips.left + half), places.strips.right - half)
+            below = places.strips.bottom - 0.25 * size
+            brush.text(Place(x, below, small, theme.muted, "center", "top"), style.drawable(text))
+        brush.areas(self._boxes(len(self.cells)), np.tile(self._empty, (self.cells[..., 0].size, 1)))
+        self.legend.paint(brush)
+
+    @property
+    def _empty(self) -> Shade:
+        theme = self.style.theme
+        red, green, blue = (0.08 * one + 0.92 * other for one, other in zip(theme.muted, theme.background, strict=True))
+        return red, green, blue
+
+    def dot(self, _name: str, _look: LayersLook) -> None:
+        """Nothing: rows are a chart of the weights, no drawing of the network."""
+        return
+
+    def paint(self, brush: Brush, look: LayersLook, _drawing: Drawing | None) -> None:
+        """Paint the strips as far as they have come, and the bars."""
+        places = self.places
+        shown = look.column + 1
+        brush.areas(self._boxes(shown), self.cells[:shown].reshape(-1, 3))
+        heights = look.thickness * places.height
+        room = places.bars.width - self._number_room
+        bars = np.stack(
+            [
+                np.full(len(heights), places.bars.left),
+                places.middles - heights / 2,
+                np.maximum(look.lengths * room, 0.0),
+                heights,
+            ],
+            axis=1,
+        )
+        drawn = look.lengths > 0
+        brush.areas(bars[drawn], look.color[drawn])
+
+    def texts(self, look: LayersLook) -> tuple[str, ...]:
+        return (self.style.drawable(look.title), *look.moved, *look.norms)
+
+    @property
+    def _number_room(self) -> float:
+        return text_width_pt(WIDEST_PERCENT, self.name_size_pt, self.style.families) + GAP_PT * self.style.scale
+
+    def _boxes(self, columns: int) -> np.ndarray:
+        """Return left, bottom, width and height of the cells of the first columns, (columns * R, 4)."""
+        places, count = self.places, len(self.cells)
+        lefts = places.strips.left + places.strips.width * np.arange(columns) / count
+        width = places.strips.width / count
+        gap = min(0.8 * self.style.scale, 0.12 * width)
+        height = CELL_SHARE * places.height
+        bottoms = places.middles - height / 2
+        left, bottom = np.meshgrid(lefts, bottoms, indexing="ij")
+        size = np.broadcast_to([width - gap, height], (*left.shape, 2))
+        return np.concatenate([np.stack([left, bottom], axis=-1), size], axis=-1).reshape(-1, 4)
+
+
+class LayersPanel:
+    """The panel of one run's layers."""
+
+    def __init__(self, history: History, scales: RowScales, box: Box, style: Style, options: Options) -> None:
+        """Choose places.
+
+        Args:
+            history: of the run.
+            scales: over all runs of the picture.
+            box: where the panel stands.
+            style: of the figure.
+            options: the user's choices.
+
+        Raises:
+            OptionError: the figure is too small.
+        """
+        self._history, self._scales, self._style = history, scales, style
+        self._all: RowHistory = history.shown
+        scale, size = style.scale, looks.TEXT_PT * style.scale
+        legend_boxes, legend_top = rows_of_blocks(box, LayersLegend.widths(scales, style), scale)
+        bottom = legend_top + 2.3 * size  # for the ticks below the strips
+        top = box.top - TITLE_HEIGHT_PT * scale - 1.1 * size  # for the headings
+        check_room(Box(box.left, bottom, box.width, top - bottom), options.figsize, scale)
+        most = max(int((top - bottom) / max(LEAST_ROW_PT * scale, LEAST_ROW_READABLE_PT)), 1)
+        groups = fold_rows(self._all.rows, most)
+        self._shown = self._all.fold(groups) if groups is not None else self._all
+        rows = self._shown.rows
+        height = min((top - bottom) / len(rows), MOST_ROW_PT * scale)
+        text_pt = min(size, ROW_TEXT * height)
+        names, labels_pt = _labels(rows, groups, text_pt, LABEL_SHARE * box.width, style)
+        gap = COLUMN_GAP_PT * scale
+        norm_pt = max(text_width_pt(WIDEST_NORM, text_pt, style.families), style.wide(HEADINGS[2], SMALL_PRINT) * scale)
+        left = box.left + labels_pt + gap
+        bars_right = box.right - norm_pt - gap
+        bars_pt = BAR_SHARE * box.width + text_width_pt(WIDEST_PERCENT, text_pt, style.families)
+        strips = Box(left, top - height * len(rows), bars_right - bars_pt - 1.5 * gap - left, height * len(rows))
+        bars = Box(bars_right - bars_pt, strips.bottom, bars_pt, strips.height)
+        places = LayersPlaces(strips, bars, box.right, top - height * np.arange(len(rows)), height)
+        cells = scales.moved.colors(self._shown.relative_changes, style.theme)
+        since = HEADINGS[0].format(since=history.since)
+        heading, _ = fitted(since, size * SMALL_PRINT, strips.width, style.families)
+        count = len(self._all.rows)
+        remarks = f"{thousands(count)} weight tensors" + (f" in {len(rows)} rows" if groups is not None else "")
+        self.part = LayersPart(
+            style,
+            title_row(box, scale),
+            places,
+            names,
+            text_pt,
+            cells,
+            _ticks(history, strips.width, size * SMALL_PRINT, style),
+            (heading, *HEADINGS[1:]),
+            remarks if count > 1 else "1 weight tensor",
+            LayersLegend(legend_boxes, scales, history.since, style),
+        )
+
+    def meaning(self, place: RunPlace, *, in_ink: bool) -> dict[str, Any]:
+        """Return how large every tensor is and how far it has moved."""
+        every = self._all
+        norm, moved = every.at(every.norms, place), every.at(every.relative_changes, place)
+        return {"rows": Rows(every.rows, norm, moved), "_in_ink": in_ink, "_place": place}
+
+    def look(self, frame: Frame) -> LayersLook:
+        """Return what moves in a frame."""
+        raise NotImplementedError

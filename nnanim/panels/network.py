@@ -1,0 +1,309 @@
+"""The panel of the network: neurons as nodes in columns, weights as edges, their names, and the legend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+import numpy as np
+
+from nnanim.design import theme as looks
+from nnanim.design import wording
+from nnanim.design.coloring import COLORINGS, Coloring, check_has_sign
+from nnanim.design.fonts import fitted, text_width_pt
+from nnanim.design.layout import LINE_PT, MARGIN_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
+from nnanim.design.scales import IntensityScale, WidthScale
+from nnanim.design.style import Style
+from nnanim.design.theme import POINTS_PER_INCH
+from nnanim.errors import OptionError
+from nnanim.frames.frame import Edges, Frame, Nodes
+from nnanim.frames.history import History, Place
+from nnanim.frames.weights import Weights
+from nnanim.options import Options
+from nnanim.painting.brush import Brush
+from nnanim.painting.brush import Place as TextPlace
+from nnanim.painting.xdot import Drawing
+from nnanim.panels.legend import LegendBlocks, legend_widths, ramp_bar
+from nnanim.panels.network_dot import dot_source
+from nnanim.panels.node_places import NodePlaces
+
+CAPTION_ROOM = 0.94  # of the distance between two columns
+CAPTION_LINE = 0.9  # distance of a caption's two lines, in lines of text
+LEGEND_GAP = 1.5  # from the legend up to the middle of the captions' upper line, in lines of text
+NAME_GAP_PT = 4.0  # between a node and its name
+NAME_PAD_PT = 8.0  # between a name and the edge of the panel
+REMARK_DROP_PT = 3.0  # below the top of the title
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkScales:
+    """From numbers to looks, over all runs that stand in a picture.
+
+    Attributes:
+        widths: |weight| to a share of the widths.
+        rings: |bias| to a share of the outlines' widths, or None where no biases are shown.
+        colors: for each colouring by name, the number of an edge to intensity.
+        ring_colors: the same for the number of a node.
+    """
+
+    widths: WidthScale
+    rings: WidthScale | None
+    colors: dict[str, IntensityScale]
+    ring_colors: dict[str, IntensityScale]
+
+    @classmethod
+    def of_runs(cls, histories: Sequence[History], options: Options) -> NetworkScales:
+        """Make one set of scales for all runs.
+
+        Raises:
+            OptionError: colours would stand for signs, and the edges have none.
+        """
+        runs: list[Weights] = [history.shown for history in histories]
+        check_has_sign(COLORINGS[options.color], only_norms=all(run.only_norms for run in runs))
+        groups = runs[0].selection.layer if options.scale == "layer" else None
+        values, changes, biases, bias_changes = (
+            _pooled([getattr(getattr(run, things), numbers) for run in runs])
+            for things in ("edges", "biases")
+            for numbers in ("values", "changes")
+        )
+        widths = WidthScale.of_run(values, groups=groups)
+        rings = WidthScale.of_run(biases) if options.bias and np.isfinite(biases).any() else None
+        return cls(
+            widths,
+            rings,
+            {name: coloring.scale(widths, changes, groups) for name, coloring in COLORINGS.items()},
+            {name: coloring.scale(rings or widths, bias_changes) for name, coloring in COLORINGS.items()},
+        )
+
+
+def _pooled(numbers: list[np.ndarray]) -> np.ndarray:
+    return numbers[0] if len(numbers) == 1 else np.concatenate([each.ravel() for each in numbers])[None]
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkLook:
+    """What moves in the panel.
+
+    Attributes:
+        title: text above the network.
+        edge_pt: (E,) widths of the edges in points.
+        edge_color: (E, 3) uint8.
+        ring_pt: (N,) widths of the nodes' outlines in points.
+        ring_color: (N, 3) uint8.
+    """
+
+    title: str
+    edge_pt: np.ndarray
+    edge_color: np.ndarray
+    ring_pt: np.ndarray
+    ring_color: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkPart:
+    """The panel in its place.
+
+    Attributes:
+        style: of the figure.
+        row: for the title and the remarks.
+        nodes: places of the nodes and edges.
+        captions: name and number of neurons for each column.
+        captions_y: middle of their upper line.
+        names: of the input and of the output neurons that are shown; empty where none were given.
+        remarks: small text beside the title.
+        legend: what colours and widths mean.
+    """
+
+    style: Style
+    row: Box
+    nodes: NodePlaces
+    captions: Sequence[tuple[str, str]]
+    captions_y: float
+    names: tuple[Sequence[str], Sequence[str]]
+    remarks: str
+    legend: LegendBlocks
+
+    @property
+    def text_places(self) -> tuple[TextPlace, ...]:
+        size = looks.TITLE_PT * self.style.scale
+        return (TextPlace(self.row.left, self.row.top, size, self.style.theme.ink, va="top"),)
+
+    def paint_ground(self, brush: Brush) -> None:
+        """Paint captions, names, legend and remarks."""
+        self._paint_captions(brush)
+        self._paint_names(brush)
+        self.legend.paint(brush)
+        style, row = self.style, self.row
+        size = looks.TEXT_PT * style.scale
+        place = TextPlace(row.right, row.top - REMARK_DROP_PT * style.scale, size, style.theme.muted, "right", "top")
+        brush.text(place, style.drawable(self.remarks))
+
+    def dot(self, name: str, look: NetworkLook) -> str:
+        """Write the network as DOT, lengths in points."""
+        node = self.style.theme.node
+        return dot_source(name, self.nodes, look.edge_pt, look.edge_color, look.ring_pt, look.ring_color, node)
+
+    def paint(self, brush: Brush, look: NetworkLook, drawing: Drawing | None) -> None:
+        """Paint the edges, strong ones on top, and the nodes."""
+        assert drawing is not None
+        # Equal ones in their own order, so that both engines give the same picture.
+        order = np.argsort(drawing.width_pt, kind="stable")
+        brush.lines(drawing.segments_pt[order], drawing.width_pt[order], drawing.color[order])
+        brush.circles(drawing.circles_pt, drawing.circle_fill, drawing.circle_line, drawing.circle_line_pt)
+
+    def texts(self, look: NetworkLook) -> tuple[str, ...]:
+        return (self.style.drawable(look.title),)
+
+    def _paint_captions(self, brush: Brush) -> None:
+        """Write captions below the columns, and marks for what is left out."""
+        style, scale, muted = self.style, self.style.scale, self.style.theme.muted
+        columns = [float(centers[0, 0]) for centers in self.nodes.centers_pt]
+        room = (columns[1] - columns[0]) * CAPTION_ROOM
+        for x, (name, count) in zip(columns, self.captions, strict=True):
+            # The lower line is no wider than the upper one in most networks: both keep inside the panel on their own.
+            for line, content, color in ((0, name, style.theme.ink), (1, count, muted)):
+                text, size = fitted(style.drawable(content), looks.TEXT_PT * scale, room, style.families)
+                half = text_width_pt(text, size, style.families) / 2
+                middle = min(max(x, self.row.left + half), self.row.right - half)
+                y = self.captions_y - CAPTION_LINE * line * LINE_PT * scale
+                brush.text(TextPlace(middle, y, size, color, "center", "center"), text)
+        size = min(1.6 * scale, self.nodes.node_radius_pt)
+        marks = [[x, y + step * 2.4 * size, size / 2] for x, y in self.nodes.left_out_pt for step in (-1, 0, 1)]
+        if marks:
+            colors = np.array([muted] * len(marks))
+            brush.circles(np.array(marks), colors, colors, np.zeros(len(marks)))
+
+    def _paint_names(self, brush: Brush) -> None:
+        """Write names beside the first and the last column."""
+        scale, ink = self.style.scale, self.style.theme.ink
+        offset = self.nodes.node_radius_pt + self.nodes.ring_range_pt[1] / 2 + NAME_GAP_PT * scale
+        for column, names, side in ((0, self.names[0], -1), (-1, self.names[1], 1)):
+            centers = self.nodes.centers_pt[column]
+            gap = float(centers[0, 1] - centers[1, 1]) if len(centers) > 1 else 100.0 * scale
+            size = min(looks.TEXT_PT * scale, 0.95 * gap)
+            for name, (x, y) in zip(names, centers, strict=False):
+                place = TextPlace(
+                    float(x) + side * offset, float(y), size, ink, "right" if side < 0 else "left", "center"
+                )
+                brush.text(place, name)
+
+
+class NetworkPanel:
+    """The panel of one run's network."""
+
+    def __init__(self, history: History, scales: NetworkScales, box: Box, style: Style, options: Options) -> None:
+        """Choose places.
+
+        Args:
+            history: of the run.
+            scales: over all runs of the picture.
+            box: where the panel stands.
+            style: of the figure.
+            options: the user's choices.
+
+        Raises:
+            OptionError: the figure is too small, or the labels do not fit the network.
+        """
+        self._history, self._scales, self._style = history, scales, style
+        self._coloring: Coloring = COLORINGS[options.color]
+        self._shown: Weights = history.shown
+        names = neuron_names(self._shown, options)
+        drawable = [style.drawable(name) for name in names[0]], [style.drawable(name) for name in names[1]]
+        legend = wording.make_legend(
+            self._shown, scales.widths, scales.colors[options.color], scales.rings, history.since, self._coloring
+        )
+        scale, line = style.scale, LINE_PT * style.scale
+        blocks, legend_top = rows_of_blocks(box, legend_widths(legend, style), scale)
+        captions_y = legend_top + LEGEND_GAP * line
+        bottom = captions_y + CAPTION_LINE * line
+        left, right = (
+            max(MARGIN_PT, max(map(style.wide, side)) + NAME_PAD_PT if side else 0.0) * scale for side in drawable
+        )
+        top = box.top - TITLE_HEIGHT_PT * scale
+        inner = Box(box.left + left, bottom, box.width - left - right, top - bottom)
+        check_room(inner, options.figsize, scale)
+        nodes = NodePlaces.fill(self._shown.selection, inner, scale)
+        self._widths = scales.widths.over(nodes.edge_range_pt)
+        self._rings = scales.rings and scales.rings.over(nodes.ring_range_pt)
+        bar = ramp_bar(scales.colors[options.color], self._coloring.ramp(style.theme), style)
+        self.part = NetworkPart(
+            style,
+            title_row(box, scale),
+            nodes,
+            wording.captions(self._shown.selection, self._shown.names),
+            captions_y,
+            drawable,
+            wording.remarks(self._shown),
+            LegendBlocks(legend, blocks, bar, nodes.edge_range_pt, style),
+        )
+
+    def meaning(self, place: Place, *, in_ink: bool) -> dict[str, Any]:
+        """Return what is drawn of the edges and of the nodes."""
+        in_ink = in_ink and self._coloring.ends_in_ink
+        return {"edges": self._edges(place, in_ink), "nodes": self._nodes(place, in_ink)}
+
+    def look(self, frame: Frame) -> NetworkLook:
+        """Return what moves in a frame."""
+        points = POINTS_PER_INCH / self._style.dpi
+        edges, nodes = frame.edges, frame.nodes
+        return NetworkLook(frame.title, edges.width_px * points, edges.color, nodes.ring_px * points, nodes.color)
+
+    def _edges(self, place: Place, in_ink: bool) -> Edges:
+        shown, selection, theme = self._shown, self._shown.selection, self._style.theme
+        weight, change = shown.edges.at(place), shown.edges.change_at(place)
+        intensity = self._scales.colors[self._coloring.name](self._coloring.number(weight, change, shown.has_sign))
+        color = theme.edge_colors(intensity, self._coloring.ramp(theme))
+        if in_ink:
+            color[:] = theme.ink
+        tails, heads = (
+            np.concatenate(
+                [selection.nodes[layer + step][ends[selection.layer == layer]] for layer in range(len(shown.names))]
+            )
+            for step, ends in ((0, selection.tail), (1, selection.head))
+        )
+        return Edges(selection.layer, tails, heads, weight, change, self._px(self._widths(weight)), color)
+
+    def _nodes(self, place: Place, in_ink: bool) -> Nodes:
+        shown, theme = self._shown, self._style.theme
+        bias = shown.biases.at(place)
+        change = np.nan_to_num(shown.biases.change_at(place))
+        if self._rings is None:
+            bias = np.full_like(bias, nan)
+        has = np.isfinite(bias)
+        number = np.where(has, self._coloring.number(np.nan_to_num(bias), change), 0)
+        color = theme.ring_colors(self._scales.ring_colors[self._coloring.name](number), self._coloring.ramp(theme))
+        if in_ink:
+            color[:] = theme.ink
+        color[~has] = theme.muted
+        ring_pt = np.full(len(bias), self.part.nodes.ring_range_pt[0])
+        if self._rings is not None:
+            ring_pt = np.where(has, self._rings(np.nan_to_num(bias)), ring_pt)
+        nodes = shown.selection.nodes
+        layer = np.concatenate([np.full(len(column), index) for index, column in enumerate(nodes)])
+        return Nodes(layer, np.concatenate(nodes), bias, change, self._px(ring_pt), color)
+
+    def _px(self, lengths_pt: np.ndarray) -> np.ndarray:
+        return np.asarray(lengths_pt * self._style.dpi / POINTS_PER_INCH)
+
+
+def words_of(history: History, options: Options) -> list[str]:
+    """Return the texts from the run and from the user that the panel writes."""
+    names = neuron_names(history.shown, options)
+    return [*names[0], *names[1], *history.shown.names, *history.titles]
+
+
+def neuron_names(weights: Weights, options: Options) -> tuple[list[str], list[str]]:
+    """Return the names of the shown input and output neurons.
+
+    Raises:
+        OptionError: there are more or fewer names than neurons.
+    """
+    shown = []
+    for which, names, column in (("input", options.input_labels, 0), ("output", options.output_labels, -1)):
+        size = weights.selection.sizes[column]
+        if names and len(names) != size:
+            raise OptionError(f"{len(names)} {which} labels for {size} {which} neurons (give one for each)")
+        shown.append([names[neuron] for neuron in weights.selection.nodes[column]] if names else [])
+    return shown[0], shown[1]
