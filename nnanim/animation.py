@@ -177,7 +177,7 @@ class Animation(Sequence[Frame]):
         films = [target for target in targets if target.format != PAGE]
         theme = self._figure.style.theme
         palette = theme.gif_palette(COLORINGS[self.options.color].ramp(theme))
-        movie = Movie(self.size_px, tuple(self.durations_s), palette, self.options.loop, comment)
+        movie = Movie(self.size_px, tuple(self.durations_s), palette, self.options.loop, comment, self.options.full_color)
         formats = tuple(film.format for film in films)
         if films:
             with (

@@ -66,6 +66,7 @@ class Options:
         hold_s: seconds for which the last frame stays.
         duration_s: seconds for the whole, the last frame's included.
         loop: whether the file plays again from the start.
+        full_color: whether an animated WebP has all colours instead of the GIF's, in a file five times as large.
         tween: frames to put between two snapshots.
         every: show each N-th snapshot, and the last.
         max_frames: show at most so many snapshots, the first and the last among them.
@@ -96,6 +97,7 @@ class Options:
     hold_s: float = DEFAULT_HOLD_S
     duration_s: float | None = None
     loop: bool = True
+    full_color: bool = False
     tween: int = 0
     every: int = 1
     max_frames: int | None = None

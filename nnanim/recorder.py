@@ -289,6 +289,8 @@ def _array(name: str, value: Any) -> np.ndarray:
 def _number(name: str, value: Any) -> float:
     """Return a metric as a number: of a float, an array or a tensor with one value."""
     value = getattr(value, "array", value)  # a Chainer variable
+    if callable(getattr(value, "detach", None)):  # a loss of PyTorch, which warns of what its gradient would miss
+        value = value.detach()
     try:
         number = float(value)
     except (TypeError, ValueError, RuntimeError) as error:
