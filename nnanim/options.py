@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 from nnanim.errors import OptionError
 
@@ -161,6 +162,23 @@ class Options:
                 f"figsize {width:g},{height:g} inches at {self.dpi:g} dpi makes {width_px:.0f}x{height_px:.0f} px:"
                 f" each side must have at least {MIN_SIDE_PX} px, the whole at most {MAX_PIXELS} px"
             )
+
+
+def make_options(choices: Mapping[str, Any]) -> Options:
+    """Make options of a caller's keyword arguments.
+
+    Raises:
+        OptionError: there is no such option, or a value is out of its range; the message names what would be right.
+    """
+    known = [field.name for field in fields(Options)]
+    for name in choices:
+        if name not in known:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, known, 1, 0.5)
+            told = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+            raise OptionError(f"there is no option {name!r} ({told})")
+    return Options(**choices)
 
 
 _CLOSED_SETS = {

@@ -61,7 +61,7 @@ class Painter(Protocol):
         """Return (H, W, 3) uint8."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Frame:
     """What one frame means. Its pixels are made when they are asked for.
 
@@ -92,3 +92,17 @@ class Frame:
     def image(self) -> np.ndarray:
         """The frame painted, (H, W, 3) uint8."""
         return self._painter.paint_one(self)
+
+    def __repr__(self) -> str:
+        edges, nodes = len(self.edges.weight), len(self.nodes.bias)
+        return f"<Frame {self.index}: {self.title}, {edges} edges, {nodes} nodes, {self.duration_s:g} s>"
+
+    def _repr_png_(self) -> bytes:
+        """Show the picture in a notebook."""
+        import io
+
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        Image.fromarray(self.image).save(buffer, "PNG")
+        return buffer.getvalue()
