@@ -69,6 +69,7 @@ gallery: $(VENV)/.installed  ## Make the pictures of docs/gallery.md again
 
 docs: $(VENV)/.installed  ## Write docs/reference.md from what --help says
 	$(RUN) docs/make_reference.py
+	$(RUN) docs/make_roles.py
 
 clean:  ## Remove what make has made, the environments too
 	rm -rf $(VENV) $(LOWEST) $(FRAMEWORKS) demo.gif build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
