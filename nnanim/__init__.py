@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nnanim.model.layers import Layer
     from nnanim.one_run import render
     from nnanim.reading.run import Run, Snapshot, open_run
-    from nnanim.recorder import Recorder
+    from nnanim.recorder import Recorder, record
 
 _MODULES = {
     "animation": ("Animation",),
@@ -47,7 +47,7 @@ _MODULES = {
         "WorkerError",
     ),
     "model.layers": ("Layer",),
-    "recorder": ("Recorder",),
+    "recorder": ("Recorder", "record"),
     "one_run": ("render",),
     "reading.run": ("Run", "Snapshot", "open_run"),
 }
@@ -74,6 +74,7 @@ __all__ = [
     "createLearnAnimation",
     "create_learn_animation",
     "open_run",
+    "record",
     "render",
 ]
 

@@ -20,7 +20,7 @@ from nnanim.errors import RunError
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
 from nnanim.frames.timeline import timeline
-from nnanim.options import Options
+from nnanim.options import make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.figure import make_figure
 from nnanim.panels.layers import LayersPanel
@@ -53,7 +53,7 @@ class Animation(Sequence[Frame]):
             OptionError: a value is out of its range, or does not fit the others or the network.
         """
         self.run = run
-        self.options = Options(**options)
+        self.options = make_options(options)
         view = pick_view(run, self.options)
         read = partial(read_network, shape=shape) if shape is not None and view.name == "network" else view.read
         self._history = make_history(run, self.options, read)
@@ -179,7 +179,8 @@ class Animation(Sequence[Frame]):
         theme = self._figure.style.theme
         more = self._figure.view.colors if isinstance(self._figure.view, LayersPanel) else None
         palette = theme.gif_palette(COLORINGS[self.options.color].ramp(theme), more)
-        movie = Movie(self.size_px, tuple(self.durations_s), palette, self.options.loop, comment)
+        loop, full_color = self.options.loop, self.options.full_color
+        movie = Movie(self.size_px, tuple(self.durations_s), palette, loop, comment, full_color)
         formats = tuple(film.format for film in films)
         if films:
             with (
@@ -220,6 +221,11 @@ class Animation(Sequence[Frame]):
         steps, durations_s = self.options.tween + 1, self.durations_s
         stays_s = [sum(durations_s[start : start + steps]) for start in range(0, len(self), steps)]
         return page(self._history, stays_s, self.options, comment)
+
+    def __repr__(self) -> str:
+        (width, height), count = self.size_px, len(self)
+        frames = "1 frame" if count == 1 else f"{count} frames"
+        return f"<Animation of {str(self.run.path)!r}: {frames}, {width}x{height} px, {sum(self.durations_s):g} s>"
 
     def _repr_html_(self) -> str:
         """Show the player in a notebook."""

@@ -99,7 +99,7 @@ def _render(
     from nnanim.encoders.places import refuse_inputs
     from nnanim.encoders.seal import sealable
     from nnanim.encoders.targets import find_targets
-    from nnanim.options import Options
+    from nnanim.options import make_options
     from nnanim.reading.run import open_run
 
     targets = find_targets(outputs, writing.get("file_format"))
@@ -109,7 +109,7 @@ def _render(
     if if_changed:
         from nnanim.if_changed import fingerprint, is_current
 
-        made_from = fingerprint(run, shape, Options(**options))
+        made_from = fingerprint(run, shape, make_options(options))
         outputs = [path for path, target in zip(outputs, targets, strict=True) if not is_current(target, made_from)]
         if not outputs:
             return None

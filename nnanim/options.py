@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 from nnanim.errors import OptionError
 
@@ -68,6 +69,7 @@ class Options:
         hold_s: seconds for which the last frame stays.
         duration_s: seconds for the whole, the last frame's included.
         loop: whether the file plays again from the start.
+        full_color: whether an animated WebP has all colours instead of the GIF's, in a file five times as large.
         tween: frames to put between two snapshots.
         every: show each N-th snapshot, and the last.
         max_frames: show at most so many snapshots, the first and the last among them.
@@ -99,6 +101,7 @@ class Options:
     hold_s: float = DEFAULT_HOLD_S
     duration_s: float | None = None
     loop: bool = True
+    full_color: bool = False
     tween: int = 0
     every: int = 1
     max_frames: int | None = None
@@ -162,6 +165,23 @@ class Options:
                 f"figsize {width:g},{height:g} inches at {self.dpi:g} dpi makes {width_px:.0f}x{height_px:.0f} px:"
                 f" each side must have at least {MIN_SIDE_PX} px, the whole at most {MAX_PIXELS} px"
             )
+
+
+def make_options(choices: Mapping[str, Any]) -> Options:
+    """Make options of a caller's keyword arguments.
+
+    Raises:
+        OptionError: there is no such option, or a value is out of its range; the message names what would be right.
+    """
+    known = [field.name for field in fields(Options)]
+    for name in choices:
+        if name not in known:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, known, 1, 0.5)
+            told = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+            raise OptionError(f"there is no option {name!r} ({told})")
+    return Options(**choices)
 
 
 _CLOSED_SETS = {

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,60 @@ from typing import Any
 import numpy as np
 
 from nnanim.errors import OptionError, OutputError
+from nnanim.reading.connections import CONNECTIONS_NAME, Connections
 from nnanim.reading.snapshots.npz import RECORDED
 from nnanim.reading.snapshots.parameters import turn_axes
+from nnanim.tracing import chainer, keras, trace
 
 LOG_NAME = "log.jsonl"
 _SNAPSHOT = re.compile(r"snapshot_([0-9]{1,18})\.npz")
 _COUNTERS = ("epoch", "iteration")
+_recorders: dict[Path, Recorder] = {}  # of this process, by their folders
+
+
+def record(
+    folder: str | os.PathLike[str],
+    model_or_arrays: Any,
+    *,
+    epoch: float | None = None,
+    iteration: int | None = None,
+    resume: bool = False,
+    example: Any = None,
+    **metrics: Any,
+) -> Path:
+    """Record the weights of this moment, and metrics: one line in the loop of a training.
+
+    The first call of a process for a folder begins a new run there; an older recording is moved into ``run-1`` (or the
+    next free number) inside the folder, which is told. So does a call whose epoch or iteration goes back, as in a cell
+    of a notebook that is run again.
+
+    Args:
+        folder: where the recording goes.
+        model_or_arrays, epoch, iteration, metrics: as in `Recorder.record`.
+        resume: True goes on with the recording that is there.
+        example: what the model is called with, to record its connections once, as in `Recorder`.
+
+    Returns:
+        The snapshot that was written.
+
+    Raises:
+        OptionError: there are no weights, a metric is no number, or the connections cannot be followed.
+        OutputError: the files cannot be written.
+
+    Example:
+        >>> for epoch in range(1, 11):
+        ...     loss = train_one_epoch(model)
+        ...     nnanim.record("result", model, epoch=epoch, loss=loss)
+    """
+    place = Path(folder).resolve()
+    recorder = _recorders.get(place)
+    if recorder is None or not recorder.goes_on(epoch, iteration, resume=resume):
+        if not resume:
+            _set_aside(Path(folder))
+        connected = None if example is None else model_or_arrays
+        recorder = _recorders[place] = Recorder(place, resume=resume, model=connected, example=example)
+    written = recorder.record(model_or_arrays, epoch=epoch, iteration=iteration, **metrics)
+    return Path(folder) / written.name
 
 
 class Recorder:
@@ -34,16 +83,30 @@ class Recorder:
         ...     recorder.record(model, epoch=epoch, loss=loss)
     """
 
-    def __init__(self, folder: str | os.PathLike[str] = "result", *, resume: bool = False) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str] = "result",
+        *,
+        resume: bool = False,
+        model: Any = None,
+        example: Any = None,
+    ) -> None:
         """Make the folder.
 
         Args:
             folder: where the recording goes.
             resume: True goes on with the recording that is there.
+            model: a PyTorch module, a Keras model or a Chainer link whose connections shall be recorded too.
+            example: what the model is called with, once and as in evaluation: a tensor, a tuple of arguments, or a dict
+                of them by name. A Keras model needs none.
 
         Raises:
+            OptionError: the model's connections cannot be followed.
             OutputError: the folder cannot be made, or holds a recording already and ``resume`` is False.
         """
+        if model is None and example is not None:
+            raise OptionError("an example is given without a model")
+        flow = None if model is None else trace(model, example)
         self.folder = Path(folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -51,15 +114,29 @@ class Recorder:
             log = self.folder / LOG_NAME
             if (taken or log.exists()) and not resume:
                 raise OutputError(
-                    f"{str(self.folder)!r} holds a recording already (give another folder, or resume=True to go on)"
+                    f"{str(self.folder)!r} holds a recording already (give another folder, or resume=True to go on;"
+                    " nnanim.record, called in the loop, moves an older one aside)"
                 )
             if log.exists():
                 _drop_half_line(log)
+            if flow is not None:
+                told = Connections(tuple(flow.arrows), flow.joins, tuple(flow.inputs), tuple(flow.outputs))
+                _replace(self.folder / CONNECTIONS_NAME, told.as_json())
         except OSError as error:
             if isinstance(error, OutputError):
                 raise
             raise OutputError(f"cannot record into {str(self.folder)!r}: {error.strerror}") from error
         self._count = max(taken, default=0)
+        self._last: dict[str, float] = {}  # counters
+
+    def goes_on(self, epoch: float | None, iteration: int | None, *, resume: bool = False) -> bool:
+        """Tell whether a moment comes after those recorded, and the folder is still there."""
+        last = self._last
+        back = any(
+            value is not None and _number(name, value) < last.get(name, 0)
+            for name, value in (("epoch", epoch), ("iteration", iteration))
+        )
+        return self.folder.is_dir() and (resume or not back)
 
     def record(
         self, model_or_arrays: Any, *, epoch: float | None = None, iteration: int | None = None, **metrics: Any
@@ -103,6 +180,7 @@ class Recorder:
         except OSError as error:
             raise OutputError(f"cannot record into {str(self.folder)!r}: {error.strerror}") from error
         self._count = number
+        self._last |= {name: row[name] for name in _COUNTERS if name in row}
         return path
 
     def _write(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -117,6 +195,35 @@ class Recorder:
             os.replace(half, path)
         finally:
             half.unlink(missing_ok=True)
+
+
+def _replace(path: Path, text: str) -> None:
+    half = path.with_name(f"tmp_{path.name}")
+    try:
+        half.write_text(text, encoding="utf-8")
+        os.replace(half, path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def _set_aside(folder: Path) -> None:
+    """Move the recording that a folder holds into one inside it, and say so."""
+    try:
+        names = os.listdir(folder)
+    except OSError:  # it is not there yet, or whoever writes into it explains
+        return
+    older = sorted(name for name in names if _SNAPSHOT.fullmatch(name) or name in (LOG_NAME, CONNECTIONS_NAME))
+    if not older:
+        return
+    number = next(number for number in range(1, len(names) + 2) if f"run-{number}" not in names)
+    aside = folder / f"run-{number}"
+    try:
+        aside.mkdir()
+        for name in older:
+            os.rename(folder / name, aside / name)
+    except OSError as error:
+        raise OutputError(f"cannot move the recording in {str(folder)!r} aside: {error.strerror}") from error
+    print(f"nnanim: note: the recording that {str(folder)!r} held is in {str(aside)!r} now", file=sys.stderr)
 
 
 def arrays_of(model_or_arrays: Any) -> dict[str, np.ndarray]:
@@ -153,19 +260,15 @@ def _named(source: Any) -> Iterator[tuple[str, Any]]:
 
 def _of_chainer(parameters: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     for path, parameter in parameters:
-        name = path.strip("/").removeprefix("predictor/").replace("/", ".")
         if parameter.array is not None:  # not used yet
-            yield re.sub(r"\bb$", "bias", re.sub(r"\bW$", "weight", name)), parameter.array
+            yield chainer.key_of(path), parameter.array
 
 
 def _of_keras(variables: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     for variable in variables:
-        layer, _, last = variable.path.rpartition("/")
         array = _array(variable.path, variable)
-        if last in ("kernel", "embeddings") and array.ndim > 1:
-            yield f"{layer}/weight", array.transpose(turn_axes(array.ndim))
-        else:
-            yield variable.path, array
+        key = keras.key_of(variable.path, array.ndim)
+        yield key, array if key == variable.path else array.transpose(turn_axes(array.ndim))
 
 
 def _array(name: str, value: Any) -> np.ndarray:
@@ -186,6 +289,8 @@ def _array(name: str, value: Any) -> np.ndarray:
 def _number(name: str, value: Any) -> float:
     """Return a metric as a number: of a float, an array or a tensor with one value."""
     value = getattr(value, "array", value)  # a Chainer variable
+    if callable(getattr(value, "detach", None)):  # a loss of PyTorch, which warns of what its gradient would miss
+        value = value.detach()
     try:
         number = float(value)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -161,7 +161,7 @@ def test_options_are_those_of_the_library(tmp_path: Path) -> None:
     assert Animation(run).options == Options()
     with pytest.raises(OptionError, match=r"^since is 'last': it must be one of first, previous$"):
         Animation(run, since="last")
-    with pytest.raises(TypeError):
+    with pytest.raises(OptionError, match=r"^there is no option 'colour'"):
         Animation(run, colour="change")
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import click
@@ -88,8 +89,46 @@ def test_help_imports_nothing_heavy(command: list[str]) -> None:
 
 
 @pytest.mark.parametrize("command", [["--version"], ["render", "--version"]])
-def test_version(command: list[str]) -> None:
-    assert run(*command).stdout == f"nnanim, version {nnanim.__version__}\n"
+def test_version(command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    there = {"pygraphviz": "2.0", "av": "12.1"}
+
+    def found(package: str) -> str:
+        if package not in there:
+            raise metadata.PackageNotFoundError(package)
+        return there[package]
+
+    monkeypatch.setattr(metadata, "version", found)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(*command).stdout.splitlines() == [
+        f"nnanim, version {nnanim.__version__}",
+        "Graphviz: the one in the Python package pygraphviz 2.0",
+        "extras: video (av 12.1); not installed: chainer, dask",
+    ]
+    there.clear()
+    assert run(*command).stdout.splitlines()[1:] == [
+        "Graphviz: missing",
+        "extras: none; not installed: chainer, dask, video",
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script is no program there")
+def test_version_names_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "dot").write_text("#!/bin/sh\n")
+    (tmp_path / "dot").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert f"Graphviz: the program {str(tmp_path / 'dot')!r}\n" in run("--version").stdout
+
+
+@pytest.mark.parametrize("command", [[], ["--help"]])
+def test_help_begins_with_three_commands_and_cuts_nothing(command: list[str]) -> None:
+    told = CliRunner().invoke(main, command, prog_name="nnanim").output
+    assert [line.split()[:2] for line in told.splitlines() if line.startswith("    nnanim ")] == [
+        ["nnanim", "inspect"],
+        ["nnanim", "render"],
+        ["nnanim", "render"],
+    ]
+    assert "…" not in told
+    assert "..." not in told.split("Commands:")[1]
 
 
 def test_no_command_shows_the_help() -> None:

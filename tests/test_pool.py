@@ -194,7 +194,7 @@ def test_what_is_short_is_drawn_by_one_process() -> None:
     assert pays_off(50, 85, 2, ["apng"])
     assert pays_off(50, 85, 2, ["html", "frames"])
     assert set(PACK_S) == {*FORMATS} - {"html"}
-    assert chunk_length(["gif", "webp"]) == EXACT_EVERY
+    assert chunk_length(["gif", "apng"]) == chunk_length(["webp"]) == EXACT_EVERY
     assert usable_cpus() >= 1
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import nnanim
+import nnanim.recorder
 from nnanim import OptionError, OutputError, Recorder, open_run
 
 
@@ -97,7 +99,10 @@ def test_recording_goes_on_where_it_broke_off(result: Path) -> None:
         log.write('{"epoch": 2, "lo')  # cut off by a crash
     with pytest.raises(OutputError) as caught:
         Recorder(result)
-    assert str(caught.value) == ("'result' holds a recording already (give another folder, or resume=True to go on)")
+    assert str(caught.value) == (
+        "'result' holds a recording already (give another folder, or resume=True to go on; nnanim.record, called in the"
+        " loop, moves an older one aside)"
+    )
     Recorder(result, resume=True).record(layers(2), epoch=2, loss=0.5)
     assert [json.loads(line) for line in (result / "log.jsonl").read_text().splitlines()] == [
         {"epoch": 1, "loss": 1.0},
@@ -154,3 +159,72 @@ def test_chainer_link(result: Path, chainer: Any) -> None:
     found = open_run(result).snapshots[0].read()
     assert np.array_equal(found[0].weight, model[0].W.array)
     assert np.array_equal(found[1].bias, model[1].b.array)  # type: ignore[arg-type]
+
+
+# One line in the loop
+
+
+@pytest.fixture(autouse=True)
+def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nnanim.recorder, "_recorders", {})
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_one_line_in_a_loop(result: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [nnanim.record("result", layers(epoch), epoch=epoch, loss=1 / epoch) for epoch in (1, 2, 3)]
+    assert paths == [result / f"snapshot_{number:06}.npz" for number in (1, 2, 3)]
+    run = open_run(result)
+    assert [snapshot.epoch for snapshot in run.snapshots] == [1, 2, 3]
+    assert list(run.metrics["loss"]) == [1, 1 / 2, 1 / 3]
+    assert capsys.readouterr().err == ""
+
+
+def test_new_process_moves_the_older_recording_aside(
+    result: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        for epoch in (1, 2):
+            nnanim.record(result, layers(epoch), epoch=epoch, loss=1)
+        (result / "notes.txt").write_text("mine")
+        monkeypatch.setattr(nnanim.recorder, "_recorders", {})
+    nnanim.record(result, layers(7), epoch=1, loss=1)
+    assert names(result) == ["log.jsonl", "notes.txt", "run-1", "run-2", "snapshot_000001.npz"]
+    assert names(result / "run-1") == ["log.jsonl", "snapshot_000001.npz", "snapshot_000002.npz"]
+    assert len(open_run(result).snapshots) == 1
+    assert len(open_run(result / "run-2").snapshots) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"nnanim: note: the recording that 'result' held is in {os.path.join('result', f'run-{number}')!r} now"
+        for number in (1, 2)
+    ]
+
+
+def test_new_process_goes_on_where_it_is_told_to(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nnanim.record(result, layers(1), epoch=1, loss=1)
+    monkeypatch.setattr(nnanim.recorder, "_recorders", {})
+    nnanim.record(result, layers(2), epoch=2, loss=1, resume=True)
+    assert names(result) == ["log.jsonl", "snapshot_000001.npz", "snapshot_000002.npz"]
+
+
+def test_training_that_begins_again_in_the_same_process_is_a_new_run(result: Path) -> None:
+    for epoch in (1, 2, 2, 1, 2):
+        nnanim.record(result, layers(epoch), epoch=epoch)
+    assert names(result / "run-1") == ["log.jsonl", *(f"snapshot_{number:06}.npz" for number in (1, 2, 3))]
+    assert len(open_run(result).snapshots) == 2
+
+
+def test_folder_that_was_removed_is_made_again(result: Path) -> None:
+    nnanim.record(result, layers(1), epoch=1)
+    shutil.rmtree(result)
+    nnanim.record(result, layers(2), epoch=2)
+    assert names(result) == ["log.jsonl", "snapshot_000001.npz"]
+
+
+def test_current_folder_may_change(result: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nnanim.record("result", layers(1), epoch=1)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    nnanim.record("../result", layers(2), epoch=2)
+    assert len(open_run(tmp_path / "result").snapshots) == 2

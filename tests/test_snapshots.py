@@ -22,6 +22,7 @@ import nnanim
 from nnanim import Animation, OutputError, open_run
 from nnanim.encoders.movie import changed_box
 from nnanim.encoders.targets import Target, find_target
+from nnanim.encoders.whole_file import EXACT_EVERY
 from nnanim.options import FORMATS, SUFFIXES
 from nnanim.painting.canvas import Canvas
 
@@ -73,7 +74,7 @@ def shown_by_pillow(path: Path) -> tuple[list[np.ndarray], list[float], int]:
             file.seek(index)
             images.append(np.array(file.convert("RGB")))
             durations.append(file.info["duration"])
-        return images, durations, file.info["loop"]
+        return images, durations, file.info.get("loop", 1)  # a GIF that plays once says nothing
 
 
 # Animated PNG and WebP: the very pixels
@@ -82,13 +83,27 @@ def shown_by_pillow(path: Path) -> tuple[list[np.ndarray], list[float], int]:
 @pytest.mark.parametrize("name", ["out.png", "out.apng", "out.webp"])
 @pytest.mark.parametrize("loop", [True, False])
 def test_full_colour_formats_hold_the_very_pixels(tmp_path: Path, name: str, loop: bool) -> None:
-    animation = Animation(open_run(result_folder(tmp_path / "result")), **SMALL, loop=loop)
+    animation = Animation(open_run(result_folder(tmp_path / "result")), **SMALL, loop=loop, full_color=True)
     animation.write(tmp_path / name)
     images, durations_ms, repeats = shown_by_pillow(tmp_path / name)
     assert durations_ms == [100, 100, 2000]
     assert repeats == (0 if loop else 1)
     for image, expected in zip(images, animation.paint(animation), strict=True):
         np.testing.assert_array_equal(image, expected)
+
+
+@pytest.mark.parametrize("loop", [True, False])
+def test_webp_holds_the_pixels_of_the_gif(tmp_path: Path, loop: bool) -> None:
+    folder = result_folder(tmp_path / "result", epochs=list(range(1, 6)))
+    animation = Animation(open_run(folder), **SMALL, tween=9, loop=loop)
+    animation.write(tmp_path / "out.gif", tmp_path / "out.webp")
+    images, durations_ms, repeats = shown_by_pillow(tmp_path / "out.webp")
+    expected, in_gif_ms, _ = shown_by_pillow(tmp_path / "out.gif")
+    assert len(images) == len(animation) > EXACT_EVERY
+    assert durations_ms == in_gif_ms
+    assert repeats == (0 if loop else 1)
+    np.testing.assert_array_equal(images, expected)
+    assert (tmp_path / "out.webp").stat().st_size < (tmp_path / "out.gif").stat().st_size
 
 
 @needs_ffmpeg
@@ -133,7 +148,7 @@ def test_too_large_for_webp(tmp_path: Path) -> None:
 def test_frames_that_do_not_differ(tmp_path: Path) -> None:
     folder = result_folder(tmp_path / "result", epochs=[1, 2], log=False)
     (folder / "trainer_00002").write_bytes((folder / "trainer_00001").read_bytes())
-    animation = Animation(open_run(folder), **SMALL, since="previous", color="change")
+    animation = Animation(open_run(folder), **SMALL, since="previous", color="change", full_color=True)
     for name in ("out.png", "out.webp"):
         animation.write(tmp_path / name)
         images, durations_ms, _ = shown_by_pillow(tmp_path / name)

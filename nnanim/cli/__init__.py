@@ -13,8 +13,7 @@ from typing import Any
 
 import click
 
-from nnanim import __version__
-from nnanim.cli import echo
+from nnanim.cli import echo, version
 from nnanim.cli.check import check
 from nnanim.cli.draw import draw
 from nnanim.cli.inspect import inspect
@@ -40,6 +39,12 @@ class Group(click.Group):
         if args and args[0] not in self.commands and os.path.exists(args[0]):
             args = ["render", *args]
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with its whole first sentence, which click would cut."""
+        rows = [(name, command.get_short_help_str(limit=1000)) for name, command in sorted(self.commands.items())]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     _usage: click.ClickException | None = None  # what click is about to tell
 
@@ -98,8 +103,16 @@ def _each_line(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="nnanim")
+BEGIN = """\b
+To begin with:
+  nnanim inspect FOLDER               what a training left behind in a folder
+  nnanim render FOLDER                the network that learned, as animation.gif
+  nnanim render FOLDER -o page.html   every snapshot, to look at step by step
+"""
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=BEGIN)
+@version.option
 def main() -> None:
     """Turn the folder that a training run leaves behind into an animation of the network that learned."""
 

@@ -218,6 +218,9 @@ duration_s = click.option(
     "--duration", "duration_s", metavar="SECONDS", type=float, help="Length of the whole, instead of --fps."
 )
 loop = click.option("--loop/--no-loop", default=DEFAULTS.loop, show_default=True, help="Play for ever, or once.")
+full_color = click.option(
+    "--full-color", is_flag=True, help="All colours in a .webp instead of the GIF's: five times the size."
+)
 tween = click.option(
     "--tween",
     metavar="N",
@@ -273,7 +276,7 @@ quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors
 
 _LOOKS = (metric, color, since, scale, theme, palette, figsize, dpi)
 _CONTENTS = (max_nodes, nodes, max_edges, edges, bias, input_labels, output_labels, font)
-_TIME = (fps, hold_s, duration_s, loop, tween, every, max_frames, spacing, start, stop)
+_TIME = (fps, hold_s, duration_s, loop, full_color, tween, every, max_frames, spacing, start, stop)
 
 
 def reading_options(command: Command) -> Command:

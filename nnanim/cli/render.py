@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nnanim import __version__
-from nnanim.cli import echo, options
+from nnanim.cli import echo, options, version
 from nnanim.cli.selection import with_files
 from nnanim.errors import OutputError
 from nnanim.printable import printable
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 @options.jobs
 @options.scheduler
 @options.quiet
-@click.version_option(__version__, prog_name="nnanim")
+@version.option
 def render(
     results: tuple[Path, ...],
     shape: tuple[int, ...] | None,

@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 
 from nnanim.encoders.movie import Append, Movie
+from nnanim.encoders.places import INDEX
 from nnanim.frames.frame import Frame
 
-INDEX = "frames.json"
 VERSION = 1  # of the layout of frames.json
 
 

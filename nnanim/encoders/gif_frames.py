@@ -46,6 +46,10 @@ class GifPacker:
         count = len(self._durations_s)
         return self._packer.pack(image, round(100 * self._durations_s[index]), exact=is_exact(index, count))
 
+    def change(self, index: int, image: np.ndarray) -> tuple[tuple[int, int], np.ndarray]:
+        """Return what changes with the next frame, (H, W, 3) uint8, as `FramePacker.change` does."""
+        return self._packer.change(image, exact=is_exact(index, len(self._durations_s)))
+
 
 class FramePacker:
     """Pack frames of one size one after the other, remembering what the viewer sees."""
@@ -75,18 +79,31 @@ class FramePacker:
             centiseconds: how long it is shown.
             exact: whether every pixel shall have the nearest colour of the palette.
         """
+        corner, pixels = self.change(image, exact=exact)
+        return self._blocks(corner, pixels, centiseconds)
+
+    def change(self, image: np.ndarray, *, exact: bool) -> tuple[tuple[int, int], np.ndarray]:
+        """Return what changes with the next frame.
+
+        Args:
+            image: (H, W, 3) uint8.
+            exact: whether every pixel shall have the nearest colour of the palette.
+
+        Returns:
+            Left and top of the box, and its (h, w) indices: one behind the palette's last stands for "unchanged".
+        """
         width = image.shape[1]
         if self._true is None:
             self.begin_behind(image)
-            return self._blocks((0, 0), self._shown.reshape(image.shape[:2]), centiseconds)
+            return (0, 0), self._shown.reshape(image.shape[:2])
         places, indices = self._changes(_colors_of(image).ravel(), exact)
         if len(places) == 0:
-            return self._blocks((0, 0), np.full((1, 1), self._transparent, dtype=np.uint8), centiseconds)
+            return (0, 0), np.full((1, 1), self._transparent, dtype=np.uint8)
         rows, columns = np.divmod(places, width)
         top, left = int(rows[0]), int(columns.min())
         pixels = np.full((rows[-1] + 1 - top, columns.max() + 1 - left), self._transparent, dtype=np.uint8)
         pixels[rows - top, columns - left] = indices
-        return self._blocks((left, top), pixels, centiseconds)
+        return (left, top), pixels
 
     def _changes(self, colors: np.ndarray, exact: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return the places, increasing, of pixels that must change, and their new indices."""

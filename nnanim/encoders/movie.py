@@ -28,6 +28,7 @@ class Movie:
         palette: (C, 3) uint8, at most 255 colours, background first; for formats with indexed colours.
         loop: whether it plays again from the start, for ever.
         comment: a short ASCII text to keep in the file, or None.
+        full_color: whether formats that can have all colours have them, instead of the palette's.
     """
 
     size_px: tuple[int, int]
@@ -35,6 +36,7 @@ class Movie:
     palette: np.ndarray
     loop: bool = True
     comment: str | None = None
+    full_color: bool = False
 
 
 class Packer(Protocol):

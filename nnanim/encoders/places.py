@@ -16,6 +16,7 @@ from pathlib import Path
 
 from nnanim.errors import OptionError, OutputError
 
+INDEX = "frames.json"  # in a folder of numbered pictures
 DAY_S = 86_400  # what is older was left behind by a run that was killed
 _LITTER = re.compile(r"\.nnanim-(?:[0-9a-f]{8}-)?[0-9a-f]{8}\.(?:tmp|old)")
 _notes: ContextVar[list[str] | None] = ContextVar("notes", default=None)

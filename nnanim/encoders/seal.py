@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nnanim.encoders.frames_folder import INDEX
+from nnanim.encoders.places import INDEX
 
 PREFIX = "nnanim:sha256:"
 DIGITS = 64

@@ -10,15 +10,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nnanim.encoders.movie import Append, Movie, Open, Packer
 from nnanim.encoders.places import clear_litter, refuse_same
 from nnanim.encoders.seal import sealed
 from nnanim.encoders.whole_file import check_target, temporary_beside, whole_file
 from nnanim.errors import OutputError
-from nnanim.frames.frame import Frame
 from nnanim.options import FORMATS, SUFFIX_FORMATS, SUFFIXES
+
+if TYPE_CHECKING:  # outputs are checked before anything heavy is imported
+    from nnanim.encoders.movie import Append, Movie, Open, Packer
+    from nnanim.frames.frame import Frame
 
 GIF = "gif"
 FRAMES = "frames"

@@ -82,7 +82,7 @@ class Painter(Protocol):
         """Return (H, W, 3) uint8."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Frame:
     """What one frame means. Its pixels are made when they are asked for.
 
@@ -119,3 +119,19 @@ class Frame:
     def image(self) -> np.ndarray:
         """The frame painted, (H, W, 3) uint8."""
         return self._painter.paint_one(self)
+
+    def __repr__(self) -> str:
+        holds = f"{len(self.edges.weight)} edges, {len(self.nodes.bias)} nodes"
+        if self.rows is not None:
+            holds = f"{len(self.rows.rows)} rows"
+        return f"<Frame {self.index}: {self.title}, {holds}, {self.duration_s:g} s>"
+
+    def _repr_png_(self) -> bytes:
+        """Show the picture in a notebook."""
+        import io
+
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        Image.fromarray(self.image).save(buffer, "PNG")
+        return buffer.getvalue()

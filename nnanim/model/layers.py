@@ -31,6 +31,10 @@ class Layer:
     weight: np.ndarray
     bias: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        size = "x".join(map(str, self.weight.shape))
+        return f"<Layer {self.name!r}: {size}, {'no bias' if self.bias is None else 'with bias'}>"
+
 
 @dataclass(frozen=True)
 class LayerHeader:

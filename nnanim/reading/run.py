@@ -126,6 +126,12 @@ class Run:
     convention: str = "pytorch"
     is_ordered: bool = True
 
+    def __repr__(self) -> str:
+        count = len(self.snapshots)
+        what = f"layers {','.join(map(str, self.shape))}" if self.layers else f"{len(self.tensors)} tensors"
+        log = "no log" if self.log is None else f"a log of {len(self.log)} rows"
+        return f"<Run {str(self.path)!r}: {self.format}, {count} snapshot{'' if count == 1 else 's'}, {what}, {log}>"
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Layer sizes, input side first: ``(4, 5, 5, 5, 3)``; none where no layers follow each other."""

@@ -7,14 +7,16 @@ A single ``.npy`` is the weight of the only layer. What the Recorder writes is s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader, natural_key
+from nnanim.reading.connections import read_connections
 from nnanim.reading.containers.npz_archive import Archive, open_members, read_arrays
 from nnanim.reading.containers.zip_file import ZipFile
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
@@ -43,18 +45,33 @@ def look(file: ZipFile) -> Contents | None:
     found = find_weights(shapes, biases_follow=RECORDED in archive)
     if not found.weights:
         raise SnapshotError(f"snapshot {str(file.path)!r} holds no weights ({HINT})")
+    connections, notes = _connections(file, shapes) if RECORDED in archive else (None, ())
     return Contents(
         path=file.path,
         format=FORMAT,
         weights=found.weights,
         tensors=tuple(ArrayHeader(key, shape, archive.header(key).dtype.name) for key, shape in shapes.items()),
         convention=FORMAT,
+        connections=connections,
+        notes=notes,
         epoch=epoch,
         iteration=None if iteration is None else int(iteration),
         is_ordered=True,  # of the call that wrote it
         turned=found.turned,
         arrays=archive.small_arrays(shapes),
     )
+
+
+def _connections(file: ZipFile, shapes: Container[str]) -> tuple[tuple[tuple[str, str], ...] | None, tuple[str, ...]]:
+    """Return what stands beside a recording: pairs of keys that it has, or None, and what a user should be told."""
+    try:
+        found = read_connections(Path(file.path).parent)
+        pairs = None if found is None else found.pairs()
+    except SnapshotError as error:  # the weights can be drawn without
+        return None, (str(error),)
+    if pairs is None:
+        return None, ()
+    return tuple(pair for pair in pairs if pair[0] in shapes and pair[1] in shapes), ()
 
 
 def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
