@@ -15,6 +15,7 @@ import click
 
 from nnanim import __version__
 from nnanim.cli import echo
+from nnanim.cli.compare import compare
 from nnanim.cli.draw import draw
 from nnanim.cli.inspect import inspect
 from nnanim.cli.render import render
@@ -106,3 +107,4 @@ def main() -> None:
 main.add_command(render)
 main.add_command(draw)
 main.add_command(inspect)
+main.add_command(compare)
