@@ -20,6 +20,7 @@ from nnanim.model.layers import Layer
 STARTS = 8  # one from the input side on, the others at random
 SEED = 0
 EXCHANGES = 200  # at random, to see what chance finds
+FAR_BETTER = 4.0  # standard deviations above what chance finds
 CHANCE = 1e-3  # the identity is found by chance once in so many times at most, or it tells nothing
 _MOST_ROUNDS = 100
 
@@ -144,8 +145,8 @@ def same_start(one: Net, other: Net) -> bool:
     """Tell whether two nets, the first snapshots of their runs, began from the same weights.
 
     They did where they are equal, or where matching leaves every unit in its place and that fits far better than
-    random exchanges do: further above the best of them than that is above their mean. Where there are so few units
-    that chance leaves all in place, only equality counts; without SciPy too.
+    200 random exchanges do: better than all of them, and four of their standard deviations above their mean. Where
+    there are so few units that chance leaves all in place, only equality counts; without SciPy too.
     """
     if one.shape != other.shape or [each.shape for each in one.vectors] != [each.shape for each in other.vectors]:
         return False
@@ -157,8 +158,8 @@ def same_start(one: Net, other: Net) -> bool:
         return False
     random = np.random.default_rng(SEED)
     chance = [fit(one, reorder(other, _at_random(one, random))) for _ in range(EXCHANGES)]
-    best = max(chance)
-    return fit(one, other) - best > best - float(np.mean(chance))
+    reached = fit(one, other)
+    return reached > max(chance) and bool(reached > np.mean(chance) + FAR_BETTER * np.std(chance))
 
 
 def _log_orders(net: Net) -> float:
