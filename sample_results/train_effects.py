@@ -98,9 +98,9 @@ def train(setting: Setting, out: Path, seed: int, epochs: int) -> dict[str, floa
     every = (EVERY_EPOCHS, "epoch")
     trainer.extend(extensions.Evaluator(test_batches, model), trigger=every)
     trainer.extend(extensions.LogReport(trigger=every))
-    trainer.extend(extensions.snapshot_object(network, "model_{.updater.epoch:05}"), trigger=every)
+    trainer.extend(extensions.snapshot_object(network, "model_epoch_{.updater.epoch:05}"), trigger=every)
     out.mkdir(parents=True, exist_ok=True)
-    chainer.serializers.save_npz(str(out / "model_00000"), network)
+    chainer.serializers.save_npz(str(out / "model_epoch_00000"), network)
     trainer.run()
     return trainer.get_extension("LogReport").log[-1]
 
