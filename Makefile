@@ -68,8 +68,9 @@ sample: $(VENV)/.dev  ## Train the samples again: sample_results/iris, digits, c
 gallery: $(VENV)/.installed  ## Make the pictures of docs/gallery.md again
 	$(RUN) docs/run_commands.py docs/gallery.md
 
-docs: $(VENV)/.installed  ## Write docs/reference.md from what --help says
+docs: $(VENV)/.installed  ## Write docs/reference.md from what --help says, and what the commands of docs/effects.md print
 	$(RUN) docs/make_reference.py
+	$(RUN) docs/fill_outputs.py docs/effects.md
 
 clean:  ## Remove what make has made, the environments too
 	rm -rf $(VENV) $(LOWEST) $(FRAMEWORKS) demo.gif build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -145,8 +145,8 @@ def test_one_run_each_has_no_spread() -> None:
     assert said.splitlines()[-1] == "1 run each: the spread is not known"
     assert "the runs began from the same weights" in said
     told = answer(EFFECTS / "relu-2", EFFECTS / "dropout-2", "--difference")
-    with (EFFECTS / "relu-2/model_00500").open("rb") as one, (EFFECTS / "dropout-2/model_00500").open("rb") as two:
-        first, second = np.load(one), np.load(two)
+    ends = [EFFECTS / name / "model_epoch_00500" for name in ("relu-2", "dropout-2")]
+    with np.load(ends[0]) as first, np.load(ends[1]) as second:
         largest = max(np.abs(first[key].astype(float) - second[key]).max() for key in first.files)
     assert told["difference"]["largest"] == pytest.approx(largest)
     assert [each["name"] for each in told["runs"]] == ["relu-2", "dropout-2"]
@@ -176,10 +176,10 @@ def test_a_permuted_copy_has_no_difference_after_matching(tmp_path: Path) -> Non
 
 
 def test_snapshots_are_compared_too() -> None:
-    told = answer(EFFECTS / "relu-2/model_00000", EFFECTS / "relu-2/model_00500", "--difference")
+    told = answer(EFFECTS / "relu-2/model_epoch_00000", EFFECTS / "relu-2/model_epoch_00500", "--difference")
     assert [each["snapshots"] for each in told["runs"]] == [1, 1]
     straight = next(each for each in told["statistics"] if each["statistic"] == "straightness")
-    assert straight["values"] == {"model_00000": [None], "model_00500": [None]}
+    assert straight["values"] == {"model_epoch_00000": [None], "model_epoch_00500": [None]}
 
 
 def test_other_shapes_and_frameworks_have_numbers_and_a_sentence(tmp_path: Path) -> None:
