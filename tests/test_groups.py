@@ -106,3 +106,11 @@ def test_hedges_g_is_the_difference_in_spreads_without_the_bias() -> None:
     assert hedges_g(first, second) == pytest.approx(d * (1 - 3 / (4 * 6 - 1)), rel=2e-3)  # Hedges' own approximation
     assert hedges_g(second, first) == -hedges_g(first, second)
     assert isnan(hedges_g([1, 2], [3, 4, 5]))
+
+
+def test_a_split_and_its_mirror_count_as_one() -> None:
+    # Both have the same |t|, but for the order in which numbers are added up.
+    random = np.random.default_rng(4)
+    for _ in range(200):
+        splits = adjusted_p(random.normal(3, 1e-3, size=(8, 4)), 4) * 70
+        assert np.all(np.rint(splits) % 2 == 0)

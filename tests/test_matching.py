@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from folders import save, trainer_arrays, weights
 
 from nnanim.comparing import matching
 from nnanim.comparing.matching import Net, largest_difference, make_net, match, reorder, same_start
 from nnanim.comparing.measuring import vectors_of
-from nnanim.errors import OptionError
+from nnanim.errors import OptionError, RunError
 from nnanim.model.layers import Layer
 from nnanim.reading.run import Run, open_run
 
@@ -27,8 +28,8 @@ def net_of(run: Run, place: int) -> Net:
 
 def network(seed: int, shape: tuple[int, ...] = (4, 5, 5, 3)) -> Net:
     random = np.random.default_rng(seed)
-    weights = tuple(random.normal(size=(shape[place + 1], shape[place], 1)) for place in range(len(shape) - 1))
-    return Net(weights, tuple(random.normal(size=(size, 1)) for size in shape[1:]))
+    made = tuple(random.normal(size=(shape[place + 1], shape[place], 1)) for place in range(len(shape) - 1))
+    return Net(made, tuple(random.normal(size=(size, 1)) for size in shape[1:]))
 
 
 def near(net: Net, seed: int, by: float) -> Net:
@@ -109,6 +110,37 @@ def test_with_few_units_chance_finds_the_identity_too() -> None:
     found = [match(network(seed, (4, 2, 3)), network(seed + 50, (4, 2, 3)))[0].tolist() == [0, 1] for seed in range(40)]
     assert any(found)
     assert not any(same_start(network(seed, (4, 2, 3)), network(seed + 50, (4, 2, 3))) for seed in range(40))
+
+
+def test_too_few_orders_prove_nothing() -> None:
+    pytest.importorskip("scipy")
+    nets = [(network(seed, (4, 6, 3)), near(network(seed, (4, 6, 3)), seed + 100, 0.01)) for seed in range(40)]
+    assert all(np.array_equal(match(*pair)[0], np.arange(6)) for pair in nets)
+    assert not any(same_start(*pair) for pair in nets)  # 720 orders: chance finds this one too often
+    assert all(same_start(one, one) for one, _ in nets)
+
+
+def test_one_strong_unit_in_its_place_is_not_far_better_than_chance() -> None:
+    pytest.importorskip("scipy")
+    one = network(0, (4, 8, 3))
+    matrices = (one.weights[0] * np.array([100.0, *[1e-3] * 7])[:, None, None], one.weights[1])
+    strong = Net(matrices, tuple(np.zeros_like(each) for each in one.vectors))
+    other = Net((matrices[0] * 1.1, matrices[1]), strong.vectors)
+    assert np.array_equal(match(strong, other)[0], np.arange(8))
+    assert not same_start(strong, other)
+
+
+def test_normalisation_of_equal_sizes_is_told_apart_by_numbers(tmp_path: Path) -> None:
+    arrays = weights((4, 5, 5, 3), names=["conv1", "conv2", "conv3"])
+    for name in ("norm1", "norm2"):
+        arrays |= {f"{name}/gamma": np.ones(5, np.float32), f"{name}/beta": np.zeros(5, np.float32)}
+    save(tmp_path / "model_1", trainer_arrays(arrays))
+    names = [sorted({key.split("/")[-2] for key in keys}) for keys in vectors_of(open_run(tmp_path))]
+    assert names == [["norm1"], ["norm2"], []]
+    arrays |= {"norm/gamma": np.ones(5, np.float32)}
+    save(tmp_path / "model_1", trainer_arrays(arrays))
+    with pytest.raises(RunError, match=r"cannot be exchanged: '.*norm/gamma' follows 'conv1' or 'conv2'"):
+        vectors_of(open_run(tmp_path))
 
 
 def test_other_shapes_are_refused() -> None:
