@@ -71,6 +71,7 @@ gallery: $(VENV)/.installed  ## Make the pictures of docs/gallery.md again
 docs: $(VENV)/.installed  ## Write docs/reference.md from what --help says, and what the commands of docs/effects.md print
 	$(RUN) docs/make_reference.py
 	$(RUN) docs/fill_outputs.py docs/effects.md
+	$(RUN) docs/make_roles.py
 
 clean:  ## Remove what make has made, the environments too
 	rm -rf $(VENV) $(LOWEST) $(FRAMEWORKS) demo.gif build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -20,12 +20,12 @@ from nnanim.errors import RunError
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
 from nnanim.frames.timeline import timeline
-from nnanim.frames.weights import read_weights
 from nnanim.options import Options
 from nnanim.painting.painter import Painter
 from nnanim.panels.figure import make_figure
+from nnanim.panels.layers import LayersPanel
 from nnanim.panels.network import NetworkPanel
-from nnanim.panels.views import VIEWS
+from nnanim.panels.views import pick_view, read_network
 from nnanim.printable import encodable
 from nnanim.processes.chunks import Job, pack_here, pack_there
 from nnanim.processes.worthwhile import pays_off
@@ -54,8 +54,8 @@ class Animation(Sequence[Frame]):
         """
         self.run = run
         self.options = Options(**options)
-        view = VIEWS["network"]
-        read = partial(read_weights, shape=shape)
+        view = pick_view(run, self.options)
+        read = partial(read_network, shape=shape) if shape is not None and view.name == "network" else view.read
         self._history = make_history(run, self.options, read)
         self._moments = timeline(self._history.clock.ticks, self.options)
         self._figure = make_figure(self._history, view, view.scales([self._history], self.options), self.options)
@@ -80,6 +80,7 @@ class Animation(Sequence[Frame]):
         shown = self._figure.view
         return Frame(
             index=index,
+            at=moment.at,
             title=history.title(place),
             epoch=history.epoch(place),
             iteration=history.iteration(place),
@@ -176,7 +177,8 @@ class Animation(Sequence[Frame]):
         targets = find_targets(paths, file_format)
         films = [target for target in targets if target.format != PAGE]
         theme = self._figure.style.theme
-        palette = theme.gif_palette(COLORINGS[self.options.color].ramp(theme))
+        more = self._figure.view.colors if isinstance(self._figure.view, LayersPanel) else None
+        palette = theme.gif_palette(COLORINGS[self.options.color].ramp(theme), more)
         movie = Movie(self.size_px, tuple(self.durations_s), palette, self.options.loop, comment)
         formats = tuple(film.format for film in films)
         if films:

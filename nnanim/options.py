@@ -12,6 +12,7 @@ COLORS = ("change", "sign")
 SCALES = ("network", "layer")
 THEMES = ("light", "dark")
 PALETTES = ("vivid", "safe")
+VIEWS = ("auto", "network", "layers")
 PANELS = ("both", "network", "curve")
 SPACINGS = ("even", "log")
 NODE_CHOICES = ("strongest", "even")
@@ -60,6 +61,7 @@ class Options:
         theme: ``"light"`` or ``"dark"``.
         palette: ``"vivid"`` or ``"safe"`` for colour-blind eyes.
         panels: ``"both"``, ``"network"`` or ``"curve"``.
+        view: ``"network"`` (neurons and edges), ``"layers"`` (a row for each weight tensor), or ``"auto"``.
         figsize: width and height in inches.
         dpi: pixels per inch.
         fps: frames per second, 0.01 to 50; by default 10, or what ``duration_s`` asks for.
@@ -90,6 +92,7 @@ class Options:
     theme: str = THEMES[0]
     palette: str = PALETTES[0]
     panels: str = PANELS[0]
+    view: str = VIEWS[0]
     figsize: tuple[float, float] = DEFAULT_FIGSIZE
     dpi: float = DEFAULT_DPI
     fps: float | None = None
@@ -168,6 +171,7 @@ _CLOSED_SETS = {
     "theme": THEMES,
     "palette": PALETTES,
     "panels": PANELS,
+    "view": VIEWS,
     "spacing": SPACINGS,
     "nodes": NODE_CHOICES,
     "edges": EDGE_CHOICES,

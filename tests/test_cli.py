@@ -263,8 +263,8 @@ def test_inspect_for_people(result: Path) -> None:
         "shape      4,5,3\n"
         "view       network: the layers follow each other\n"
         "layers\n"
-        "  5x4  weight  updater/model:main/predictor/l1/W\n"
-        "  3x5  weight  updater/model:main/predictor/l2/W\n"
+        "  5x4  dense  updater/model:main/predictor/l1/W\n"
+        "  3x5  dense  updater/model:main/predictor/l2/W\n"
         "log        result/log, chainer, 2 rows\n"
         "  main/loss\n"
         "  main/accuracy  shown: 75.0 % at the end\n"
@@ -284,8 +284,8 @@ def test_inspect_for_programs(result: Path) -> None:
         "view": "network",
         "models": [],
         "tensors": [
-            {"key": "updater/model:main/predictor/l1/W", "shape": [5, 4], "role": "weight", "shown": True},
-            {"key": "updater/model:main/predictor/l2/W", "shape": [3, 5], "role": "weight", "shown": True},
+            {"key": "updater/model:main/predictor/l1/W", "shape": [5, 4], "role": "dense", "shown": True},
+            {"key": "updater/model:main/predictor/l2/W", "shape": [3, 5], "role": "dense", "shown": True},
         ],
         "connections": [["updater/model:main/predictor/l1/W", "updater/model:main/predictor/l2/W"]],
         "known_from": ["sequence"],

@@ -69,6 +69,12 @@ def test_reference_is_what_help_says():
     assert page.split() == load("make_reference").reference().split(), "run `make docs`"
 
 
+def test_formats_has_the_table_of_roles():
+    text = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
+    assert text == load("make_roles").page(text), "run `make docs`"
+    assert "| LoRA A |" in text
+
+
 @pytest.mark.parametrize("name", sorted(main.commands))
 def test_every_option_stands_in_the_reference(name):
     page = (ROOT / "docs/reference.md").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ import pytest
 
 from nnanim.errors import OptionError
 from nnanim.model.layer_choice import choose_layers, order_layers
+from nnanim.model.layers import LayerHeader
 from nnanim.reading.snapshots.contents import Contents
 from nnanim.reading.snapshots.parameters import find_weights
 
@@ -221,3 +222,11 @@ def test_gpt2_keeps_its_weights_turned() -> None:
 def test_normalization_behind_a_layer_is_not_its_bias() -> None:
     shapes = {"fc.weight": (5, 4), "norm.weight": (5,), "norm.bias": (5,), "out.weight": (3, 5)}
     assert [header.bias_key for header in find_weights(shapes).weights] == [None, None]
+
+
+def test_kernels_that_are_not_called_weights_are_layers_and_tokens_are_none():
+    shapes = {"conv1_filters": (6, 3, 5, 5), "conv2_filters": (8, 6, 5, 5), "latents": (1, 4, 8)}
+    weights = tuple(LayerHeader(key, key, shape, None, False) for key, shape in shapes.items())
+    chain = order_layers(Contents(Path("model.pt"), weights, is_ordered=True, format="pytorch"))
+    assert [layer.name for layer in chain.layers] == ["conv1_filters", "conv2_filters"]
+    assert [layer.skipped for layer in chain.left_out] == ["a table or a value of its own, no layer of neurons"]

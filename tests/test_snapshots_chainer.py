@@ -631,9 +631,9 @@ def test_convolutions_in_groups_are_left_out(result: Path, chainer: Any) -> None
     )
     assert run.shape == ()
     assert notes_on_layers(run)[1:] == (
-        "layers not drawn: 'conv2' (8, 2, 3, 3), 'conv4' (1, 8, 3, 3)"
-        " (by its shape a convolution in groups, or on another branch)",
-        "layers not drawn: 'conv3' (2, 8, 3, 3), 'conv6' (3, 2, 3, 3) (its channels are connected in groups only)",
+        "layers not drawn: 'conv2' (8, 2, 3, 3), 'conv3' (2, 8, 3, 3), 'conv6' (3, 2, 3, 3)"
+        " (its channels are connected in groups only)",
+        "layers not drawn: 'conv4' (1, 8, 3, 3) (by its shape a convolution in groups, or on another branch)",
         "layers not drawn: 'pairs' (3, 4, 5) (neither Linear nor a convolution)",
     )
 

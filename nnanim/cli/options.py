@@ -198,6 +198,7 @@ dpi = click.option(
     help="Pixels per inch.",
 )
 panels = _choice("panels", library.PANELS, "What the picture holds.")
+view = _choice("view", library.VIEWS, "Neurons and edges, or a row for each weight tensor.")
 no_curve = click.option("--curve/--no-curve", default=None, help="Short for --panels both and --panels network.")
 fps = click.option(
     "--fps",
@@ -282,12 +283,12 @@ def reading_options(command: Command) -> Command:
 
 def animation_options(command: Command) -> Command:
     """Add all options of an animation to a command."""
-    return _add(command, (*_LOOKS, panels, no_curve, *_TIME, *_CONTENTS))
+    return _add(command, (*_LOOKS, view, panels, no_curve, *_TIME, *_CONTENTS))
 
 
 def still_options(command: Command) -> Command:
     """Add all options of a still to a command."""
-    return _add(command, (*_LOOKS, *_CONTENTS))
+    return _add(command, (*_LOOKS, view, *_CONTENTS))
 
 
 def _add(command: Command, choices: tuple[Callable[[Command], Command], ...]) -> Command:

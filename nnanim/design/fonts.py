@@ -15,6 +15,9 @@ from nnanim.errors import OptionError
 SMALLEST = 0.6  # of the size that a text should have
 
 
+LONGEST_NAME = 512  # letters; no figure is wide enough for more
+
+
 def load_font(path: str | None) -> tuple[str, ...]:
     """Return the font families to use, the bundled one first.
 
@@ -71,6 +74,21 @@ def fitted(text: str, size_pt: float, room_pt: float, families: tuple[str, ...])
         else:
             too_long = middle
     return _cut(text, fits), size_pt
+
+
+def shortened(text: str, size_pt: float, room_pt: float, families: tuple[str, ...]) -> str:
+    """Cut a name at its front, where names are most alike, so that it fits: ``…3.1.conv2``."""
+    text = text if len(text) <= LONGEST_NAME else "…" + text[1 - LONGEST_NAME :]
+    if text_width_pt(text, size_pt, families) <= room_pt:
+        return text
+    fits, too_long = 0, len(text)
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if text_width_pt("…" + text[-middle:], size_pt, families) <= room_pt:
+            fits = middle
+        else:
+            too_long = middle
+    return "…" + text[-fits:] if fits else ""
 
 
 def _cut(text: str, length: int) -> str:

@@ -34,6 +34,8 @@ class Theme:
     ink: Color  # text, and the edges of the last frame
     muted: Color  # axes and small print
     unchanged: Color  # an edge that did not change, or whose weight is zero
+    unmoved: Color  # a tensor that has not moved at all
+    moved: Color  # the tensor that has moved farthest
     strengthened: Color
     weakened: Color
     positive: Color
@@ -58,12 +60,16 @@ class Theme:
         """Colour outlines of nodes as `edge_colors` does, but so that an unchanged node still stands out."""
         return _interpolate(intensity, (ramp[0], self.muted, ramp[2]))
 
-    def gif_palette(self, ramp: Ramp) -> np.ndarray:
+    def gif_palette(self, ramp: Ramp, more: np.ndarray | None = None) -> np.ndarray:
         """Choose the colours of an indexed picture, (C, 3) uint8, background first, C <= 255.
 
         An antialiased line shows its colour blended with what lies below: the background, or another line. The palette
         begins with the theme's own colours and takes in, one after the other, the blend that is farthest from all that
         it has.
+
+        Args:
+            ramp: colours of -1, 0 and 1.
+            more: (M, 3) uint8, colours of areas that are to be shown as they are.
         """
         edges = self.edge_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), ramp).astype(float)
         rings = self.ring_colors(np.linspace(-1, 1, 2 * _RAMP_STEPS + 1), ramp).astype(float)
@@ -76,7 +82,8 @@ class Theme:
                 _blends(crossing, crossing, _CROSSING_STEPS),
             ]
         )
-        palette = list(_distinct(np.concatenate([background, plain, edges])).astype(np.float32))
+        wanted = [background, plain, edges] if more is None else [background, plain, edges, more.astype(float)]
+        palette = list(_distinct(np.concatenate(wanted)).astype(np.float32))
         candidates = blends.astype(np.float32)
         squares = (candidates**2).sum(axis=1)
 
@@ -123,6 +130,8 @@ _LIGHT = Theme(
     ink=(38, 38, 38),
     muted=(105, 105, 105),
     unchanged=(190, 190, 190),
+    unmoved=(226, 226, 226),
+    moved=(62, 22, 104),
     strengthened=(214, 20, 28),
     weakened=(24, 92, 214),
     positive=(8, 119, 189),  # blue and orange as in TensorFlow Playground
@@ -136,6 +145,8 @@ _DARK = Theme(
     ink=(236, 236, 236),
     muted=(165, 168, 175),
     unchanged=(96, 99, 107),
+    unmoved=(52, 54, 61),
+    moved=(214, 184, 255),
     strengthened=(255, 74, 74),
     weakened=(72, 148, 255),
     positive=(60, 165, 235),

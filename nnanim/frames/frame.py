@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from nnanim.model.weight_rows import Row
+
 _NONE, _NO_INDEX, _NO_COLOR = np.zeros(0, np.float32), np.zeros(0, int), np.zeros((0, 3), np.uint8)
 
 
@@ -54,6 +56,25 @@ class Nodes:
     color: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What is drawn of weight tensors in one frame, a row for each.
+
+    Attributes:
+        rows: names and keys.
+        norm: (R,) float64, ‖W‖; NaN where a weight is not finite.
+        relative_change: (R,) float64, ‖W − W_ref‖ / ‖W_ref‖; NaN where the reference is zero.
+        growth: (R,) float64, ‖W‖ / ‖W_ref‖ − 1; NaN where the reference is zero.
+        color: (R, 3) uint8, red where the norm has grown.
+    """
+
+    rows: tuple[Row, ...]
+    norm: np.ndarray
+    relative_change: np.ndarray
+    growth: np.ndarray
+    color: np.ndarray
+
+
 class Painter(Protocol):
     """Whoever can paint a frame."""
 
@@ -67,6 +88,7 @@ class Frame:
 
     Attributes:
         index: place in the animation, from 0.
+        at: time on the clock.
         title: what stands above the network, ``"epoch 20"``.
         epoch: epoch of the snapshot as the file itself says, or between two of them; None where none is known.
         iteration: the same for the iteration.
@@ -75,9 +97,12 @@ class Frame:
         metrics: values of the shown metrics there by name, in the log's own units; NaN where it has none.
         edges: what is drawn of the edges; none where no network is.
         nodes: what is drawn of the nodes; none where no network is.
+        rows: every weight tensor, where the view shows layers; else None.
+        folded_rows: the rows that are drawn: those of `rows`, or fewer where not all fit.
     """
 
     index: int
+    at: float
     title: str
     epoch: float | None
     iteration: float | None
@@ -87,6 +112,8 @@ class Frame:
     _painter: Painter = field(repr=False)
     edges: Edges = field(default_factory=lambda: Edges(_NO_INDEX, _NO_INDEX, _NO_INDEX, _NONE, _NONE, _NONE, _NO_COLOR))
     nodes: Nodes = field(default_factory=lambda: Nodes(_NO_INDEX, _NO_INDEX, _NONE, _NONE, _NONE, _NO_COLOR))
+    rows: Rows | None = None
+    folded_rows: Rows | None = None
 
     @property
     def image(self) -> np.ndarray:

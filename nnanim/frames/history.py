@@ -120,7 +120,7 @@ def make_history(run: Run, options: Options, read: Any) -> History:
     Args:
         run: an opened result folder.
         options: which snapshots, which metrics, since when.
-        read: called with the shown snapshots and the options; it returns what the view shows.
+        read: called with the run, its shown snapshots and the options; it returns what the view shows.
 
     Raises:
         SnapshotError: a snapshot cannot be read, or is not like the others.
@@ -140,7 +140,7 @@ def make_history(run: Run, options: Options, read: Any) -> History:
         curves_of(run.log, metrics),
         np.array([row_x(run.log, run.rows[pick]) for pick in picks], dtype=float),
         "the snapshot before" if options.since == "previous" else titles[0],
-        read(snapshots, options),
+        read(run, snapshots, options),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,41 +12,14 @@ from typing import Any
 import numpy as np
 
 from nnanim.frames.history import Place, Snapshot
+from nnanim.model.formulas import make
+from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 
 AT_ONCE = 32  # snapshots that are open together; the reference is read once for each group of so many
 _BLOCK = 1 << 18  # numbers that are squared at a time
 _LANE = 2048  # numbers that are added in float32; their sums are added in float64
 _TINY = 1e-30  # a mean square below it may have lost digits in float32
-
-
-@dataclass(frozen=True)
-class Row:
-    """One weight, or one part of a tensor that holds several.
-
-    Attributes:
-        name: short, without the name of its block.
-        block: the module that it is part of, ``""`` for none.
-        role: what it does, a word of `nnanim.model.roles`.
-        keys: the tensors in the file that it is made of.
-        part: which part of a tensor, ``"q"`` or ``"forget gate"``; None for a whole one.
-        slice: axis, start and stop of that part in the file's tensor.
-        formula: how it is made of several tensors, ``"g·v/‖v‖"``; None where it is one.
-    """
-
-    name: str
-    block: str
-    role: str
-    keys: tuple[str, ...]
-    part: str | None = None
-    slice: tuple[int, int, int] | None = None
-    formula: str | None = None
-
-    @property
-    def title(self) -> str:
-        """The name with its block and its part."""
-        name = f"{self.block}.{self.name}" if self.block and self.name else self.block or self.name
-        return f"{name} ({self.part})" if self.part else name
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +41,22 @@ class RowHistory:
     @property
     def relative_changes(self) -> np.ndarray:
         """(S, R) ‖W − W_ref‖ / ‖W_ref‖; NaN where the reference is zero."""
-        return _ratio(np.sqrt(self.moved), self.reference)
+        changes: np.ndarray = _ratio(np.sqrt(self.moved), self.reference)
+        return changes
+
+    @property
+    def growth(self) -> np.ndarray:
+        """(S, R) ‖W‖ / ‖W_ref‖ − 1, how the norm has grown; NaN where the reference is zero."""
+        grown: np.ndarray = _ratio(self.norms, self.reference) - 1
+        return grown
 
     def fold(self, groups: Sequence[Sequence[int]]) -> RowHistory:
         """Take rows together: the norm over all weights of a group, and how far they have moved together."""
 
         def pooled(values: np.ndarray) -> np.ndarray:
-            return np.sqrt(np.stack([np.square(values[:, list(group)]).sum(axis=1) for group in groups], axis=1))
+            squares = [np.square(values[:, list(group)]).sum(axis=1) for group in groups]
+            norms: np.ndarray = np.sqrt(np.stack(squares, axis=1))
+            return norms
 
         moved = np.stack([self.moved[:, list(group)].sum(axis=1) for group in groups], axis=1)
         rows = tuple(self._together([self.rows[index] for index in group]) for group in groups)
@@ -90,7 +72,9 @@ class RowHistory:
     def at(self, values: np.ndarray, place: Place) -> np.ndarray:
         """Return numbers (R,) at a place, between two snapshots on the straight line."""
         low: np.ndarray = values[place.before]
-        return low if place.share == 0 else low + place.share * (values[place.before + 1] - low)
+        if place.share:
+            low = low + place.share * (values[place.before + 1] - low)
+        return low
 
 
 def read_rows(snapshots: Sequence[Snapshot], options: Options, *, rows: Sequence[Row]) -> RowHistory:
@@ -140,37 +124,6 @@ def _measure(
                 del made, now
 
 
-def make(formula: str | None, members: Sequence[np.ndarray]) -> np.ndarray:
-    """Make a weight of its members.
-
-    The formulas: ``"g·v/‖v‖"`` (Salimans & Kingma 2016, weight normalisation; the norm over all axes of v but those of
-    g), ``"orig·mask"`` (torch.nn.utils.prune), ``"B·A"`` (Hu et al. 2021, LoRA, without its factor).
-    """
-    return members[0] if formula is None else FORMULAS[formula](*members)
-
-
-def _weight_norm(gain: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    axes = tuple(axis for axis, size in enumerate(gain.shape) if size == 1 and direction.shape[axis] != 1)
-    if gain.ndim != direction.ndim:  # Chainer and some scripts keep (out,)
-        gain = gain.reshape(-1, *[1] * (direction.ndim - 1))
-        axes = tuple(range(1, direction.ndim))
-    lengths = np.sqrt(np.square(direction, dtype=np.float64).sum(axis=axes, keepdims=True))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(gain * (direction / lengths))
-
-
-def _product(down: np.ndarray, up: np.ndarray) -> np.ndarray:
-    # A (rank, in) and B (out, rank), of convolutions with the axes of the kernel behind these.
-    return up.reshape(up.shape[0], -1)[:, : down.shape[0]].astype(np.float64) @ down.reshape(down.shape[0], -1)
-
-
-FORMULAS: dict[str, Callable[..., np.ndarray]] = {
-    "g·v/‖v‖": _weight_norm,
-    "orig·mask": lambda original, mask: original * mask,
-    "B·A": _product,
-}
-
-
 def take(values: np.ndarray, part: tuple[int, int, int] | None) -> np.ndarray:
     """Return the part of a tensor that lies between two places of an axis."""
     if part is None:
@@ -178,7 +131,8 @@ def take(values: np.ndarray, part: tuple[int, int, int] | None) -> np.ndarray:
     axis, start, stop = part
     index: list[Any] = [slice(None)] * values.ndim
     index[axis] = slice(start, stop)
-    return values[tuple(index)]
+    taken: np.ndarray = values[tuple(index)]
+    return taken
 
 
 def squares(values: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
@@ -219,4 +173,5 @@ def _exact(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
 
 def _ratio(values: np.ndarray, base: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(base > 0, values / base, nan)
+        ratio: np.ndarray = np.where(base > 0, values / base, nan)
+    return ratio

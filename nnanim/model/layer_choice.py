@@ -8,8 +8,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 from nnanim.errors import OptionError
+from nnanim.model import role_table as names
 from nnanim.model.layer_chain import NOT_FOLLOWING, Chain, chain_layers
 from nnanim.model.layers import LayerHeader, natural_key
+from nnanim.model.roles import roles_of
 from nnanim.reading.snapshots.chainer_links import EMBEDDING, RECURRENT
 from nnanim.reading.snapshots.contents import Contents
 
@@ -17,21 +19,21 @@ BESIDE = "works beside the layer that is drawn, not after it"
 SHORTCUT = "a shortcut around other layers"
 ADAPTER = "an adapter beside a layer"
 _MAX_NESTING = 8
-_END = r"(?:_?(?:proj|lin|dense|linear|layer))?(?:/[0-9]+)?$"
-_BESIDE = (
-    (re.compile(r"(^|[./_])(?:q|query|k|key)" + _END), r"(?:v|value)"),
-    (re.compile(r"(^|[./_])gate" + _END), r"up"),
-)
-_ALONE = (
-    (re.compile(r"(?:^|[./_])(?:shortcut|downsample|skip|residual)(?:[./_0-9]|$)"), SHORTCUT),
-    (re.compile(r"(?:^|[./_])weight_(?:ih|hh|hr)(?:_|$)|(?:^|/)(?:[a-z_]*_)?cell(?:_[0-9]+)?(?:/[0-9]+)?$"), RECURRENT),
-    (re.compile(r"(?:^|[./_])lora_?[ab](?:[./_]|$)"), ADAPTER),
-    (
-        re.compile(r"(?:^|[./_])(?:in_proj(?:_weight)?|c_attn|w?qkv(?:_proj)?|query_key_value)$"),
-        "three projections of an attention in one",
-    ),
-)
-_TABLE = re.compile(r"embed|(?:^|[./_])w[tp]e(?:[./_]|$)|(?:^|[^a-z])emb(?:[^a-z]|$)")
+FUSED = "three projections of an attention in one"
+NO_LAYER = "a table or a value of its own, no layer of neurons"
+IN_GROUPS = "its channels are connected in groups only"
+# Why a tensor of a role is in no chain of layers.
+_REASONS = {
+    names.SHORTCUT: SHORTCUT,
+    **dict.fromkeys((names.INPUT, names.HIDDEN, names.PROJECTION), RECURRENT),
+    **dict.fromkeys((names.LORA_A, names.LORA_B), ADAPTER),
+    **dict.fromkeys((names.FUSED, names.FUSED_KV, names.GATE_UP), FUSED),
+    **dict.fromkeys((names.QUERY, names.KEY, names.GATE), BESIDE),
+    **dict.fromkeys((names.EMBEDDING, names.POSITIONAL), EMBEDDING),
+    **dict.fromkeys((names.DEPTHWISE, names.GROUPED), IN_GROUPS),
+    **dict.fromkeys((names.TOKEN, names.PARAMETER, names.BIAS, names.NORMALISATION, names.STATISTICS), NO_LAYER),
+    **dict.fromkeys((names.SCALE, names.NOT_A_WEIGHT, names.SPECTRAL), NO_LAYER),
+}
 
 
 def order_layers(contents: Contents) -> Chain:
@@ -40,7 +42,8 @@ def order_layers(contents: Contents) -> Chain:
     The order of the file counts where the model's definition made it. Where not all layers follow each other, the
     longest chain is taken that does not mix the parts of the model: the first of several towers, with what leads to it.
     """
-    headers = [_judged(header, contents.weights) for header in contents.weights]
+    reasons = _reasons(contents)
+    headers = [replace(h, skipped=h.skipped or reasons.get(h.key, "")) for h in contents.weights]
     drawable = [header for header in headers if header.can_be_drawn]
     if contents.is_ordered and drawable and _follow(drawable):
         return Chain(tuple(drawable), tuple(header for header in headers if not header.can_be_drawn), False)
@@ -87,24 +90,26 @@ def choose_layers(contents: Contents, names: Sequence[str]) -> Chain:
     return Chain(tuple(chosen), rest, False)
 
 
-def _judged(header: LayerHeader, others: Sequence[LayerHeader]) -> LayerHeader:
-    """Say why a layer is in no chain, as far as its name tells."""
-    if header.skipped:
-        return header
-    name = header.name.lower()
-    for pattern, reason in _ALONE:
-        if pattern.search(name):
-            return replace(header, skipped=reason)
-    if header.bias_key is None and _TABLE.search(name):
-        return replace(header, skipped=EMBEDDING)
-    for pattern, sibling in _BESIDE:
-        match = pattern.search(name)
-        if match:
-            start = name[: match.end(1)]
-            wanted = re.compile(re.escape(start) + sibling + _END)
-            if any(wanted.fullmatch(other.name.lower()) for other in others):
-                return replace(header, skipped=BESIDE)
-    return header
+def _reasons(contents: Contents) -> dict[str, str]:
+    """Say why weights are in no chain, as far as their roles tell."""
+    tensors: Sequence[tuple[str, tuple[int, ...], str]] = contents.tensors or _as_tensors(contents.weights)
+    roles = roles_of(tensors, contents.convention)
+    return {
+        key: _REASONS.get(role.name, "")
+        for (key, shape, _), role in zip(tensors, roles, strict=True)
+        # Scripts call kernels of four axes as they like, without the word weight.
+        if role.name != names.PARAMETER or len(shape) == 3
+    }
+
+
+def _as_tensors(weights: Sequence[LayerHeader]) -> list[tuple[str, tuple[int, ...], str]]:
+    """Return weights and biases as tensors, where a file says no more."""
+    found = []
+    for header in weights:
+        found.append((header.key, header.shape, "float32"))
+        if header.bias_key is not None:
+            found.append((header.bias_key, (header.size_out,), "float32"))
+    return found
 
 
 def _why_not(header: LayerHeader) -> str:

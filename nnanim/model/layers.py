@@ -44,6 +44,8 @@ class LayerHeader:
         transposed: whether a convolution's weight begins with (in, out), as a deconvolution's; None where the file
             does not tell.
         skipped: why the layer is not drawn; empty where nothing speaks against it.
+        formula: how the weight is made of several tensors, one of `nnanim.model.formulas`; None where it is one.
+        members: the keys of these tensors.
     """
 
     name: str
@@ -52,6 +54,8 @@ class LayerHeader:
     bias_key: str | None = None
     transposed: bool | None = None
     skipped: str = ""
+    formula: str | None = None
+    members: tuple[str, ...] = ()
 
     @property
     def is_convolution(self) -> bool:

@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 
 from nnanim.design import theme as looks
-from nnanim.design.fonts import fitted, text_width_pt
+from nnanim.design.coloring import COLORINGS, ByChange
+from nnanim.design.fonts import shortened, text_width_pt
 from nnanim.design.layout import TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
-from nnanim.design.row_scales import RowScales
+from nnanim.design.row_scales import RowScales, moved_ramp, percent
 from nnanim.design.style import Style
-from nnanim.design.wording import thousands
+from nnanim.design.wording import short, thousands
 from nnanim.frames.frame import Frame, Rows
 from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
 from nnanim.frames.rows import RowHistory
+from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
-from nnanim.panels.legend import GAP_PT, SMALL_PRINT
+from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, SLACK, SMALL_PRINT
 from nnanim.panels.row_folding import fold_rows
 
 LEAST_ROW_PT = 8.5  # height of a row in a figure of the reference size, and
@@ -235,7 +237,11 @@ class LayersPanel:
         places = LayersPlaces(strips, bars, box.right, top - height * np.arange(len(rows)), height)
         cells = scales.moved.colors(self._shown.relative_changes, style.theme)
         since = HEADINGS[0].format(since=history.since)
-        heading, _ = fitted(since, size * SMALL_PRINT, strips.width, style.families)
+        small = size * SMALL_PRINT
+        fits = [
+            text for text in (since, "moved over time", "moved") if wide_pt(text, small, style) <= strips.width + gap
+        ]
+        heading = fits[0] if fits else ""
         count = len(self._all.rows)
         remarks = f"{thousands(count)} weight tensors" + (f" in {len(rows)} rows" if groups is not None else "")
         self.part = LayersPart(
@@ -251,12 +257,170 @@ class LayersPanel:
             LayersLegend(legend_boxes, scales, history.since, style),
         )
 
+    @property
+    def colors(self) -> np.ndarray:
+        """The colours of its areas, (C, 3) uint8."""
+        return moved_ramp(self._style.theme)
+
     def meaning(self, place: RunPlace, *, in_ink: bool) -> dict[str, Any]:
-        """Return how large every tensor is and how far it has moved."""
-        every = self._all
-        norm, moved = every.at(every.norms, place), every.at(every.relative_changes, place)
-        return {"rows": Rows(every.rows, norm, moved), "_in_ink": in_ink, "_place": place}
+        """Return how large every tensor is, and how far it has moved."""
+        every = self._rows(self._all, place, in_ink)
+        return {
+            "rows": every,
+            "folded_rows": every if self._shown is self._all else self._rows(self._shown, place, in_ink),
+        }
 
     def look(self, frame: Frame) -> LayersLook:
         """Return what moves in a frame."""
-        raise NotImplementedError
+        rows = frame.folded_rows
+        assert rows is not None
+        known = np.nan_to_num(rows.growth / self._scales.growth.domain, posinf=1.0)
+        thinnest, thickest = BAR_THICKNESS
+        return LayersLook(
+            frame.title,
+            self._history.place(frame.at).before,
+            self._scales.moved.share(rows.relative_change),
+            thinnest + (thickest - thinnest) * (np.clip(known, -1, 1) + 1) / 2,
+            rows.color,
+            tuple(map(percent, rows.relative_change.tolist())),
+            tuple("–" if not np.isfinite(norm) else short(norm) for norm in rows.norm.tolist()),
+        )
+
+    def _rows(self, shown: RowHistory, place: RunPlace, in_ink: bool) -> Rows:
+        theme = self._style.theme
+        norm, moved, growth = (
+            shown.at(values, place) for values in (shown.norms, shown.relative_changes, shown.growth)
+        )
+        color = theme.edge_colors(self._scales.growth(np.nan_to_num(growth)), COLORINGS[ByChange.name].ramp(theme))
+        if in_ink:
+            color[:] = theme.ink
+        return Rows(shown.rows, norm, moved, growth, color)
+
+
+def words_of(history: History, _options: Options) -> list[str]:
+    """Return the texts from the run that the panel writes."""
+    shown: RowHistory = history.shown
+    return [*(row.title for row in shown.rows), *history.titles]
+
+
+def wide_pt(text: str, size_pt: float, style: Style) -> float:
+    """Measure a text as it is drawn."""
+    return text_width_pt(style.drawable(text), size_pt, style.families)
+
+
+def _labels(
+    rows: Sequence[Row], groups: Sequence[Sequence[int]] | None, size_pt: float, room_pt: float, style: Style
+) -> tuple[list[tuple[str, str]], float]:
+    """Return the texts before each row, the block where it begins and the name, and the width that they take."""
+    texts: list[tuple[str, str]] = []
+    before = ""
+    for index, row in enumerate(rows):
+        count = 1 if groups is None else len(groups[index])
+        block, name = row.block, f"{row.name} {row.part or ''}".strip()
+        if count > 1:
+            block, name = row.block or row.title, f"{count} tensors"
+        texts.append((block if block != before or count > 1 else "", name))
+        before = block if count == 1 else ""
+    gap = COLUMN_GAP_PT * style.scale
+
+    def wide(text: str) -> float:
+        return text_width_pt(style.drawable(text), size_pt, style.families)
+
+    widest_name = min(max(wide(name) for _, name in texts), room_pt)
+    widest_block = max(wide(block) for block, _ in texts)
+    for_block = min(widest_block, max(room_pt - widest_name - gap, 0.3 * room_pt))
+    for_name = min(widest_name, room_pt - for_block - gap) if for_block else widest_name
+    cut = [
+        (
+            shortened(style.drawable(block), size_pt, for_block, style.families),
+            shortened(style.drawable(name), size_pt, for_name, style.families),
+        )
+        for block, name in texts
+    ]
+    return cut, for_block + for_name + (gap if for_block else 0.0)
+
+
+def _ticks(history: History, room_pt: float, size_pt: float, style: Style) -> list[tuple[float, str]]:
+    """Return the snapshots that are named below the strips: first, last, and some between where there is room."""
+    count = len(history)
+    widest = max(text_width_pt(style.drawable(title), size_pt, style.families) for title in history.titles)
+    fit = max(int(room_pt / (1.6 * widest)), 1)
+    places = sorted({round(place) for place in np.linspace(0, count - 1, min(fit, count))} | {count - 1})
+    if len(places) > 1 and room_pt < 1.2 * widest * len(places):
+        places = [count - 1]
+    return [((place + 0.5) / count, history.titles[place]) for place in places]
+
+
+@dataclass(frozen=True, eq=False)
+class LayersLegend:
+    """What the colours of the strips and the looks of the bars mean.
+
+    Attributes:
+        boxes: one for each block.
+        scales: of the picture.
+        since: what changes are measured against, in words.
+        style: of the figure.
+    """
+
+    boxes: tuple[Box, ...]
+    scales: RowScales
+    since: str
+    style: Style
+
+    @staticmethod
+    def _texts(scales: RowScales) -> tuple[str, str, str, str, str, str]:
+        growth = percent(float(scales.growth.domain))
+        return (
+            percent(scales.moved.low),
+            percent(scales.moved.high),
+            "moved: size of the change / size before",
+            "shrank",
+            "grew",
+            f"size ‖W‖ of all weights, full at ±{growth}",
+        )
+
+    @classmethod
+    def widths(cls, scales: RowScales, style: Style) -> tuple[float, ...]:
+        """Measure its blocks, in points of a figure of the reference size."""
+        low, high, moved, shrank, grew, size = cls._texts(scales)
+        bars = RAMP_PT + 2 * GAP_PT
+        blocks = ((low, high, moved), (shrank, grew, size))
+        return tuple(
+            SLACK * max(style.wide(left) + style.wide(right) + bars, style.wide(print_, SMALL_PRINT))
+            for left, right, print_ in blocks
+        )
+
+    def paint(self, brush: Brush) -> None:
+        """Paint both blocks."""
+        low, high, moved, shrank, grew, size = self._texts(self.scales)
+        theme = self.style.theme
+        ramp = moved_ramp(theme)
+        upper, left = self._block(brush, self.boxes[0], (low, high), moved, (theme.ink, theme.ink))
+        self._bar(brush, left, upper, ramp, np.full(len(ramp), RAMP_HEIGHT_PT))
+        ends = COLORINGS[ByChange.name].ramp(theme)
+        upper, left = self._block(brush, self.boxes[1], (shrank, grew), size, (ends[0], ends[2]))
+        shares = np.linspace(-1, 1, len(ramp))
+        colors = theme.edge_colors(self.scales.growth.of_share(shares), ends)
+        heights = np.linspace(*BAR_THICKNESS, len(ramp)) * 1.6 * RAMP_HEIGHT_PT
+        self._bar(brush, left, upper, colors, heights)
+
+    def _block(
+        self, brush: Brush, box: Box, words: tuple[str, str], small_print: str, colors: tuple[Shade, Shade]
+    ) -> tuple[float, float]:
+        """Write the words at both ends of a bar and the small print; return the bar's middle and its left end."""
+        style, scale = self.style, self.style.scale
+        size = looks.TEXT_PT * scale
+        upper, lower = box.bottom + 0.75 * box.height, box.bottom + 0.25 * box.height
+        brush.text(Place(box.left, lower, size * SMALL_PRINT, style.theme.muted, va="center"), small_print)
+        brush.text(Place(box.left, upper, size, colors[0], va="center"), words[0])
+        left = box.left + text_width_pt(words[0], size, style.families) + GAP_PT * scale
+        right = left + (RAMP_PT + GAP_PT) * scale
+        brush.text(Place(right, upper, size, colors[1], va="center"), words[1])
+        return upper, left
+
+    def _bar(self, brush: Brush, left: float, middle: float, colors: np.ndarray, heights_pt: np.ndarray) -> None:
+        scale = self.style.scale
+        step, heights = RAMP_PT * scale / len(colors), heights_pt * scale
+        lefts = left + step * np.arange(len(colors))
+        boxes = np.stack([lefts, middle - heights / 2, np.full(len(colors), step), heights], axis=1)
+        brush.areas(boxes, colors)

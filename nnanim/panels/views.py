@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnanim.design.layout import Box
+from nnanim.design.row_scales import RowScales
 from nnanim.design.style import Style
+from nnanim.errors import OptionError
 from nnanim.frames.history import History, Snapshot
-from nnanim.frames.weights import read_weights
+from nnanim.frames.rows import RowHistory, read_rows
+from nnanim.frames.weights import Weights, read_weights
 from nnanim.options import Options
-from nnanim.panels.network import NetworkPanel, NetworkScales, words_of
+from nnanim.panels import layers, network
+from nnanim.panels.layers import LayersPanel
+from nnanim.panels.network import NetworkPanel, NetworkScales
 from nnanim.panels.panel import Panel
+from nnanim.reading.run import Run
 
 
 @dataclass(frozen=True)
@@ -21,17 +27,49 @@ class View:
 
     Attributes:
         name: as the option has it.
-        read: reads what is shown of snapshots, in their order.
+        read: reads what is shown of a run, of its snapshots that are shown.
         scales: makes the scales over all runs of a picture.
         panel: places the panel.
         words_of: the texts from the run and from the user that it writes.
     """
 
     name: str
-    read: Callable[[Sequence[Snapshot], Options], Any]
+    read: Callable[[Run, Sequence[Snapshot], Options], Any]
     scales: Callable[[Sequence[History], Options], Any]
     panel: Callable[[History, Any, Box, Style, Options], Panel]
     words_of: Callable[[History, Options], list[str]]
 
 
-VIEWS = {view.name: view for view in (View("network", read_weights, NetworkScales.of_runs, NetworkPanel, words_of),)}
+def read_network(
+    _run: Run, snapshots: Sequence[Snapshot], options: Options, *, shape: Sequence[int] | None = None
+) -> Weights:
+    """Read the edges and nodes that are shown."""
+    return read_weights(snapshots, options, shape=shape)
+
+
+def _read_layers(run: Run, snapshots: Sequence[Snapshot], options: Options) -> RowHistory:
+    return read_rows(snapshots, options, rows=run.weight_rows)
+
+
+VIEWS = {
+    view.name: view
+    for view in (
+        View("network", read_network, NetworkScales.of_runs, NetworkPanel, network.words_of),
+        View("layers", _read_layers, RowScales.of_runs, LayersPanel, layers.words_of),
+    )
+}
+
+
+def pick_view(run: Run, options: Options) -> View:
+    """Return the view that was asked for, or the one that fits the run.
+
+    Raises:
+        OptionError: neurons and edges were asked for, and no order of the layers is known.
+    """
+    name = run.view if options.view == "auto" else options.view
+    if name == "network" and not run.layers:
+        raise OptionError(
+            f"view is 'network', but {run.why_view} in {str(run.path)!r}"
+            " (name the layers with --layers, or take --view layers)"
+        )
+    return VIEWS[name]

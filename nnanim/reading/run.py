@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from nnanim.errors import SnapshotError
 from nnanim.model.layer_chain import Chain
 from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
+from nnanim.model.roles import roles_of
+from nnanim.model.weight_rows import Row, in_model_order, rows_of
 from nnanim.reading.counters import align, complete, fill_counters, in_order, join
 from nnanim.reading.folder import find, find_log
 from nnanim.reading.listing import name_in, some
@@ -111,6 +113,8 @@ class Run:
         other_tensors: those of the other models in the first snapshot that are no copies of the drawn one.
         models: names of all models in a snapshot, or of all networks in the folder, the drawn one first; none where
             there is one alone.
+        convention: whose names and shapes the tensors have, as `Contents` tells.
+        is_ordered: True where the order of the tensors in the file is the model's.
     """
 
     path: Path
@@ -127,6 +131,8 @@ class Run:
     tensors: tuple[ArrayHeader, ...] = ()
     other_tensors: tuple[ArrayHeader, ...] = ()
     models: tuple[str, ...] = ()
+    convention: str = "pytorch"
+    is_ordered: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -146,13 +152,18 @@ class Run:
 
     def listed_tensors(self) -> Iterator[tuple[str, tuple[int, ...], str, bool]]:
         """Yield key, shape in the file, role and whether it is drawn of every tensor with two axes or more."""
-        drawn = {layer.key for layer in self.layers}
-        for header in self.tensors:
-            if len(header.shape) > 1:
-                yield header.key, header.shape, "weight", header.key in drawn or not drawn
-        for header in self.other_tensors:
-            if len(header.shape) > 1:
-                yield header.key, header.shape, "weight", False
+        drawn = {key for layer in self.layers for key in (layer.key, *layer.members)}
+        for headers, is_drawn in ((self.tensors, True), (self.other_tensors, False)):
+            roles = roles_of(headers, self.convention)
+            for place in in_model_order(headers, roles, is_ordered=self.is_ordered):
+                key, shape, _ = headers[place]
+                if len(shape) > 1:
+                    yield key, shape, roles[place].name, is_drawn and (key in drawn or not drawn)
+
+    @cached_property
+    def weight_rows(self) -> tuple[Row, ...]:
+        """A row for each weight of the drawn model that has two axes or more, in the model's order."""
+        return rows_of(self.tensors, self.convention, is_ordered=self.is_ordered)
 
     def name_of(self, snapshot: Snapshot) -> str:
         """Return the name of a snapshot's file within the folder: ``checkpoint-50/model.safetensors``."""
@@ -252,6 +263,8 @@ def open_run(
         tensors=contents[0].tensors,
         other_tensors=_other_tensors(contents[0]),
         models=contents[0].models if len(contents[0].models) > 1 else networks,
+        convention=contents[0].convention,
+        is_ordered=contents[0].is_ordered,
     )
 
 

@@ -7,18 +7,20 @@ that save ``W1`` and ``b1``, or ``arr_0``, ``arr_1``, … of ``numpy.savez`` wit
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from nnanim.model.layers import LayerHeader
+from nnanim.model.roles import PRUNING, WEIGHT_NORM, made_weights
 from nnanim.reading.snapshots.chainer_links import is_transposed
 
 MAX_DIMENSIONS = 5  # a convolution over three axes
 _WEIGHT = re.compile(
     r"(?:^|[./_-]|(?<=[0-9]))"
     r"(?:weights?|kernels?|w|coefs?|theta|dense|fc|linear|layers?|hidden|output|mat(?:rix)?|arr)"
-    r"(?:_?(?:ih|hh))?(?:_?l?[0-9]{0,9})(?:_reverse)?$",
+    r"(?:_?(?:ih|hh))?(?:_?l?[0-9]{0,9})(?:_reverse)?$"
+    r"|(?:^|[./])weight_(?:g|v|orig|mask)$|[./]parametrizations[./]weight[./]original[01]$",
     re.IGNORECASE,
 )
 _TAIL = re.compile(r"[./_-](?:weight|kernel|W|w)$")
@@ -31,6 +33,7 @@ _BIASES = (
     ("w", "b"),
 )
 _WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+_STANDS_FOR = {WEIGHT_NORM: 1, PRUNING: 0}  # which of its members a weight is listed as
 _TABLE = re.compile(r"embed|(?:^|[./_])w[tp]e(?:[./_]|$)|lm_head", re.IGNORECASE)
 
 
@@ -65,17 +68,25 @@ def find_weights(
         biases_follow: True where a bias that no name tells comes directly behind its weight.
         kernels: True where every weight is (in, out) or (kh, kw, in, out), as Keras keeps them.
     """
-    keys = [key for key, shape in shapes.items() if 2 <= len(shape) <= MAX_DIMENSIONS and 0 not in shape]
-    biases = {key: _bias_of(key, shapes, biases_follow=biases_follow) for key in keys}
+    made = made_weights(shapes)
+    stand_ins = {members[_STANDS_FOR[formula]]: alone for alone, formula, members in made.values()}
+    keys = [
+        key
+        for key, shape in shapes.items()
+        if 2 <= len(shape) <= MAX_DIMENSIONS and 0 not in shape and (key not in made or key in stand_ins)
+    ]
+    biases = {key: _bias_of(stand_ins.get(key, key), key, shapes, biases_follow=biases_follow) for key in keys}
     turned = set(keys) if kernels else _turned(keys, biases, shapes)
-    names = _names(keys)
+    names = _names({key: stand_ins.get(key, key) for key in keys})
     weights = []
     for key in keys:
         bias = biases[key]
         shape = turn_shape(shapes[key]) if key in turned else shapes[key]
         transposed = is_transposed(shape, shapes[bias] if bias else None)
         out = shape[1:2] if transposed else shape[:1]
-        weights.append(LayerHeader(names[key], key, shape, bias if bias and shapes[bias] == out else None, transposed))
+        header = LayerHeader(names[key], key, shape, bias if bias and shapes[bias] == out else None, transposed)
+        _, formula, members = made.get(key, ("", None, ()))
+        weights.append(replace(header, formula=formula, members=members) if formula else header)
     return Parameters(tuple(weights), frozenset(turned))
 
 
@@ -89,11 +100,11 @@ def turn_axes(dimensions: int) -> tuple[int, ...]:
     return turn_shape(tuple(range(dimensions)))
 
 
-def _bias_of(key: str, shapes: Mapping[str, tuple[int, ...]], *, biases_follow: bool) -> str | None:
-    start = max(key.rfind(mark) for mark in "./") + 1
+def _bias_of(name: str, key: str, shapes: Mapping[str, tuple[int, ...]], *, biases_follow: bool) -> str | None:
+    start = max(name.rfind(mark) for mark in "./") + 1
     for weight, bias in _BIASES:
-        other = key[:start] + key[start:].replace(weight, bias, 1)
-        if other != key and len(shapes.get(other, ())) == 1 and shapes[other][0] in shapes[key]:
+        other = name[:start] + name[start:].replace(weight, bias, 1)
+        if other != name and len(shapes.get(other, ())) == 1 and shapes[other][0] in shapes[key]:
             return other
     if re.search(r"(?:^|_)arr_[0-9]+$|^[0-9]+$", key) or (biases_follow and not _TAIL.search(key)):
         names = list(shapes)
@@ -121,9 +132,9 @@ def _turned(keys: Sequence[str], biases: Mapping[str, str | None], shapes: Mappi
     return set(open_keys) if crossed and (coefficients or not straight) else set()
 
 
-def _names(keys: Iterable[str]) -> dict[str, str]:
+def _names(keys: Mapping[str, str]) -> dict[str, str]:
     """Return short names: without wrappers, without what all have in common, without the word for a weight."""
-    plain = {key: _WRAPPERS.sub("", key) for key in keys}
+    plain = {key: _WRAPPERS.sub("", name) for key, name in keys.items()}
     short = {key: _TAIL.sub("", name) or name for key, name in plain.items()}
     parts = {key: re.split(r"[./]", name) for key, name in short.items()}
     common = 0

@@ -53,11 +53,16 @@ def read_layers(
             " (inspect lists what is there; --layers names those to draw)"
         )
     check_total(layers, where)
-    keys = [key for header in layers for key in (header.key, header.bias_key) if key is not None]
+    keys = [key for header in layers for key in (header.key, *header.members, header.bias_key) if key is not None]
+    keys = list(dict.fromkeys(keys))
     arrays = read_arrays(contents, keys)
     taken = []
     for header in layers:
         weight = arrays.get(header.key)
+        if header.formula is not None and all(key in arrays for key in header.members):
+            from nnanim.model.formulas import make
+
+            weight = make(header.formula, [arrays[key] for key in header.members])
         bias = None if header.bias_key is None else arrays.get(header.bias_key)
         if weight is not None and header.key in contents.turned:
             from nnanim.reading.snapshots.parameters import turn_axes
