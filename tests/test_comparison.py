@@ -175,6 +175,27 @@ def test_a_permuted_copy_has_no_difference_after_matching(tmp_path: Path) -> Non
     assert "by weight matching" in run(one, other, "--match").stderr
 
 
+def test_where_the_order_is_not_known_only_equal_starts_have_a_difference(tmp_path: Path) -> None:
+    def branched(seed: int) -> dict[str, np.ndarray]:
+        random = np.random.default_rng(seed)
+        shapes = {"left/W": (5, 4), "right/W": (5, 4), "join/W": (3, 7)}
+        return {key: random.normal(size=shape).astype(np.float32) for key, shape in shapes.items()}
+
+    last = branched(1)
+    last["right/W"] = last["right/W"] + np.float32(0.5)
+    one, other = (
+        folder_of(tmp_path / name, steps)
+        for name, steps in (("a", [branched(0), branched(1)]), ("b", [branched(0), last]))
+    )
+    apart = folder_of(tmp_path / "c", [branched(5), branched(6)])
+    told = answer(one, other, "--difference")
+    assert told["difference"]["largest"] == pytest.approx(0.5, abs=1e-6)
+    assert told["runs"][0]["shape"] == []
+    for options in ((one, apart, "--difference"), (one, other, "--match")):
+        assert answer(*options)["difference"] is None
+        assert "no difference: hidden units of" in run(*options).stderr
+
+
 def test_snapshots_are_compared_too() -> None:
     told = answer(EFFECTS / "relu-2/model_epoch_00000", EFFECTS / "relu-2/model_epoch_00500", "--difference")
     assert [each["snapshots"] for each in told["runs"]] == [1, 1]

@@ -180,17 +180,18 @@ def _measure_all(tasks: Sequence[Task], jobs: int, executor: Executor | None) ->
 def _began_alike(one: Measured, other: Measured) -> bool:
     if one.start == other.start:
         return True
-    return one.nets is not None and other.nets is not None and same_start(one.nets[0], other.nets[0])
+    if one.no_order or other.no_order or one.nets is None or other.nets is None:
+        return False
+    return same_start(one.nets[0], other.nets[0])
 
 
 def _largest(heads: Sequence[Measured], began_alike: bool, matching: bool, notes: list[str]) -> float | None:
     """Return the largest difference, or None and say why there is none."""
-    nets = []
-    for head in heads:
-        if head.nets is None:
-            notes.append(f"no difference: {head.no_nets}")
-            return None
-        nets.append(head.nets[1])
+    nets = [head.nets[1] for head in heads if head.nets is not None]
+    unknown = next((head.no_order for head in heads if head.no_order), "")
+    if unknown and (matching or not began_alike):
+        notes.append(f"no difference: {unknown}")
+        return None
     alike = [net.shape == nets[0].shape and _sizes(net) == _sizes(nets[0]) for net in nets]
     if not all(alike):
         other = alike.index(False)

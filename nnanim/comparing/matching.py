@@ -8,7 +8,7 @@ that makes the inner product of both networks largest, until none does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import lgamma, log
 
@@ -72,6 +72,14 @@ def make_net(layers: Sequence[Layer], beside: Sequence[Sequence[np.ndarray]], *,
         weights.append(weight)
         vectors.append(np.stack(columns, axis=1) if columns else np.zeros((units, 0)))
     return Net(tuple(weights), tuple(vectors))
+
+
+def loose_net(layers: Iterable[Layer]) -> Net:
+    """Make a net of layers of which it is not known what follows what: its units must not be exchanged."""
+    layers = list(layers)
+    weights = [each.weight.astype(np.float64).reshape(*each.weight.shape[:2], -1) for each in layers]
+    biases = [np.zeros((0, 1)) if each.bias is None else each.bias.astype(np.float64)[:, None] for each in layers]
+    return Net(tuple(weights), tuple(biases))
 
 
 def reorder(net: Net, order: Sequence[np.ndarray]) -> Net:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from nnanim.comparing.matching import Net, make_net
+from nnanim.comparing.matching import Net, loose_net, make_net
 from nnanim.comparing.statistics import STATISTICS, Material
 from nnanim.errors import RunError
 from nnanim.model.layers import Layer
@@ -54,7 +54,7 @@ class Measured:
         values: by names of statistic and layer, None for all layers together.
         start: of equal first snapshots the same text.
         nets: the first and the last snapshot, where they were to be kept.
-        no_nets: why they were not; empty where they were.
+        no_order: why hidden units cannot be exchanged; empty where they can.
         notes: what a user should be told.
     """
 
@@ -64,7 +64,7 @@ class Measured:
     values: Mapping[tuple[str, str | None], float]
     start: str
     nets: tuple[Net, Net] | None
-    no_nets: str
+    no_order: str
     notes: tuple[str, ...]
 
 
@@ -76,20 +76,21 @@ def measure(task: Task) -> Measured:
         SnapshotError: a snapshot cannot be read.
     """
     run = open_path(task.path, task.reading)
-    keys, no_nets = [], ""
+    keys, no_order = [], ""
     if task.keep:
         try:
             keys = vectors_of(run)
         except RunError as error:
-            no_nets = str(error)
+            no_order = str(error)
     trace, ends = _Trace(), []
     for place, snapshot in enumerate(run.snapshots):
         with snapshot.open() as arrays:
             trace.add(snapshot.each_layer(arrays))
-            if keys and place in (0, len(run.snapshots) - 1):
+            if task.keep and place in (0, len(run.snapshots) - 1):
                 beside = [[arrays.read(key) for key in group] for group in keys]
                 layers = [trace.layers[header.name] for header in run.layers]
-                ends.append(make_net(layers, beside, channels_last=run.format == "keras"))
+                chained = make_net(layers, beside, channels_last=run.format == "keras") if keys else None
+                ends.append(chained or loose_net(trace.layers.values()))
     if not trace.layers:
         raise RunError(f"no weights in {str(task.path)!r} (a weight has two axes or more)")
     notes = [f"skipped: {reason}" for _, reason in run.skipped]
@@ -102,7 +103,7 @@ def measure(task: Task) -> Measured:
         values=_values(trace, run, by_layer=task.by_layer),
         start=trace.start,
         nets=(ends[0], ends[-1]) if ends else None,
-        no_nets=no_nets,
+        no_order=no_order,
         notes=tuple(notes),
     )
 
