@@ -59,16 +59,18 @@ typecheck: $(VENV)/.dev  ## Check types
 	$(RUN) -m mypy
 
 # scikit-learn, which brings the digits, is among the tools for development.
-sample: $(VENV)/.dev  ## Train the samples again: sample_results/iris, digits, convolutions
+sample: $(VENV)/.dev  ## Train the samples again: sample_results/iris, digits, convolutions, effects
 	$(RUN) sample_results/train_iris.py
 	$(RUN) sample_results/train_digits.py
 	$(RUN) sample_results/train_convolutions.py
+	$(RUN) sample_results/train_effects.py
 
 gallery: $(VENV)/.installed  ## Make the pictures of docs/gallery.md again
 	$(RUN) docs/run_commands.py docs/gallery.md
 
-docs: $(VENV)/.installed  ## Write docs/reference.md from what --help says, docs/checking.md from its rules
+docs: $(VENV)/.installed  ## Write what programs can write of the docs: reference, roles, rules, outputs
 	$(RUN) docs/make_reference.py
+	$(RUN) docs/fill_outputs.py docs/effects.md
 	$(RUN) docs/make_roles.py
 	$(RUN) docs/make_checking.py
 

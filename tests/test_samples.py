@@ -125,3 +125,39 @@ def test_training_it_again_gives_the_same(tmp_path: Path, name: str) -> None:
     logs = [[{**row, "elapsed_time": None} for row in read_log(folder)] for folder in folders]
     assert len(logs[0]) == epoch
     assert logs[0] == logs[1]
+
+
+def test_effects_are_four_settings_with_five_seeds_that_begin_alike() -> None:
+    folders = sorted(path for path in (SAMPLES / "effects").iterdir())
+    settings = ("decay", "dropout", "relu", "sigmoid")
+    assert [folder.name for folder in folders] == [f"{setting}-{seed}" for setting in settings for seed in range(5)]
+    assert sum(file.stat().st_size for folder in folders for file in folder.iterdir()) < 2_000_000
+    for folder in folders:
+        run = open_run(folder)
+        assert run.shape == (4, 5, 5, 5, 3)
+        assert [snapshot.epoch for snapshot in run.snapshots] == list(range(0, 501, 50))
+        twin = open_run(folder.with_name(f"relu-{folder.name[-1]}")).snapshots[0].read()
+        for one, other in zip(run.snapshots[0].read(), twin, strict=True):
+            np.testing.assert_array_equal(one.weight, other.weight)
+
+
+def test_training_the_effects_again_gives_the_same(tmp_path: Path) -> None:
+    if importlib.util.find_spec("chainer") is None:
+        pytest.skip("needs chainer")
+    script = [
+        sys.executable,
+        str(SAMPLES / "train_effects.py"),
+        "--epochs",
+        "50",
+        "--seeds",
+        "1",
+        "--out",
+        str(tmp_path),
+    ]
+    subprocess.run(script, check=True, cwd=tmp_path)
+    for setting in ("relu", "sigmoid", "dropout", "decay"):
+        name = f"{setting}-0/model_epoch_00050"
+        with np.load(tmp_path / name) as made, np.load(SAMPLES / "effects" / name) as shipped:
+            for key in shipped.files:
+                # Another machine adds in another order.
+                np.testing.assert_allclose(made[key], shipped[key], rtol=0.01, atol=0.01)

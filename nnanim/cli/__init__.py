@@ -15,6 +15,7 @@ import click
 
 from nnanim.cli import echo, version
 from nnanim.cli.check import check
+from nnanim.cli.compare import compare
 from nnanim.cli.draw import draw
 from nnanim.cli.inspect import inspect
 from nnanim.cli.render import render
@@ -121,3 +122,4 @@ main.add_command(render)
 main.add_command(draw)
 main.add_command(inspect)
 main.add_command(check)
+main.add_command(compare)
