@@ -448,11 +448,12 @@ def test_in_a_notebook_it_runs_in_its_sandbox(browser: Any, animation: Animation
 
 
 def test_long_run_plays_through(browser: Any, tmp_path: Path) -> None:
+    from nnanim.frames.history import History, Series
     from nnanim.frames.selection import select
+    from nnanim.frames.timeline import Clock
     from nnanim.frames.weights import Weights
     from nnanim.options import Options
     from nnanim.player import page as write_page
-    from nnanim.player.data import History
 
     random = np.random.default_rng(1)
     sizes, count = (20, 15, 13), 2000
@@ -463,11 +464,20 @@ def test_long_run_plays_through(browser: Any, tmp_path: Path) -> None:
     edges = random.normal(size=(count, len(selection.layer))).cumsum(axis=0).astype(np.float32)
     assert edges.shape[1] == 495
     biases = random.normal(size=(count, sum(sizes))).astype(np.float32)
-    weights = Weights(selection, edges, biases, ("l1", "l2"), ())
-    changes = [np.abs(values) - np.abs(values[0]) for values in (edges, biases)]
-    titles = [f"epoch {epoch}" for epoch in range(count)]
-    history = History("long", weights, *changes, (), titles, np.full(count, np.nan), [1 / 30] * count, "epoch 0")
-    text = write_page(history, Options())
+    weights = Weights(selection, Series.of(edges, "first"), Series.of(biases, "first"), ("l1", "l2"), ())
+    epochs = tuple(map(float, range(count)))
+    history = History(
+        name="long",
+        clock=Clock("epoch", epochs),
+        epochs=epochs,
+        iterations=(None,) * count,
+        titles=tuple(f"epoch {epoch:.0f}" for epoch in epochs),
+        curves=(),
+        curve_x=np.full(count, np.nan),
+        since="epoch 0",
+        shown=weights,
+    )
+    text = write_page(history, [1 / 30] * count, Options())
     assert len(text.encode()) < 5_000_000
     (tmp_path / "long.html").write_text(text, encoding="utf-8")
     player = Player(browser, tmp_path / "long.html")
