@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -116,7 +116,8 @@ def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = 
     if not found.snapshots:
         if broken:
             raise _first_of(broken)
-        raise RunError(_no_snapshots(folder, files))
+        raise RunError(_no_snapshots(folder, files, others, places))
+    found.notes.extend(_empty_checkpoints(places, {contents.path.parent for contents in found.snapshots}))
     _choose(found)
     return found
 
@@ -289,12 +290,35 @@ def _is_wanted(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(text, pattern) for pattern in patterns for text in (name, *parts))
 
 
-def _no_snapshots(folder: Path, files: Sequence[str] | None) -> str:
+def _empty_checkpoints(places: Mapping[Path, Sequence[Path]], full: Container[Path] = ()) -> list[str]:
+    """Return a sentence for the folders of Transformers from which the weights are gone."""
+    from nnanim.reading.snapshots import foreign
+
+    empty = [
+        place.name
+        for place, inside in places.items()
+        if place not in full
+        and re.fullmatch(r"checkpoint-[0-9]+", place.name)
+        and foreign.no_weights_in(file.name for file in inside)
+    ]
+    if not empty:
+        return []
+    return [f"no weights in {some(empty)} (a model.safetensors, pytorch_model.bin or adapter_model.safetensors belongs there)"]
+
+
+def _no_snapshots(
+    folder: Path, files: Sequence[str] | None, others: Sequence[Path], places: Mapping[Path, Sequence[Path]]
+) -> str:
+    from nnanim.reading.snapshots import foreign
+
     if files is not None:
         return f"no snapshots in {str(folder)!r} whose names fit {some(files)} ({SNAPSHOT_HINT})"
     runs = runs_below(folder)
     if runs:
         return f"no snapshots in {str(folder)!r} itself; {what_to_type(folder, runs)}"
+    known = foreign.sentence(others) or next(iter(_empty_checkpoints(places)), "")
+    if known:
+        return f"no snapshots in {str(folder)!r}: {known}"
     names = [name for name in os.listdir(folder) if not is_temporary(name)]
     names.sort(key=lambda name: (natural_key(name), name))
     if not names:

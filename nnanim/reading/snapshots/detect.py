@@ -72,7 +72,12 @@ def explain(path: Path) -> None:
     Raises:
         SnapshotError: it is broken; nothing is raised where it is whole and holds no weights.
     """
+    from nnanim.reading.snapshots import foreign
+
     head = _head(path)
+    what = foreign.what_is(path)
+    if what and what != foreign.OBJECTS:  # such an archive may well be data beside snapshots
+        raise SnapshotError(f"snapshot {str(path)!r} {what}")
     if head and path.name.endswith((".safetensors", INDEX_SUFFIX)):
         from nnanim.reading.snapshots import safetensors
 
@@ -81,10 +86,6 @@ def explain(path: Path) -> None:
         from nnanim.reading.snapshots import keras
 
         keras.scan(path)
-    elif head[:2] == b"\x80\x02":
-        from nnanim.reading.snapshots import pytorch
-
-        raise SnapshotError(f"snapshot {str(path)!r} {pytorch.problem_of(head)} ({SNAPSHOT_HINT})")
     elif head[:8] != HDF5_MAGIC:
         check_magic(path)
 
