@@ -419,7 +419,8 @@ BROKEN = {
     "a pickle": (
         with_bytes(pickle.dumps({"W": 1})),
         SnapshotError,
-        f"snapshot 'result/trainer_00002' is a pickle, which is never loaded ({HINT})",
+        "snapshot 'result/trainer_00002' is a pickle, which is never loaded; load it where it was written and"
+        " numpy.savez its arrays",
     ),
     "a single array": (
         with_bytes(b"\x93NUMPY\x01\x00"),

@@ -303,7 +303,8 @@ def _empty_checkpoints(places: Mapping[Path, Sequence[Path]], full: Container[Pa
     ]
     if not empty:
         return []
-    return [f"no weights in {some(empty)} (a model.safetensors, pytorch_model.bin or adapter_model.safetensors belongs there)"]
+    wanted = "a model.safetensors, pytorch_model.bin or adapter_model.safetensors belongs there"
+    return [f"no weights in {some(empty)} ({wanted})"]
 
 
 def _no_snapshots(

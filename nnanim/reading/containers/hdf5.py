@@ -19,6 +19,7 @@ import numpy as np
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MAX_OBJECTS = 100_000
 MAX_DEPTH = 32
+MAX_AXES = 32
 MAX_DATA_BYTES = 2**30
 _MAX_BLOCK_BYTES = 2**24
 _MAX_TEXTS = 10_000
@@ -267,6 +268,8 @@ class Hdf5File:
 
 def _shape(data: bytes) -> tuple[int, ...]:
     version, rank = data[0], data[1]
+    if rank > MAX_AXES:
+        raise Hdf5Error(f"holds an array of {rank} axes (at most {MAX_AXES} are read)")
     return struct.unpack_from(f"<{rank}Q", data, 8 if version == 1 else 4)
 
 

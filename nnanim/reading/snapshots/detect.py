@@ -17,9 +17,10 @@ from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.containers.npz_archive import SNAPSHOT_HINT, check_magic
 from nnanim.reading.containers.zip_file import MAGICS, ZipError, ZipFile
 from nnanim.reading.snapshots.contents import Arrays, Contents
+from nnanim.reading.snapshots.shards import PYTORCH_INDEX, SAFETENSORS_INDEX
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-INDEX_SUFFIX = ".safetensors.index.json"
+LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch before 1.6
 _HEAD_BYTES = 32  # longer than what a pickle of PyTorch's old format begins with
 _KERAS_SUFFIXES = (".h5", ".hdf5")
 _MODULES = {"numpy": "npz", "lightning": "pytorch"}  # of formats that are called otherwise than their module
@@ -78,7 +79,7 @@ def explain(path: Path) -> None:
     what = foreign.what_is(path)
     if what and what != foreign.OBJECTS:  # such an archive may well be data beside snapshots
         raise SnapshotError(f"snapshot {str(path)!r} {what}")
-    if head and path.name.endswith((".safetensors", INDEX_SUFFIX)):
+    if head and path.name.endswith((".safetensors", SAFETENSORS_INDEX)):
         from nnanim.reading.snapshots import safetensors
 
         safetensors.scan(path)
@@ -93,7 +94,12 @@ def explain(path: Path) -> None:
 def _look(path: Path, raw: FileIO, head: bytes) -> Contents | None:
     """Tell the format by the first bytes and, in a zip archive, by its names."""
     is_zip, is_hdf5 = head[:4] in MAGICS, head[:8] == HDF5_MAGIC
-    if not (is_zip or is_hdf5 or head[8:9] == b"{" or path.name.endswith(INDEX_SUFFIX)):
+    if head.startswith(LEGACY_MAGIC) or path.name.endswith(PYTORCH_INDEX):
+        from nnanim.reading.snapshots import pytorch
+
+        with BufferedReader(raw) as file:
+            return pytorch.look_index(path) if path.name.endswith(PYTORCH_INDEX) else pytorch.look_legacy(path, file)
+    if not (is_zip or is_hdf5 or head[8:9] == b"{" or path.name.endswith(SAFETENSORS_INDEX)):
         return None
     with BufferedReader(raw) as file:
         if is_zip:
@@ -112,7 +118,7 @@ def _look_inside(path: Path, file: BufferedIOBase) -> Contents | None:
         archive = ZipFile(path, file)
     except (ZipError, OSError) as error:
         raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({SNAPSHOT_HINT})") from error
-    if any(name.endswith("/data.pkl") for name in archive.names):
+    if "policy.pth" in archive or any(name.endswith("/data.pkl") for name in archive.names):
         from nnanim.reading.snapshots import pytorch
 
         return pytorch.look(archive)
