@@ -49,7 +49,7 @@ def order_layers(contents: Contents) -> Chain:
         return Chain(tuple(drawable), tuple(header for header in headers if not header.can_be_drawn), False)
     chain = chain_layers(headers)
     # A Chainer file has no order that means anything, and its parts are told apart by words alone.
-    if contents.format == "chainer" or len(chain.layers) == len(drawable):
+    if contents.convention == "chainer" or len(chain.layers) == len(drawable):
         return chain
     told = drawable if contents.is_ordered else sorted(drawable, key=lambda header: natural_key(header.name))
     parts = _longest(told, 0)

@@ -23,7 +23,11 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch before 1.6
 _HEAD_BYTES = 32  # longer than what a pickle of PyTorch's old format begins with
 _KERAS_SUFFIXES = (".h5", ".hdf5")
-_MODULES = {"numpy": "npz", "lightning": "pytorch"}  # of formats that are called otherwise than their module
+_MODULES = {
+    "numpy": "npz",
+    "lightning": "pytorch",
+    "chainer-hdf5": "chainer_hdf5",
+}  # of formats that are called otherwise than their module
 
 
 def scan(path: Path, file: FileIO | None = None, head: bytes = b"") -> Contents | None:
@@ -107,7 +111,12 @@ def _look(path: Path, raw: FileIO, head: bytes) -> Contents | None:
         if is_hdf5:
             from nnanim.reading.snapshots import keras
 
-            return keras.look(path, file)
+            found = keras.look(path, file)
+            if found is not None:
+                return found
+            from nnanim.reading.snapshots import chainer_hdf5
+
+            return chainer_hdf5.look(path, file)
         from nnanim.reading.snapshots import safetensors
 
         return safetensors.look(path, file)
