@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from archives import call, name, write
 from folders import save, weights
 
 from nnanim import RunError, open_run
@@ -29,12 +30,12 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "data", "said"), FILES.values(), ids=FILES)
-def test_named_with_the_way_out(tmp_path: Path, name: str, data: bytes, said: tuple[str, ...]) -> None:
-    (tmp_path / name).write_bytes(data)
+@pytest.mark.parametrize(("file", "data", "said"), FILES.values(), ids=FILES)
+def test_named_with_the_way_out(tmp_path: Path, file: str, data: bytes, said: tuple[str, ...]) -> None:
+    (tmp_path / file).write_bytes(data)
     with pytest.raises(NnanimError) as error:
         open_run(tmp_path)
-    assert name in str(error.value)
+    assert file in str(error.value)
     for words in said:
         assert words in str(error.value)
 
@@ -42,6 +43,20 @@ def test_named_with_the_way_out(tmp_path: Path, name: str, data: bytes, said: tu
 def test_archive_of_python_objects(tmp_path: Path) -> None:
     np.savez(tmp_path / "epoch_1.npz", weights=np.array([{"W": 1}, None], dtype=object))
     with pytest.raises(RunError, match=r"'epoch_1.npz' holds Python objects \(a pickle\)"):
+        open_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (name("torch._utils", "_rebuild_sparse_tensor"), "sparse tensors"),
+        (name("torch", "ComplexFloatStorage"), "complex tensors"),
+        (name("torch", "qint8"), "qint8"),
+    ],
+)
+def test_tensors_that_are_not_read(tmp_path: Path, kind: bytes, said: str) -> None:
+    write(tmp_path / "net_1.pt", {"fc.weight": call(kind, 1)})
+    with pytest.raises(NnanimError, match=said):
         open_run(tmp_path)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from nnanim.errors import SnapshotError
 from nnanim.reading.containers.npz_archive import NPY_MAGIC, Archive
+from nnanim.reading.containers.pickles import MAX_PICKLE_BYTES
 from nnanim.reading.containers.zip_file import MAGICS, ZipError, open_zip
 
 _HEAD_BYTES = 4096
@@ -38,6 +39,16 @@ _BY_NAME = (
     ),
     (r".*\.onnx", "is an ONNX model, which is not read; numpy.savez its initializers"),
     (r".*\.msgpack", "is a msgpack of Flax, which is not read; numpy.savez or safetensors.flax.save_file is"),
+)
+
+
+# What a pickle of PyTorch names where its tensors are of a kind that is not read.
+_KINDS = (
+    (b"_rebuild_sparse", "sparse tensors, which are not read; save tensor.to_dense()"),
+    (b"ComplexFloat", "complex tensors, which are not read; save tensor.abs()"),
+    (b"ComplexDouble", "complex tensors, which are not read; save tensor.abs()"),
+    (b"qint8", "quantised tensors (qint8) of a kind that is not read; save tensor.dequantize()"),
+    (b"QInt8", "quantised tensors (qint8) of a kind that is not read; save tensor.dequantize()"),
 )
 
 
@@ -92,9 +103,13 @@ def _by_name(name: str) -> str:
 
 
 def _inside(path: Path) -> str:
-    """Say whether a NumPy archive holds Python objects."""
+    """Say whether a NumPy archive holds Python objects, or one of PyTorch other tensors than those that are read."""
     try:
         with open_zip(path) as file:
+            pickle = next((name for name in file.names if name.endswith("/data.pkl")), "")
+            if pickle:
+                start = file.read_start(file[pickle], MAX_PICKLE_BYTES)
+                return next((f"holds {what}" for word, what in _KINDS if word in start), "")
             archive = Archive(file)
             names = [name.removesuffix(".npy") for name in file.names if name.endswith(".npy")]
             return OBJECTS if any(archive.header(name).dtype.kind == "O" for name in names[:_MOST_FILES]) else ""
