@@ -19,7 +19,7 @@ BIAS = np.arange(5, dtype="<f4")
 LINKS = {"predictor": {"l1": {"W": FIRST, "b": BIAS}, "l2": {"W": SECOND}}}
 
 
-@pytest.mark.parametrize("filters", [(), (GZIP,), (SHUFFLE, GZIP), (SHUFFLE, GZIP, FLETCHER32)])
+@pytest.mark.parametrize("filters", [(), (GZIP,), (SHUFFLE, GZIP), (SHUFFLE, FLETCHER32), (SHUFFLE, GZIP, FLETCHER32)])
 @pytest.mark.parametrize("chunk", [(5, 4), (2, 3), (7, 1)])
 def test_model(tmp_path: Path, chunk: Sequence[int], filters: Sequence[int]) -> None:
     write_hdf5(tmp_path / "model_00001.h5", LINKS, chunk, filters)
