@@ -258,7 +258,7 @@ max_edges = click.option(
     type=click.IntRange(1, 1_000_000),
     default=DEFAULTS.max_edges,
     show_default=True,
-    help="Edges to show, the strongest over the run.",
+    help="Edges to show, the strongest of each layer over the run.",
 )
 edges = _choice("edges", library.EDGE_CHOICES, "What makes an edge strong: its weight, or its change.")
 bias = click.option("--bias/--no-bias", default=DEFAULTS.bias, show_default=True, help="Show biases as rings.")
