@@ -63,6 +63,7 @@ class Options:
         palette: ``"vivid"`` or ``"safe"`` for colour-blind eyes.
         panels: ``"both"``, ``"network"`` or ``"curve"``.
         view: ``"network"`` (neurons and edges), ``"layers"`` (a row for each weight tensor), or ``"auto"``.
+        title: a line above all panels, such as the name of the run.
         figsize: width and height in inches.
         dpi: pixels per inch.
         fps: frames per second, 0.01 to 50; by default 10, or what ``duration_s`` asks for.
@@ -95,6 +96,7 @@ class Options:
     palette: str = PALETTES[0]
     panels: str = PANELS[0]
     view: str = VIEWS[0]
+    title: str = ""
     figsize: tuple[float, float] = DEFAULT_FIGSIZE
     dpi: float = DEFAULT_DPI
     fps: float | None = None

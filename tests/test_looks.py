@@ -78,7 +78,7 @@ def test_the_dot_has_its_size() -> None:
     image = animation[1].image[:, : 900 // 3].astype(int)
     red = np.abs(image - LIGHT.dot).max(axis=2) < 40
     rows, columns = np.flatnonzero(red.any(axis=1)), np.flatnonzero(red.any(axis=0))
-    diameter = (looks.DOT_PT - 1.0) * 100 / 72  # half of the pale rim lies inside
+    diameter = 9.0 * 100 / 72  # of 10 pt; half of the pale rim of 1 pt lies inside
     assert len(rows) == pytest.approx(diameter, abs=1.6)
     assert len(columns) == pytest.approx(diameter, abs=1.6)
 
@@ -103,3 +103,16 @@ def test_no_text_lies_on_a_node(figsize: tuple[float, float]) -> None:
             assert part.row.left <= x - reach - widest
         else:
             assert x + reach + widest <= part.row.right
+
+
+@pytest.mark.parametrize("figsize", [(9, 6), (4.5, 7)])
+def test_a_title_stands_above_all_and_what_is_too_long_is_cut(figsize: tuple[float, float]) -> None:
+    run = open_run(IRIS)
+    plain = Animation(run, figsize=figsize, max_frames=2)
+    titled = Animation(run, figsize=figsize, max_frames=2, title="Iris, without dropout " * 9)
+    image = titled[0].image.astype(int)
+    ink = (np.abs(image - LIGHT.background).max(axis=2) > 60).nonzero()
+    assert ink[0].min() < 40
+    assert ink[1].max() < image.shape[1] - 5
+    for before, after in zip(plain.node_centers_px, titled.node_centers_px, strict=True):
+        assert after[:, 1].min() > before[:, 1].min()  # the network makes room

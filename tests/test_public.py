@@ -52,6 +52,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "palette": {"palette": "safe"},
     "panels": {"panels": "network"},
     "view": {"view": "layers"},
+    "title": {"title": "Iris"},
     "figsize": {"figsize": (6.0, 4.0)},
     "dpi": {"dpi": 80.0},
     "fps": {"fps": 5.0},

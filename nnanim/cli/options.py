@@ -199,6 +199,7 @@ dpi = click.option(
 )
 panels = _choice("panels", library.PANELS, "What the picture holds.")
 view = _choice("view", library.VIEWS, "Neurons and edges, or a row for each weight tensor.")
+title = click.option("--title", metavar="TEXT", default="", help="A line above all, such as the name of the run.")
 no_curve = click.option("--curve/--no-curve", default=None, help="Short for --panels both and --panels network.")
 fps = click.option(
     "--fps",
@@ -274,7 +275,7 @@ output_labels = click.option(
 font = click.option("--font", metavar="FILE", help="Font file for characters that the bundled font lacks.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 
-_LOOKS = (metric, color, since, scale, theme, palette, figsize, dpi)
+_LOOKS = (title, metric, color, since, scale, theme, palette, figsize, dpi)
 _CONTENTS = (max_nodes, nodes, max_edges, edges, bias, input_labels, output_labels, font)
 _TIME = (fps, hold_s, duration_s, loop, full_color, tween, every, max_frames, spacing, start, stop)
 
