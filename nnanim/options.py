@@ -15,6 +15,7 @@ THEMES = ("light", "dark")
 PALETTES = ("vivid", "safe")
 VIEWS = ("auto", "network", "layers")
 PANELS = ("both", "network", "curve")
+ENDINGS = ("ink", "change", "both")
 SPACINGS = ("even", "log")
 NODE_CHOICES = ("strongest", "even")
 EDGE_CHOICES = ("weight", "change")
@@ -67,7 +68,8 @@ class Options:
         figsize: width and height in inches.
         dpi: pixels per inch.
         fps: frames per second, 0.01 to 50; by default 10, or what ``duration_s`` asks for.
-        hold_s: seconds for which the last frame stays.
+        hold_s: seconds for which the last snapshot stays.
+        ending: how: with its changes (``"change"``), in neutral ink (``"ink"``), or in both for half of the time each.
         duration_s: seconds for the whole, the last frame's included.
         loop: whether the file plays again from the start.
         full_color: whether an animated WebP has all colours instead of the GIF's, in a file five times as large.
@@ -101,6 +103,7 @@ class Options:
     dpi: float = DEFAULT_DPI
     fps: float | None = None
     hold_s: float = DEFAULT_HOLD_S
+    ending: str = ENDINGS[0]
     duration_s: float | None = None
     loop: bool = True
     full_color: bool = False
@@ -195,6 +198,7 @@ _CLOSED_SETS = {
     "panels": PANELS,
     "view": VIEWS,
     "spacing": SPACINGS,
+    "ending": ENDINGS,
     "nodes": NODE_CHOICES,
     "edges": EDGE_CHOICES,
 }

@@ -213,8 +213,9 @@ hold_s = click.option(
     type=click.FloatRange(min=0, max=library.MAX_FRAME_S),
     default=DEFAULTS.hold_s,
     show_default=True,
-    help="How long the last frame stays.",
+    help="How long the last snapshot stays.",
 )
+ending = _choice("ending", library.ENDINGS, "How it stays: with its changes, in neutral ink, or both in turn.")
 duration_s = click.option(
     "--duration", "duration_s", metavar="SECONDS", type=float, help="Length of the whole, instead of --fps."
 )
@@ -277,7 +278,7 @@ quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors
 
 _LOOKS = (title, metric, color, since, scale, theme, palette, figsize, dpi)
 _CONTENTS = (max_nodes, nodes, max_edges, edges, bias, input_labels, output_labels, font)
-_TIME = (fps, hold_s, duration_s, loop, full_color, tween, every, max_frames, spacing, start, stop)
+_TIME = (fps, hold_s, ending, duration_s, loop, full_color, tween, every, max_frames, spacing, start, stop)
 
 
 def reading_options(command: Command) -> Command:
