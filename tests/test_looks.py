@@ -116,3 +116,27 @@ def test_a_title_stands_above_all_and_what_is_too_long_is_cut(figsize: tuple[flo
     assert ink[1][ink[0] < 30].max() < image.shape[1] - 12  # the margin is kept
     for before, after in zip(plain.node_centers_px, titled.node_centers_px, strict=True):
         assert after[:, 1].min() > before[:, 1].min()  # the network makes room
+
+
+def test_names_keep_clear_of_their_nodes() -> None:
+    animation = Animation(open_run(IRIS), input_labels=["sepal length", "b", "c", "d"], panels="network")
+    view = animation._figure.view
+    assert isinstance(view, NetworkPanel)
+    nodes, image = view.part.nodes, animation[0].image.astype(int)
+    x, y = nodes.centers_pt[0][0]
+    rim = x - nodes.node_radius_pt - nodes.ring_range_pt[1] / 2
+    between = image[:, int((rim - 3) * 100 / 72) : int((rim - 1) * 100 / 72)]
+    row = image.shape[0] - int(y * 100 / 72)
+    assert (between[row - 8 : row + 8] == 255).all()
+    assert (image[row - 8 : row + 8, int((rim - 40) * 100 / 72) : int((rim - 5) * 100 / 72)] < 100).any()
+
+
+def test_the_dot_of_a_held_out_metric_is_a_smaller_ring() -> None:
+    animation = Animation(open_run(IRIS), max_frames=3, metric="validation/main/accuracy")
+    image = animation[1].image[:, : 900 // 3].astype(int)
+    red = np.abs(image - LIGHT.dot).max(axis=2) < 60
+    rows, columns = np.flatnonzero(red.any(axis=1)), np.flatnonzero(red.any(axis=0))
+    diameter = (8.0 + 1.8) * 100 / 72  # of 8 pt, with half of its rim of 1.8 pt at both sides
+    assert len(rows) == pytest.approx(diameter, abs=2)
+    assert len(columns) == pytest.approx(diameter, abs=2)
+    assert not red[int(rows.mean()), int(columns.mean())]
