@@ -331,8 +331,8 @@ def test_old_format_of_pytorch_is_named(result: Path) -> None:
     with pytest.raises(NnanimError) as caught:
         open_run(result)
     assert str(caught.value).startswith(
-        "snapshot 'result/model_1.pth' is in the format that PyTorch wrote before 1.6 (load it with torch and save it"
-        " again) (a snapshot is"
+        "'result/model_1.pth' is in the legacy format that PyTorch wrote before 1.6 (load it with torch and save it"
+        " again)"
     )
     assert pytorch.problem_of(b"\x80\x04") == "is a pickle, which is never loaded"
 
