@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from nnanim.model.layers import LayerHeader
 from nnanim.model.model import Model, make_model
 from nnanim.reading.snapshots.contents import ArrayHeader
 from nnanim.reading.snapshots.parameters import find_weights
@@ -39,16 +40,31 @@ def model_of(
     convention: str = "pytorch",
     is_ordered: bool = True,
     known: Iterable[tuple[str, str]] | None = None,
+    tied: Collection[str] = (),
 ) -> Model:
     """Make a model of arrays in single precision."""
     headers = [ArrayHeader(key, shape, "float32") for key, shape in shapes.items()]
+    weights = _chainer_weights(shapes) if convention == "chainer" else _weights(shapes, convention, is_ordered)
+    return make_model(headers, weights, convention=convention, is_ordered=is_ordered, known=known, tied=tied)
+
+
+def _weights(shapes: Shapes, convention: str, is_ordered: bool) -> tuple[LayerHeader, ...]:
     found = find_weights(
         shapes,
         kernels=convention == "keras",
         biases_follow=is_ordered and convention == "numpy",
         biases_tell=convention == "pytorch",
     )
-    return make_model(headers, found.weights, convention=convention, is_ordered=is_ordered, known=known)
+    return found.weights
+
+
+def _chainer_weights(shapes: Shapes) -> tuple[LayerHeader, ...]:
+    """Return the weights as Chainer's reader gives them: (out, in), never turned."""
+    return tuple(
+        LayerHeader(key.removesuffix("/W"), key, shape, transposed=None if len(shape) > 2 else False)
+        for key, shape in shapes.items()
+        if len(shape) > 1
+    )
 
 
 def _layers(layers: Iterable[tuple[str, tuple[int, ...], int]], *, bias: bool) -> Shapes:

@@ -198,11 +198,7 @@ def _is_after(one: tuple[tuple[int, ...], Tensor], two: tuple[tuple[int, ...], T
 
 def _by_convention(weights: Sequence[Tensor]) -> list[Connection]:
     by_name = {tensor.module: tensor for tensor in weights}
-    gated = {
-        tensor.block
-        for tensor in weights
-        if tensor.role in _GATES or "gate" in words_of(tensor.module.rpartition(".")[2])
-    }
+    gated = {tensor.block for tensor in weights if _is_gate(tensor)}
     last: dict[str, int] = {}  # number in each list
     for name in by_name:
         parent, _, own = name.rpartition(".")
@@ -220,3 +216,7 @@ def _by_convention(weights: Sequence[Tensor]) -> list[Connection]:
             if head is not None and head is not tail and 0 < tail.size_out == head.size_in:
                 found.append(Connection(tail.key, head.key, BLOCK))
     return found
+
+
+def _is_gate(tensor: Tensor) -> bool:
+    return tensor.role in _GATES or "gate" in words_of(tensor.module.rpartition(".")[2])

@@ -29,6 +29,7 @@ _MAX_KEY_LENGTH = 1000
 _MAX_NESTING = 16
 _WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _KERAS_LISTS = re.compile(r"(?:^|(?<=\.))_?layers\.")
+_SUFFIX = re.compile(r":[0-9]+$")  # TensorFlow's
 _TAIL = re.compile(
     r"\.(?:weight|kernel|W|w|embeddings|weight_v|weight_orig|vars\.0|parametrizations\.weight\.original1?)$"
 )
@@ -137,7 +138,8 @@ def _tensor(header: Header, role: Role, weight: LayerHeader | None, norm: int | 
     key, shape, _ = header
     name = role.of if role.name == names.DIRECTION else role.name
     is_plain = name in (names.DENSE, names.CONVOLUTION)
-    if is_plain and convention != "numpy" and not (is_weight_name(key) or _OTHER_WEIGHT.search(key)):
+    own = _SUFFIX.sub("", key)
+    if is_plain and convention != "numpy" and not (is_weight_name(own) or _OTHER_WEIGHT.search(own)):
         name = names.PARAMETER
     module = _module_of(key, convention)
     if weight is None or len(shape) < 3 or name not in LAYERS:
@@ -153,7 +155,7 @@ def _tensor(header: Header, role: Role, weight: LayerHeader | None, norm: int | 
 
 def _module_of(key: str, convention: str) -> str:
     """Return the module whose weight a key is, as far as the key tells; at most `_MAX_KEY_LENGTH` characters."""
-    name = _WRAPPERS.sub("", re.sub(r":[0-9]+$", "", key).replace("/", "."))[:_MAX_KEY_LENGTH]
+    name = _WRAPPERS.sub("", _SUFFIX.sub("", key).replace("/", "."))[:_MAX_KEY_LENGTH]
     if convention == "keras":
         name = _KERAS_LISTS.sub("", name)
     return _TAIL.sub("", name)
