@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -14,7 +14,8 @@ from nnanim.model.tensors import Tensor
 _BESIDE = re.compile(
     r"branch(?:es)?|experts?|se|excite?|excitation|attn|attention|gates?|router|shortcuts?|skips?|residuals?"
     r"|res|resblocks?|resnet|resid|resunit|aux|auxlogits|time|timestep|temb|film|lateral|fpn|highway|dueling|inception"
-    r"|denseblock|denselayer|siamese|mixer|mixing|hypernet|cond|conditioning"
+    r"|denseblock|denselayer|siamese|mixer|mixing|hypernet|hyper|lat|aspp|spp|ppm"
+    r"|cond|conditioning"
 )
 # Two or more modules of such names stand beside each other; one alone is a part of a sequence.
 _PARALLEL = re.compile(
@@ -22,12 +23,20 @@ _PARALLEL = re.compile(
     r"|mu|mean|loc|logvar|var|logvariance|variance|sigma|std|logstd|logsigma|left|right|user|users|item|items|image|text"
     r"|audio|video|visual|teacher|student|online|target|local|generator|discriminator|gen|dis|disc|netg|netd|critic"
     r"|query|key|source|src|tgt|anchor|positive|negative|global|coarse|fine|cls|reg|bbox|box|objectness|slow|fast"
-    r"|row|col|real|imag|alpha|beta|forward|backward|fwd|bwd|ensemble|nets|models|wide|deep|linl|linr|linrel|linroot|generators?|discriminators?"
+    r"|row|col|real|imag|alpha|beta|forward|backward|fwd|bwd|ensemble|nets?|models?|networks?|mlps?|members?|wide|deep|linl|linr|linrel|linroot|generators?|discriminators?"
+    r"|pi|vf|v|val|tasks?|gamma|projection|projector|predictor|predict"
 )
-_LISTS = re.compile(r"branches|towers|streams|heads|experts|critics|actors|paths|pathways|ensemble|nets|models|convs1d")
+_LISTS = re.compile(
+    r"branches|towers|streams|heads|experts|critics|actors|paths|pathways|ensemble|nets|models|members|convs1d"
+)
 _UP = re.compile(r"up|ups|upblock|upblocks|upsample|upconv|upsampling")
 _DOWN = re.compile(r"down|downs|downblock|downblocks|downsample|downsampling")
+_ENCODER = re.compile(r"enc|encoder|contract|contracting")
 _KERNEL = re.compile(r"(?<![0-9])([0-9]{1,2})x([0-9]{1,2})(?![0-9])")
+_END = r"(?:in|inp|input|hid|hidden|out|output|latent|emb|[a-z])"
+_WAY = re.compile(
+    rf"(?:[a-z]+_)?(?P<tail>{_END})(?:2|_to_)(?P<head>{_END})|[wu]_?(?P<tail2>[a-z])(?P<head2>[a-z])", re.IGNORECASE
+)
 _MAX_NESTING = 16
 
 
@@ -40,7 +49,8 @@ def sign_of_branches(layers: Sequence[Tensor]) -> str:
             for word in words:
                 if _BESIDE.fullmatch(word):
                     return f"{module!r} may stand beside something, by its name"
-                directions |= {"up"} if _UP.fullmatch(word) else {"down"} if _DOWN.fullmatch(word) else set()
+                is_down = _DOWN.fullmatch(word) or (layer.is_convolution and _ENCODER.fullmatch(word))
+                directions |= {"up"} if _UP.fullmatch(word) else {"down"} if is_down else set()
                 if _PARALLEL.fullmatch(word) and module not in modules["parallel"]:
                     modules["parallel"].append(module)
             if _KERNEL.search(module.rpartition(".")[2]) and module not in modules["kernel"]:
@@ -51,7 +61,7 @@ def sign_of_branches(layers: Sequence[Tensor]) -> str:
         apart = [module for module in kind if not any(other != module and _holds(other, module) for other in kind)]
         if len(apart) > 1:
             return f"{apart[0]!r} and {apart[1]!r} may stand beside each other, by their names"
-    return _numbers(layers) or _letters(layers) or _twins(layers) or _blocks(layers)
+    return _numbers(layers) or _letters(layers) or _twins(layers) or _ways(layers) or _blocks(layers)
 
 
 def are_in_a_list_of_branches(name: str) -> bool:
@@ -128,18 +138,40 @@ def _twins(layers: Sequence[Tensor]) -> str:
     return ""
 
 
+def _ways(layers: Sequence[Tensor]) -> str:
+    """Find names that say from what to what a layer leads, two of which begin or end at the same: ``i2h``, ``h2h``."""
+    begun: dict[str, str] = {}
+    ended: dict[str, str] = {}
+    for layer in layers:
+        match = _WAY.fullmatch(layer.full_name.rpartition(".")[2])
+        if match is None:
+            continue
+        tail, head = (match["tail"] or match["tail2"]).lower(), (match["head"] or match["head2"]).lower()
+        if tail == head:
+            return f"{layer.full_name!r} leads back to where it begins, by its name"
+        for known, end in ((begun, tail), (ended, head)):
+            other = known.setdefault(end, layer.full_name)
+            if other != layer.full_name:
+                return f"{other!r} and {layer.full_name!r} may stand beside each other, by their names"
+    return ""
+
+
 def _blocks(layers: Sequence[Tensor]) -> str:
-    """Find a numbered module that may pass its input on beside its layers: several, as wide at the end as before."""
+    """Find a module that may pass its input on beside its layers: several, as wide at the end as before."""
     blocks: dict[str, list[Tensor]] = defaultdict(list)
     for layer in layers:
         parts = layer.full_name.split(".", _MAX_NESTING)
-        for place, part in enumerate(parts[:-1]):
-            inner = parts[place + 1 :]
-            is_block = part.isdigit() or re.search(r"(?:block|unit|cell|stage)[_a-z]*[0-9]*$", part, re.IGNORECASE)
-            if is_block and not all(own.isdigit() for own in inner):
-                blocks[".".join(parts[: place + 1])].append(layer)
-    for name in sorted(blocks, key=natural_key):
-        held = blocks[name]
-        if len(held) > 1 and held[0].size_in == held[-1].size_out:
+        for place in range(len(parts) - 1):
+            blocks[".".join(parts[: place + 1])].append(layer)
+    wide = [name for name, held in blocks.items() if len(held) > 1 and held[0].size_in == held[-1].size_out]
+    families = Counter(re.sub(r"[0-9]+", "#", name) for name in wide)
+    for name in sorted(wide, key=natural_key):
+        held, own = blocks[name], name.rpartition(".")[2]
+        is_list = all(layer.full_name[len(name) + 1 :].replace(".", "").isdigit() for layer in held)
+        is_numbered = re.search(r"[0-9]$|(?:block|unit|cell|stage)[_a-z]*$", own, re.IGNORECASE) is not None
+        is_one_of_several = is_numbered and (not is_list or families[re.sub(r"[0-9]+", "#", name)] > 1)
+        is_inside = held[0] is not layers[0] and held[-1] is not layers[-1]
+        is_bottleneck = is_inside and any(layer.size_out != held[0].size_in for layer in held)
+        if is_one_of_several or is_bottleneck:
             return f"{name!r} is as wide at its end as before, and may pass its input on beside its layers"
     return ""

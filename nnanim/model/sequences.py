@@ -16,6 +16,8 @@ _FIRST = frozenset(
     {"enc", "encode", "encoder", "first", "in", "inp", "input", "stem", "features", "backbone", "bottom"}
 )
 _LAST = frozenset({"dec", "decode", "decoder", "last", "out", "output", "head", "classifier", "top", "final"})
+_MIDDLE = frozenset({"hidden", "hid", "middle", "mid", "body"})
+_PLAIN_LAST = frozenset({"fc", "linear", "lin", "dense", "logits", "score", "regressor"})
 _COLOURS = 4
 _MAX_STEPS = 2000
 _MAX_NESTING = 8
@@ -61,7 +63,10 @@ class Orders:
                 self.found = [turned]
         else:
             self._by_names(layers)
-        if self.found and _may_be_side_by_side(self.found[0]):
+        beside = _beside(self.found[0]) if self.found else ""
+        if beside:
+            self.found, self.reason = [], beside
+        elif self.found and _may_be_side_by_side(self.found[0]):
             self.found, self.reason = [], "convolutions of equal sizes may stand side by side"
         elif len(self.found) > 1:
             self.reason = _MANY
@@ -194,6 +199,46 @@ def _numbers_disagree(layers: Sequence[Tensor]) -> bool:
             return True
         last[stem] = key
     return False
+
+
+def _beside(layers: Sequence[Tensor]) -> str:
+    """Tell which layer may take in what an earlier one takes in, where no name says that it follows the one before.
+
+    Where sizes repeat, they fit branches as well as a sequence.
+    """
+    sizes = [(layer.is_convolution, layer.size_in, layer.size_out) for layer in layers]
+    for length in range(2, len(layers) // 2 + 1):
+        is_repeated = sizes == sizes[:length] * (len(sizes) // length)
+        if is_repeated and len(set(sizes)) > 1:
+            return f"the sizes of the first {length} layers come again, as in networks beside each other"
+    families = Counter(_stem(layer.full_name) for layer in layers)
+    for place in range(1, len(layers)):
+        before, layer = layers[place - 1], layers[place]
+        earlier = {each[:2] for each in sizes[:place]}
+        is_end = place == len(layers) - 1
+        if sizes[place][:2] not in earlier or (before.is_convolution and not layer.is_convolution):
+            continue
+        if not _is_next(before.full_name, layer.full_name, families, is_end=is_end):
+            return f"{before.full_name!r} and {layer.full_name!r} may stand beside each other, as far as sizes tell"
+    return ""
+
+
+def _is_next(before: str, after: str, families: Counter[str], *, is_end: bool) -> bool:
+    """Tell whether names say that a layer comes behind another: by numbers, or words such as in, hidden and out."""
+    one, two = next(
+        (pair for pair in zip(before.split("."), after.split("."), strict=False) if pair[0] != pair[1]), ("", "")
+    )
+    if _stem(one) == _stem(two) and one != two:
+        return True
+    words_one, words_two = set(words_of(one)), set(words_of(two))
+    if (words_one & _FIRST and not words_two & _FIRST) or (words_two & _LAST and not words_one & _LAST):
+        return True
+    is_hidden = bool(words_one & _MIDDLE or words_two & _MIDDLE)
+    return is_hidden or (is_end and (two.lower() in _PLAIN_LAST or families[_stem(before)] > 1))
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"[0-9]+", "#", name)
 
 
 def _may_be_side_by_side(layers: Sequence[Tensor]) -> bool:
