@@ -29,6 +29,7 @@ _PARALLEL = re.compile(
 _LISTS = re.compile(
     r"branches|towers|streams|heads|experts|critics|actors|paths|pathways|ensemble|nets|models|members|convs1d"
 )
+_INPUT = re.compile(r"(?:x|in|inp|inputs?|view|modality|sensor|s)[0-9]+(?![0-9])", re.IGNORECASE)  # one of several
 _UP = re.compile(r"up|ups|upblock|upblocks|upsample|upconv|upsampling")
 _DOWN = re.compile(r"down|downs|downblock|downblocks|downsample|downsampling")
 _ENCODER = re.compile(r"enc|encoder|contract|contracting")
@@ -53,6 +54,8 @@ def sign_of_branches(layers: Sequence[Tensor]) -> str:
                 directions |= {"up"} if _UP.fullmatch(word) else {"down"} if is_down else set()
                 if _PARALLEL.fullmatch(word) and module not in modules["parallel"]:
                     modules["parallel"].append(module)
+            if (match := _INPUT.match(module.rpartition(".")[2])) and match[0] not in modules["input"]:
+                modules["input"].append(match[0])
             if _KERNEL.search(module.rpartition(".")[2]) and module not in modules["kernel"]:
                 modules["kernel"].append(module)
     if directions == {"up", "down"}:
@@ -61,7 +64,7 @@ def sign_of_branches(layers: Sequence[Tensor]) -> str:
         apart = [module for module in kind if not any(other != module and _holds(other, module) for other in kind)]
         if len(apart) > 1:
             return f"{apart[0]!r} and {apart[1]!r} may stand beside each other, by their names"
-    return _numbers(layers) or _letters(layers) or _twins(layers) or _ways(layers) or _blocks(layers)
+    return _numbers(layers) or _letters(layers) or _twins(layers) or _ways(layers)
 
 
 def are_in_a_list_of_branches(name: str) -> bool:
@@ -156,8 +159,12 @@ def _ways(layers: Sequence[Tensor]) -> str:
     return ""
 
 
-def _blocks(layers: Sequence[Tensor]) -> str:
-    """Find a module that may pass its input on beside its layers: several, as wide at the end as before."""
+def sign_of_blocks(layers: Sequence[Tensor]) -> str:
+    """Find a module that may pass its input on beside its layers: several, as wide at the end as before.
+
+    Args:
+        layers: in the order in which they would follow each other.
+    """
     blocks: dict[str, list[Tensor]] = defaultdict(list)
     for layer in layers:
         parts = layer.full_name.split(".", _MAX_NESTING)
@@ -171,7 +178,8 @@ def _blocks(layers: Sequence[Tensor]) -> str:
         is_numbered = re.search(r"[0-9]$|(?:block|unit|cell|stage)[_a-z]*$", own, re.IGNORECASE) is not None
         is_one_of_several = is_numbered and (not is_list or families[re.sub(r"[0-9]+", "#", name)] > 1)
         is_inside = held[0] is not layers[0] and held[-1] is not layers[-1]
-        is_bottleneck = is_inside and any(layer.size_out != held[0].size_in for layer in held)
+        is_pointwise = all(set(layer.kernel) <= {1} for layer in held)
+        is_bottleneck = is_inside and is_pointwise and any(layer.size_out != held[0].size_in for layer in held)
         if is_one_of_several or is_bottleneck:
             return f"{name!r} is as wide at its end as before, and may pass its input on beside its layers"
     return ""

@@ -88,6 +88,8 @@ class Model:
         tensor = next(tensor for tensor in self.tensors if tensor.key == key)
         if tensor.role in REASONS:
             return REASONS[tensor.role]
+        if tensor.weight is not None and tensor.weight.skipped:
+            return tensor.weight.skipped
         if 0 in tensor.shape:
             return "it holds no numbers"
         if self.chain():

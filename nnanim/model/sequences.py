@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from nnanim.model import role_table as names
-from nnanim.model.branches import words_of
+from nnanim.model.branches import sign_of_blocks, words_of
 from nnanim.model.layers import natural_key
 from nnanim.model.tensors import Tensor
 
@@ -63,13 +63,13 @@ class Orders:
                 self.found = [turned]
         else:
             self._by_names(layers)
-        beside = _beside(self.found[0]) if self.found else ""
-        if beside:
+        beside = _beside(self.found[0]) or sign_of_blocks(self.found[0]) if self.found else ""
+        if len(self.found) > 1:
+            self.reason = _MANY
+        elif beside:
             self.found, self.reason = [], beside
         elif self.found and _may_be_side_by_side(self.found[0]):
             self.found, self.reason = [], "convolutions of equal sizes may stand side by side"
-        elif len(self.found) > 1:
-            self.reason = _MANY
 
     def _by_sizes(self, layers: Sequence[Tensor]) -> None:
         """Put layers in order whose sizes are all different: each size is put out once and taken in once."""
