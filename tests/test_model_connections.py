@@ -37,6 +37,11 @@ SEQUENCES: dict[str, Shapes] = {
     "layers in modules": dense(("layers.0.linear", 4, 8), ("layers.1.linear", 8, 8), ("output", 8, 3)),
     "head of two layers": dense(("backbone.0", 4, 8), ("backbone.2", 8, 8), ("head.0", 8, 8), ("head.2", 8, 3)),
     "an MLP called mlp": dense(("mlp.fc1", 4, 8), ("mlp.fc2", 8, 2)),
+    "hidden layers of one width": dense(("fc_in", 4, 8), ("hidden.0", 8, 8), ("hidden.1", 8, 8), ("fc_out", 8, 2)),
+    "trunk and last layer": dense(("net.0", 4, 8), ("net.2", 8, 8), ("net.4", 8, 8), ("q", 8, 2)),
+    "blocks of convolutions": conv(("conv1_1", 3, 8), ("conv1_2", 8, 8), ("conv2_1", 8, 16), ("conv2_2", 16, 16))
+    | dense(("fc6", 64, 32), ("fc7", 32, 32), ("fc8", 32, 10)),
+    "a narrow part of convolutions": conv(("first.0", 1, 16), ("mid.0", 16, 4), ("mid.2", 4, 16), ("last", 16, 1)),
     "one layer": dense(("linear", 10, 1)),
     "a bare weight": {"weight": (3, 4), "bias": (3,)},
     "over one axis": {"conv1.weight": (16, 1, 5), "conv2.weight": (32, 16, 5)} | dense(("fc", 320, 4)),
@@ -86,6 +91,31 @@ BRANCHED: dict[str, Shapes] = {
     "recurrent": {"lstm.weight_ih_l0": (16, 4), "lstm.weight_hh_l0": (16, 4)} | dense(("fc1", 4, 8), ("fc2", 8, 2)),
     "depthwise": conv(("conv1", 3, 8)) | {"conv2.weight": (8, 1, 3, 3)} | conv(("conv3", 9, 4)),
     "no multiple": conv(("conv", 1, 8)) | dense(("fc1", 9, 5)),
+    "critics one after the other": dense(
+        ("l1", 6, 8), ("l2", 8, 8), ("l3", 8, 6), ("l4", 6, 8), ("l5", 8, 8), ("l6", 8, 6)
+    ),
+    "policy and value": dense(("fc1", 4, 8), ("pi", 8, 8), ("v", 8, 1)),
+    "networks of one letter": dense(("G.0", 8, 16), ("G.2", 16, 8), ("D.0", 8, 16), ("D.2", 16, 1)),
+    "networks by number": dense(("net1.0", 8, 8), ("net1.2", 8, 8), ("net2.0", 8, 8), ("net2.2", 8, 8)),
+    "a copy of the model": dense(("model.0", 8, 8), ("ema_model.0", 8, 8)),
+    "two inputs": dense(("user_fc", 8, 8), ("movie_fc", 8, 8), ("out", 8, 1)),
+    "two numbered inputs": dense(("x1_layer", 8, 8), ("x2_layer", 8, 8), ("out", 8, 1)),
+    "two outputs": dense(("fc1", 8, 8), ("age", 8, 8), ("gender", 8, 2)),
+    "two numbered outputs": dense(("backbone", 8, 8), ("task1", 8, 8), ("task2", 8, 8)),
+    "a recurrent layer of one's own": dense(("i2h", 8, 8), ("h2h", 8, 8), ("h2o", 8, 3)),
+    "a recurrent layer in words": dense(
+        ("input_to_hidden", 8, 8), ("hidden_to_hidden", 8, 8), ("hidden_to_output", 8, 3)
+    ),
+    "a recurrent layer in letters": dense(("Wxh", 8, 8), ("Whh", 8, 8), ("Why", 8, 3)),
+    "two that lead to one": dense(("x2h", 8, 8), ("c2h", 8, 8), ("h2y", 8, 3)),
+    "blocks of another name": conv(("c0", 3, 8), ("rb1.conv1", 8, 8), ("rb1.conv2", 8, 8)) | dense(("fc", 8, 10)),
+    "residual lists": dense(
+        ("inp", 4, 8), ("block1.0", 8, 8), ("block1.2", 8, 8), ("block2.0", 8, 8), ("block2.2", 8, 8), ("out", 8, 3)
+    ),
+    "attention over channels": conv(("conv1", 3, 16), ("conv2", 16, 16))
+    | conv(("ca.fc.0", 16, 2), ("ca.fc.2", 2, 16), kernel=1)
+    | dense(("fc", 16, 10)),
+    "encoder and up again": conv(("enc1", 1, 4), ("enc2", 4, 8)) | transposed(("up1", 8, 4)) | conv(("last", 4, 1)),
     "what nobody knows": {"fc1.weight": (4, 4), "table": (4, 4)},
 }
 
