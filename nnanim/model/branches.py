@@ -23,9 +23,10 @@ _PARALLEL = re.compile(
     r"|mu|mean|loc|logvar|var|logvariance|variance|sigma|std|logstd|logsigma|left|right|user|users|item|items|image|text"
     r"|audio|video|visual|teacher|student|online|target|local|generator|discriminator|gen|dis|disc|netg|netd|critic"
     r"|query|key|source|src|tgt|anchor|positive|negative|global|coarse|fine|cls|reg|bbox|box|objectness|slow|fast"
-    r"|row|col|real|imag|alpha|beta|forward|backward|fwd|bwd|ensemble|nets?|models?|networks?|mlps?|members?|wide|deep|linl|linr|linrel|linroot|generators?|discriminators?"
+    r"|row|col|real|imag|alpha|beta|forward|backward|fwd|bwd|ensemble|nets|models|members?|wide|deep|linl|linr|linrel|linroot|generators?|discriminators?"
     r"|pi|vf|v|val|tasks?|gamma|projection|projector|predictor|predict"
 )
+_NETWORK = re.compile(r"nets?|models?|networks?|mlps?")
 _LISTS = re.compile(
     r"branches|towers|streams|heads|experts|critics|actors|paths|pathways|ensemble|nets|models|members|convs1d"
 )
@@ -54,6 +55,8 @@ def sign_of_branches(layers: Sequence[Tensor]) -> str:
                 directions |= {"up"} if _UP.fullmatch(word) else {"down"} if is_down else set()
                 if _PARALLEL.fullmatch(word) and module not in modules["parallel"]:
                     modules["parallel"].append(module)
+                if _NETWORK.fullmatch(word) and module not in modules["network"]:
+                    modules["network"].append(module)
             if (match := _INPUT.match(module.rpartition(".")[2])) and match[0] not in modules["input"]:
                 modules["input"].append(match[0])
             if _KERNEL.search(module.rpartition(".")[2]) and module not in modules["kernel"]:
