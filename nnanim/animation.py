@@ -57,7 +57,9 @@ class Animation(Sequence[Frame]):
         view = pick_view(run, self.options)
         read = partial(read_network, shape=shape) if shape is not None and view.name == "network" else view.read
         self._history = make_history(run, self.options, read)
-        self._moments = timeline(self._history.clock.ticks, self.options)
+        self._moments = timeline(
+            self._history.clock.ticks, self.options, in_ink=COLORINGS[self.options.color].ends_in_ink
+        )
         self._figure = make_figure(self._history, view, view.scales([self._history], self.options), self.options)
         self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
 
@@ -218,8 +220,9 @@ class Animation(Sequence[Frame]):
         """
         from nnanim.player import page
 
-        steps, durations_s = self.options.tween + 1, self.durations_s
-        stays_s = [sum(durations_s[start : start + steps]) for start in range(0, len(self), steps)]
+        stays_s = [0.0] * len(self._history)
+        for moment in self._moments:
+            stays_s[self._history.place(moment.at).before] += moment.duration_s
         return page(self._history, stays_s, self.options, comment)
 
     def __repr__(self) -> str:

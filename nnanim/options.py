@@ -15,6 +15,7 @@ THEMES = ("light", "dark")
 PALETTES = ("vivid", "safe")
 VIEWS = ("auto", "network", "layers")
 PANELS = ("both", "network", "curve")
+ENDINGS = ("ink", "change", "both")
 SPACINGS = ("even", "log")
 NODE_CHOICES = ("strongest", "even")
 EDGE_CHOICES = ("weight", "change")
@@ -39,8 +40,8 @@ DEFAULT_FIGSIZE = (9.0, 6.0)
 DEFAULT_DPI = 100.0
 DEFAULT_FPS = 10.0
 DEFAULT_HOLD_S = 2.0
-DEFAULT_MAX_NODES = 24
-DEFAULT_MAX_EDGES = 250
+DEFAULT_MAX_NODES = 16
+DEFAULT_MAX_EDGES = 160
 
 MIN_FPS = 0.01
 MAX_FPS = 50.0  # viewers take delays under 20 ms for 100 ms
@@ -63,10 +64,12 @@ class Options:
         palette: ``"vivid"`` or ``"safe"`` for colour-blind eyes.
         panels: ``"both"``, ``"network"`` or ``"curve"``.
         view: ``"network"`` (neurons and edges), ``"layers"`` (a row for each weight tensor), or ``"auto"``.
+        title: a line above all panels, such as the name of the run.
         figsize: width and height in inches.
         dpi: pixels per inch.
         fps: frames per second, 0.01 to 50; by default 10, or what ``duration_s`` asks for.
-        hold_s: seconds for which the last frame stays.
+        hold_s: seconds for which the last snapshot stays.
+        ending: how: with its changes (``"change"``), in neutral ink (``"ink"``), or in both for half of the time each.
         duration_s: seconds for the whole, the last frame's included.
         loop: whether the file plays again from the start.
         full_color: whether an animated WebP has all colours instead of the GIF's, in a file five times as large.
@@ -95,10 +98,12 @@ class Options:
     palette: str = PALETTES[0]
     panels: str = PANELS[0]
     view: str = VIEWS[0]
+    title: str = ""
     figsize: tuple[float, float] = DEFAULT_FIGSIZE
     dpi: float = DEFAULT_DPI
     fps: float | None = None
     hold_s: float = DEFAULT_HOLD_S
+    ending: str = ENDINGS[0]
     duration_s: float | None = None
     loop: bool = True
     full_color: bool = False
@@ -193,6 +198,7 @@ _CLOSED_SETS = {
     "panels": PANELS,
     "view": VIEWS,
     "spacing": SPACINGS,
+    "ending": ENDINGS,
     "nodes": NODE_CHOICES,
     "edges": EDGE_CHOICES,
 }

@@ -15,7 +15,7 @@ from folders import SHAPE, result_folder, save, trainer_arrays, weights
 from nnanim.errors import NnanimError, OptionError, ShapeError, SnapshotError
 from nnanim.model.layers import Layer
 from nnanim.reading.run import Run, open_run
-from nnanim.reading.snapshots import detect
+from nnanim.reading.snapshots import chainer_model, detect
 
 
 @pytest.fixture(params=["with Chainer", "without Chainer"])
@@ -709,3 +709,25 @@ def test_log_inside_a_snapshot_that_is_no_text(result: Path) -> None:
     assert str(caught.value).startswith(
         "snapshot 'result/trainer_00001' is truncated or damaged at 'extensions/LogReport/_log' (a snapshot is"
     )
+
+
+def test_the_chain_is_built_once_and_every_snapshot_is_loaded_into_it(
+    tmp_path: Path, chainer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = open_run(result_folder(tmp_path / "result", (4, 5, 3), epochs=range(1, 8)))
+    built, loaded = [], []
+    nest, load = chainer_model._nest, chainer.serializers.NpzDeserializer.load
+    monkeypatch.setattr(chainer_model, "_nest", lambda *args: built.append(1) or nest(*args))
+    monkeypatch.setattr(
+        chainer.serializers.NpzDeserializer, "load", lambda self, model: loaded.append(model) or load(self, model)
+    )
+    chainer_model._built.cache_clear()
+    read = [snapshot.read((4, 5, 3)) for snapshot in run.snapshots]
+    chains = [model for model in loaded if isinstance(model, chainer.Chain)]
+    assert len({id(model) for model in chains}) == 1
+    assert len(loaded) >= 7
+    assert 1 <= len(built) <= 4  # the chain, its nested chains and its links, once
+    for snapshot, layers in zip(run.snapshots, read, strict=True):
+        for layer, plain in zip(layers, snapshot.read(), strict=True):
+            np.testing.assert_array_equal(layer.weight, plain.weight)
+            np.testing.assert_array_equal(layer.bias, plain.bias)
