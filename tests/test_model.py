@@ -33,6 +33,11 @@ def test_kernels_of_tensorflow_are_weights() -> None:
     assert model_of(shapes, convention="keras").chain_keys == ("a/dense_1/kernel:0", "b/out/kernel:0")
 
 
+def test_weights_of_pytorch_are_turned_by_their_biases_alone() -> None:
+    model = model_of({"a.weight": (4, 8), "b.weight": (8, 6)})  # as (in, out) they would follow each other too
+    assert [(layer.name, layer.size_in, layer.size_out) for layer in model.chain()] == [("b", 6, 8), ("a", 8, 4)]
+
+
 def test_what_no_edge_can_show_is_no_chain_of_layers() -> None:
     shapes: Shapes = {"l1.weight": (512, 10), "l1.bias": (512,), "l2.weight": (32, 16, 4, 4), "l2.bias": (16,)}
     model = model_of(shapes)  # a generator: its first layer is dense, and what it puts out reshaped to a picture

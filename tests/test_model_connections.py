@@ -97,6 +97,8 @@ BRANCHED: dict[str, Shapes] = {
     "policy and value": dense(("fc1", 4, 8), ("pi", 8, 8), ("v", 8, 1)),
     "networks of one letter": dense(("G.0", 8, 16), ("G.2", 16, 8), ("D.0", 8, 16), ("D.2", 16, 1)),
     "networks by number": dense(("net1.0", 8, 8), ("net1.2", 8, 8), ("net2.0", 8, 8), ("net2.2", 8, 8)),
+    "two networks": dense(("net_u.0", 2, 8), ("net_u.2", 8, 4), ("net_v.0", 4, 8), ("net_v.2", 8, 3)),
+    "a differential equation": dense(("fc_in", 4, 8), ("odefunc.fc1", 8, 8), ("odefunc.fc2", 8, 8), ("fc_out", 8, 3)),
     "a copy of the model": dense(("model.0", 8, 8), ("ema_model.0", 8, 8)),
     "two inputs": dense(("user_fc", 8, 8), ("movie_fc", 8, 8), ("out", 8, 1)),
     "two numbered inputs": dense(("x1_layer", 8, 8), ("x2_layer", 8, 8), ("out", 8, 1)),

@@ -14,7 +14,7 @@ from nnanim.model.tensors import Tensor
 _BESIDE = re.compile(
     r"branch(?:es)?|experts?|se|excite?|excitation|attn|attention|gates?|router|shortcuts?|skips?|residuals?"
     r"|res|resblocks?|resnet|resid|resunit|aux|auxlogits|time|timestep|temb|film|lateral|fpn|highway|dueling|inception"
-    r"|denseblock|denselayer|siamese|mixer|mixing|hypernet|hyper|lat|aspp|spp|ppm"
+    r"|denseblock|denselayer|siamese|odefunc|mixer|mixing|hypernet|hyper|lat|aspp|spp|ppm"
     r"|cond|conditioning"
 )
 # Two or more modules of such names stand beside each other; one alone is a part of a sequence.
