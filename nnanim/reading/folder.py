@@ -21,6 +21,7 @@ from nnanim.reading.logs.log import Log
 from nnanim.reading.logs.mlflow import FOLDER as METRICS
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.unreadable import what_it_is
 
 _MAX_DEPTH = 4
 _MAX_FOLDERS = 2000
@@ -28,6 +29,9 @@ _HEAD_BYTES = 4096
 _NUMBERED = r"version_([0-9]+)"
 # What Transformers leaves beside the weights.
 _NO_SNAPSHOT = re.compile(r"(?:optimizer|scheduler|scaler|rng_state.*|training_args)\.(?:pt|pth|bin)")
+
+
+MOST_EXPLAINED = 50  # files that are looked at to say what they are
 
 
 @dataclass
@@ -297,6 +301,9 @@ def _no_snapshots(folder: Path, files: Sequence[str] | None) -> str:
         return f"no snapshots in {str(folder)!r} itself; {what_to_type(folder, runs)}"
     names = [name for name in os.listdir(folder) if not is_temporary(name)]
     names.sort(key=lambda name: (natural_key(name), name))
+    for name in names[:MOST_EXPLAINED]:
+        if (folder / name).is_file() and (told := what_it_is(folder / name)) is not None:
+            return f"no snapshots in {str(folder)!r}: {name!r} {told}"
     if not names:
         return f"no snapshots in {str(folder)!r} (the folder is empty; {SNAPSHOT_HINT})"
     return f"no snapshots in {str(folder)!r} (found: {some(names)}; {SNAPSHOT_HINT})"

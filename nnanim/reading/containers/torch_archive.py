@@ -51,10 +51,32 @@ _DTYPES = {
     "int16": "i2",
     "int8": "i1",
     "uint8": "u1",
+    "float8_e4m3fn": "e4m3",
+    "float8_e5m2": "e5m2",
     "bool": "b1",
 }
+_STORED = {"bf2": "u2", "e4m3": "u1", "e5m2": "u1"}  # as which bits are read that NumPy has no type for
 _PLAIN = {"collections.OrderedDict": dict, "builtins.dict": dict, "__builtin__.dict": dict}
 _SCALARS = {"numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"}
+
+
+def _float8_table(exponent_bits: int, bias: int, *, has_infinity: bool) -> np.ndarray:
+    """Return the 256 float32 numbers of an 8-bit format (Micikevicius et al. 2022, https://arxiv.org/abs/2209.05433)."""
+    codes = np.arange(256)
+    mantissa_bits = 7 - exponent_bits
+    exponents, mantissas = (codes >> mantissa_bits) & (2**exponent_bits - 1), codes & (2**mantissa_bits - 1)
+    fractions = mantissas / 2**mantissa_bits + (exponents > 0)
+    values = fractions * 2.0 ** (np.maximum(exponents, 1) - bias)
+    if has_infinity:  # as IEEE: the largest exponent is for infinity and NaN
+        largest = exponents == 2**exponent_bits - 1
+        values[largest] = np.where(mantissas[largest] == 0, np.inf, np.nan)
+    else:
+        values[codes & 0x7F == 0x7F] = np.nan
+    signed: np.ndarray = np.where(codes & 0x80, -values, values).astype(np.float32)
+    return signed
+
+
+FLOAT8 = {"e4m3": _float8_table(4, 7, has_infinity=False), "e5m2": _float8_table(5, 15, has_infinity=True)}
 
 
 @dataclass(frozen=True)
@@ -85,7 +107,7 @@ class Tensor:
     @property
     def is_real(self) -> bool:
         """Whether it holds real numbers that can be read."""
-        return self.dtype in ("f2", "f4", "f8", "bf2")
+        return self.dtype in ("f2", "f4", "f8", "bf2", *FLOAT8)
 
 
 class TorchArchive:
@@ -96,6 +118,7 @@ class TorchArchive:
         self._file = file
         self._prefix = next((name for name in file.names if name.endswith("/data.pkl")), "").removesuffix("data.pkl")
         self.is_torch = bool(self._prefix)
+        self.is_quantised = False
 
     def contents(self) -> tuple[Any, bool]:
         """Return what was saved, with a `Tensor` for each tensor, and whether all of it is plain.
@@ -108,6 +131,7 @@ class TorchArchive:
             saved = load(self._bytes("data.pkl", MAX_PICKLE_BYTES), maker.reduce, maker.storage)
         except PickleError as error:
             raise SnapshotError(f"cannot read the pickle in snapshot {str(self.path)!r}: {error} ({HINT})") from error
+        self.is_quantised = maker.is_quantised
         return saved, maker.is_plain
 
     def array(self, tensor: Tensor) -> np.ndarray:
@@ -118,7 +142,7 @@ class TorchArchive:
         """
         name = f"data/{tensor.storage.key}"
         member = self._member(name, MAX_MEMBER_BYTES)
-        kind = np.dtype(self._order + ("u2" if tensor.dtype == "bf2" else tensor.dtype))
+        kind = np.dtype(self._order + _STORED.get(tensor.dtype, tensor.dtype))
         last = tensor.offset + sum(
             (size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True)
         )
@@ -139,6 +163,9 @@ class TorchArchive:
         else:
             strides = tuple(stride * kind.itemsize for stride in tensor.strides)
             view = np.lib.stride_tricks.as_strided(numbers, tensor.shape, strides, writeable=False)
+        if tensor.dtype in FLOAT8:
+            numbers8: np.ndarray = FLOAT8[tensor.dtype][view]
+            return numbers8
         return from_bfloat16(view) if tensor.dtype == "bf2" else view
 
     @cached_property
@@ -197,6 +224,7 @@ class _Maker:
 
     def __init__(self) -> None:
         self.is_plain = True
+        self.is_quantised = False
 
     def storage(self, identity: Any) -> Any:
         """Return the storage of a persistent id ``("storage", type, key, location, count)``."""
@@ -237,6 +265,7 @@ class _Maker:
                 self.is_plain = False
                 return _number(arguments)
         self.is_plain = False
+        self.is_quantised = self.is_quantised or "quantized" in name or name.endswith("_rebuild_qtensor")
         return Unknown(name, arguments)
 
     def _tensor(

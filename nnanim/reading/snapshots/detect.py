@@ -72,7 +72,11 @@ def explain(path: Path) -> None:
     Raises:
         SnapshotError: it is broken; nothing is raised where it is whole and holds no weights.
     """
+    from nnanim.reading.snapshots.unreadable import what_it_is
+
     head = _head(path)
+    if (told := what_it_is(path)) is not None:
+        raise SnapshotError(f"{str(path)!r} {told}")
     if head and path.name.endswith((".safetensors", INDEX_SUFFIX)):
         from nnanim.reading.snapshots import safetensors
 
@@ -81,10 +85,6 @@ def explain(path: Path) -> None:
         from nnanim.reading.snapshots import keras
 
         keras.scan(path)
-    elif head[:2] == b"\x80\x02":
-        from nnanim.reading.snapshots import pytorch
-
-        raise SnapshotError(f"snapshot {str(path)!r} {pytorch.problem_of(head)} ({SNAPSHOT_HINT})")
     elif head[:8] != HDF5_MAGIC:
         check_magic(path)
 
@@ -100,7 +100,13 @@ def _look(path: Path, raw: FileIO, head: bytes) -> Contents | None:
         if is_hdf5:
             from nnanim.reading.snapshots import keras
 
-            return keras.look(path, file)
+            contents = keras.look(path, file)
+            if contents is None:
+                from nnanim.reading.snapshots import chainer_hdf5
+
+                file.seek(0)
+                contents = chainer_hdf5.look(path, file)
+            return contents
         from nnanim.reading.snapshots import safetensors
 
         return safetensors.look(path, file)

@@ -22,7 +22,7 @@ import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader
-from nnanim.reading.containers.torch_archive import HINT, Tensor, TorchArchive, open_torch
+from nnanim.reading.containers.torch_archive import FLOAT8, HINT, Tensor, TorchArchive, open_torch
 from nnanim.reading.containers.zip_file import ZipFile
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights
@@ -33,7 +33,7 @@ FORMAT = "pytorch"
 LIGHTNING = "lightning"
 SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".tar")
 _NUMPY = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1")
-_NAMES = {"bf2": "bfloat16", "b1": "bool"}
+_NAMES = {"bf2": "bfloat16", "e4m3": "float8_e4m3fn", "e5m2": "float8_e5m2", "b1": "bool"}
 _LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 
 
@@ -70,6 +70,11 @@ def look(file: ZipFile) -> TorchContents | None:
         return None
     saved, is_plain = archive.contents()
     state = find_state(saved)
+    if archive.is_quantised:
+        raise SnapshotError(
+            f"snapshot {str(file.path)!r} holds quantised weights (qint8, quint8 or packed), which are not read"
+            " (save the model before it is quantised, or its tensors with .dequantize())"
+        )
     if not state.models:
         return None
     is_alone = sum(not model.is_copy for model in state.models) < 2
@@ -104,6 +109,8 @@ def _describe(file: ZipFile, model: FoundModel, *, is_alone: bool, is_single: bo
         else:
             shared[place] = header.key
             weights.append(header)
+    if any(tensor.dtype in FLOAT8 for tensor in tensors.values()):
+        notes.append("weights of 8 bits (float8) are shown as the numbers that they stand for, without their scales")
     return TorchContents(
         path=file.path,
         model="" if is_single else model.path,
