@@ -300,7 +300,7 @@ def test_inspect_for_people(result: Path) -> None:
     assert found.stdout == (
         "result: chainer, 2 snapshots\n"
         "shape      4,5,3\n"
-        "view       network: the layers follow each other\n"
+        "view       network: the layers follow each other, in one order only\n"
         "layers\n"
         "  5x4  dense  updater/model:main/predictor/l1/W\n"
         "  3x5  dense  updater/model:main/predictor/l2/W\n"

@@ -97,13 +97,14 @@ def _describe(file: ZipFile, model: FoundModel, *, is_alone: bool, is_single: bo
     start = "" if is_alone or not model.path else f"{model.path}."
     places = {start + key: tensor for key, tensor in model.tensors.items() if tensor.dtype}
     tensors = {key: tensor for key, tensor in places.items() if tensor.is_real}
-    found = find_weights({key: tensor.shape for key, tensor in tensors.items()})
+    found = find_weights({key: tensor.shape for key, tensor in tensors.items()}, biases_tell=True)
     shared: dict[tuple[Any, ...], str] = {}
-    weights, notes = [], []
+    weights, tied, notes = [], set(), []
     for header in found.weights:
         tensor = tensors[header.key]
         place = (tensor.storage.key, tensor.offset, tensor.shape)
         if place in shared:
+            tied.add(header.key)
             notes.append(f"{header.key!r} is the same tensor as {shared[place]!r} and is drawn once")
         else:
             shared[place] = header.key
@@ -117,6 +118,7 @@ def _describe(file: ZipFile, model: FoundModel, *, is_alone: bool, is_single: bo
         tensors=tuple(ArrayHeader(key, tensor.shape, dtype_name(tensor)) for key, tensor in places.items()),
         is_ordered=True,
         turned=found.turned,
+        tied=frozenset(tied),
         notes=tuple(notes),
         places=places,
         root="" if start else model.path,

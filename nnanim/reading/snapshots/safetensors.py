@@ -101,7 +101,9 @@ def scan(path: Path, file: BufferedIOBase | None = None) -> SafetensorsContents:
     else:
         with _open(path) as opened:
             places, said = _header(path, opened)
-    found_weights = find_weights({key: place.shape for key, place in places.items() if place.dtype in _TYPES})
+    found_weights = find_weights(
+        {key: place.shape for key, place in places.items() if place.dtype in _TYPES}, biases_tell=True
+    )
     if not found_weights.weights:
         raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight has two axes or more)")
     return SafetensorsContents(
