@@ -480,7 +480,8 @@ BAD_DATA = {
     "a pickle": (
         with_bytes(pickle.dumps({"W": 1})),
         [],
-        f"snapshot 'result/trainer_00002' is a pickle, which is never loaded ({HINT})",
+        "'result/trainer_00002' is a pickle, which is never loaded, since it could run code (save the weights with"
+        " numpy.savez, torch.save or safetensors)",
     ),
     "an object array": (
         object_array,

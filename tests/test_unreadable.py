@@ -46,7 +46,7 @@ def test_python_objects_are_not_loaded(result: Path) -> None:
     with pytest.raises(NnanimError) as caught:
         open_run(result)
     assert str(caught.value) == (
-        "'result/epoch_1.npz' holds Python objects, which are pickled and never loaded"
+        "no snapshots in 'result': 'epoch_1.npz' holds Python objects, which are pickled and never loaded"
         " (save arrays of numbers, one for each weight)"
     )
 

@@ -75,7 +75,8 @@ def explain(path: Path) -> None:
     from nnanim.reading.snapshots.unreadable import what_it_is
 
     head = _head(path)
-    if (told := what_it_is(path)) is not None:
+    # Arrays of objects may well be a data set beside the snapshots.
+    if path.suffix != ".npz" and (told := what_it_is(path)) is not None:
         raise SnapshotError(f"{str(path)!r} {told}")
     if head and path.name.endswith((".safetensors", INDEX_SUFFIX)):
         from nnanim.reading.snapshots import safetensors
