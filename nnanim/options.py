@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from nnanim.errors import OptionError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 SINCE = ("first", "previous")
 COLORS = ("change", "sign")
@@ -170,6 +174,64 @@ class Options:
                 f"figsize {width:g},{height:g} inches at {self.dpi:g} dpi makes {width_px:.0f}x{height_px:.0f} px:"
                 f" each side must have at least {MIN_SIDE_PX} px, the whole at most {MAX_PIXELS} px"
             )
+
+
+class OptionFields(TypedDict, total=False):
+    """The fields of `Options` as keyword arguments, for whoever checks or completes a call."""
+
+    metric: str | Sequence[str] | None
+    color: str
+    since: str
+    scale: str
+    theme: str
+    palette: str
+    panels: str
+    view: str
+    title: str
+    figsize: tuple[float, float]
+    dpi: float
+    fps: float | None
+    hold_s: float
+    ending: str
+    duration_s: float | None
+    loop: bool
+    full_color: bool
+    tween: int
+    every: int
+    max_frames: int | None
+    spacing: str
+    start: float | None
+    stop: float | None
+    max_nodes: int
+    nodes: str
+    max_edges: int
+    edges: str
+    bias: bool
+    input_labels: Sequence[str]
+    output_labels: Sequence[str]
+    font: str | None
+    engine: str | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a result folder is read; each as in `nnanim.open_run`."""
+
+    shape: Sequence[int] | None = None
+    layers: Sequence[str] | None = None
+    model: str | None = None
+    files: str | Sequence[str] | None = None
+    log: str | Path | None = None
+    skip_bad: bool = False
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How files are written; each as in `nnanim.Animation.write`."""
+
+    file_format: str | None = None
+    jobs: int = 1
+    executor: Executor | None = None
 
 
 def make_options(choices: Mapping[str, Any]) -> Options:

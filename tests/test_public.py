@@ -14,7 +14,7 @@ from folders import result_folder
 import nnanim
 from nnanim.cli import main
 from nnanim.if_changed import fingerprint
-from nnanim.options import Options
+from nnanim.options import OptionFields, Options
 
 
 def listed(text: str) -> set[str]:
@@ -111,4 +111,9 @@ def test_each_option_has_another_value_here() -> None:
 def test_each_option_changes_the_fingerprint(tmp_path: Path, name: str) -> None:
     run = nnanim.open_run(result_folder(tmp_path / "result"))
     base = {key: value for key, value in OTHER[name].items() if key != name}  # what it goes with
-    assert fingerprint(run, None, Options(**OTHER[name])) != fingerprint(run, None, Options(**base))
+    assert fingerprint(run, Options(**OTHER[name])) != fingerprint(run, Options(**base))
+
+
+def test_editors_know_each_option() -> None:
+    told = {field.name: field.type for field in dataclasses.fields(Options)}
+    assert {name: each.__forward_arg__ for name, each in OptionFields.__annotations__.items()} == told

@@ -52,6 +52,7 @@ class Snapshot:
     iteration: int | None
     _contents: Contents = field(repr=False)
     _layers: tuple[LayerHeader, ...] = field(repr=False)
+    _shape: tuple[int, ...] | None = field(default=None, repr=False)
 
     @property
     def contents(self) -> Contents:
@@ -62,9 +63,9 @@ class Snapshot:
         """Read the weights.
 
         Args:
-            shape: declared layer sizes, input side first. With them the weights of a Chainer snapshot are loaded
-                strictly into a Chainer model of these sizes; without Chainer, and in other detect, they are read from
-                the file with the same checks.
+            shape: declared layer sizes, input side first; by default those that the run was opened with. With them the
+                weights of a Chainer snapshot are loaded strictly into a Chainer model of these sizes; without Chainer,
+                and in other formats, they are read from the file with the same checks.
 
         Returns:
             The layers in the order in which they follow each other, input side first.
@@ -74,7 +75,7 @@ class Snapshot:
             ShapeError: the declared sizes do not fit the snapshot.
             SnapshotError: the file cannot be read, or holds NaN or infinite weights.
         """
-        return detect.read(self._contents, self._layers, shape)
+        return detect.read(self._contents, self._layers, self._shape if shape is None else shape)
 
     def open(self) -> AbstractContextManager[Arrays]:
         """Open the file to read any of its arrays by key, one at a time: ``with snapshot.open() as arrays: …``.
@@ -150,6 +151,20 @@ class Run:
     def shape(self) -> tuple[int, ...]:
         """Layer sizes, input side first: ``(4, 5, 5, 5, 3)``; none where no layers follow each other."""
         return sizes_of(self.layers) if self.layers else ()
+
+    @property
+    def declared_shape(self) -> tuple[int, ...] | None:
+        """The layer sizes that the run was opened with, or None."""
+        return self.snapshots[0]._shape
+
+    def of_shape(self, shape: Sequence[int]) -> Run:
+        """Return the same run with declared layer sizes: its snapshots are loaded strictly into a model of these.
+
+        Raises:
+            OptionError: the shape is no list of layer sizes.
+        """
+        sizes = check_sizes(shape)
+        return replace(self, snapshots=tuple(replace(each, _shape=sizes) for each in self.snapshots))
 
     @property
     def view(self) -> str:
@@ -263,7 +278,7 @@ def open_run(
     rows, more_notes = join(snapshots, table)
     notes += more_notes
     skipped = tuple((name_in(folder, file), reason) for file, reason in found.skipped)
-    return Run(
+    run = Run(
         path=folder,
         format=form,
         snapshots=tuple(snapshots),
@@ -281,6 +296,7 @@ def open_run(
         convention=contents[0].convention,
         is_ordered=contents[0].is_ordered,
     )
+    return run if shape is None else run.of_shape(shape)
 
 
 def _other_tensors(contents: Contents) -> tuple[ArrayHeader, ...]:
