@@ -1,8 +1,8 @@
-"""A reader for the part of HDF5 that Keras and Chainer write: groups with symbol tables, datasets, texts as attributes.
+"""A reader for the part of HDF5 that Keras writes: groups with symbol tables, plain datasets, texts as attributes.
 
 HDF5's own library is written in C for files that are trusted; here a damaged file costs an error message. What is read:
-superblocks 0 and 1, object headers of version 1, datasets of little- or big-endian numbers in one piece, compact, or in
-chunks.
+superblocks 0 and 1, object headers of version 1, datasets in one piece, compact or in chunks, of little- or big-endian
+numbers.
 
 Format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (version 3.0 of the specification)
 """
@@ -12,17 +12,18 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BufferedIOBase
 
 import numpy as np
 
-from nnanim.reading.containers.hdf5_chunks import ChunkError, Chunks, parse_chunks, parse_filters, read_chunks
+from nnanim.reading.containers.hdf5_chunks import ChunkError, Chunks, chunks_of, filters_of, read_chunks
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MAX_OBJECTS = 100_000
 MAX_DEPTH = 32
-MAX_AXES = 32
+MAX_AXES = 32  # of NumPy before 2.0
+_BEST_RATIO = 1032  # of deflate
 MAX_DATA_BYTES = 2**30
 _MAX_BLOCK_BYTES = 2**24
 _MAX_TEXTS = 10_000
@@ -44,20 +45,13 @@ class Dataset:
         dtype: NumPy's code of its type with the order of bytes, ``"<f4"``; empty where it is no real number.
         shape: sizes of its axes.
         address: its first byte; None where it holds nothing yet, or is stored in another way than in one piece.
-        chunks: where its chunks are, or None.
-        filters: numbers of the filters that each chunk went through.
+        chunks: where its chunks lie, where it is stored in chunks.
     """
 
     dtype: str
     shape: tuple[int, ...]
     address: int | None
     chunks: Chunks | None = None
-    filters: tuple[int, ...] = ()
-
-    @property
-    def is_stored(self) -> bool:
-        """Whether it holds something, in a way that can be read."""
-        return self.address is not None or self.chunks is not None
 
 
 @dataclass
@@ -122,23 +116,21 @@ class Hdf5File:
         Raises:
             Hdf5Error: it does not lie in the file.
         """
-        if not dataset.is_stored or not dataset.dtype:
-            raise Hdf5Error("holds a dataset that is empty, not of numbers, or stored in a newer way")
-        dtype = np.dtype(dataset.dtype)
-        if dataset.chunks is not None:
+        if dataset.chunks is not None and dataset.dtype:
+            if math.prod(dataset.shape) * np.dtype(dataset.dtype).itemsize > _BEST_RATIO * self._size:
+                raise Hdf5Error(f"claims an array of shape {dataset.shape}, which cannot be packed into it")
             try:
-                return read_chunks(dataset.chunks, dataset.filters, dtype, dataset.shape, self._read_chunk, self._size)
-            except ChunkError as error:
-                raise Hdf5Error(str(error)) from error
-        assert dataset.address is not None
+                return read_chunks(dataset.chunks, dataset.shape, dataset.dtype, self._at)
+            except (ChunkError, struct.error) as error:
+                raise Hdf5Error(str(error) if isinstance(error, ChunkError) else "is damaged") from error
+        if dataset.address is None or not dataset.dtype:
+            raise Hdf5Error("holds a dataset that is stored in another way, empty, or not of numbers")
+        dtype = np.dtype(dataset.dtype)
         self._find(dataset.address, math.prod(dataset.shape) * dtype.itemsize, MAX_DATA_BYTES)
         numbers = np.empty(dataset.shape, dtype)
         if self._file.readinto(numbers.reshape(-1).view(np.uint8).data) != numbers.nbytes:
             raise Hdf5Error("is truncated")
         return numbers
-
-    def _read_chunk(self, address: int, size: int) -> bytes:
-        return self._at(address, size, MAX_DATA_BYTES)
 
     def _at(self, address: int, size: int, limit: int = _MAX_BLOCK_BYTES) -> bytes:
         self._find(address, size, limit)
@@ -161,9 +153,9 @@ class Hdf5File:
             raise Hdf5Error(f"holds more than {MAX_OBJECTS} objects")
         group = Group()
         dtype, place, is_dataset = "", None, False
+        shape: tuple[int, ...] = ()
         chunks: Chunks | None = None
         filters: tuple[int, ...] = ()
-        shape: tuple[int, ...] = ()
         for kind, data, start in self._messages(address):
             try:
                 if kind == _SYMBOL_TABLE:
@@ -175,9 +167,9 @@ class Hdf5File:
                     dtype = _dtype(data)
                 elif kind == _LAYOUT:
                     is_dataset = True
-                    place, chunks = _place(data, start), parse_chunks(data)
+                    place, chunks = _place(data, start), chunks_of(data)
                 elif kind == _FILTERS:
-                    filters = parse_filters(data)
+                    filters = filters_of(data)
                 elif kind == _ATTRIBUTE:
                     name, texts = self._attribute(data)
                     group.attributes[name] = texts
@@ -185,13 +177,11 @@ class Hdf5File:
                     raise Hdf5Error("has groups of a newer kind than Keras writes")
             except (struct.error, IndexError) as error:
                 raise Hdf5Error("is damaged") from error
-            except ChunkError as error:
-                raise Hdf5Error(str(error)) from error
         if not is_dataset:
             return group
         if math.prod(shape) * 8 > 2 * MAX_DATA_BYTES:
             raise Hdf5Error(f"claims an array of shape {shape} (at most {MAX_DATA_BYTES} bytes are read)")
-        return Dataset(dtype, shape, place, chunks, filters)
+        return Dataset(dtype, shape, place, chunks and replace(chunks, filters=filters))
 
     def _messages(self, address: int) -> Iterator[tuple[int, bytes, int]]:
         """Yield type, data and first byte of each message of an object header."""

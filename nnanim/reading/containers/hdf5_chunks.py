@@ -1,6 +1,7 @@
-"""Datasets of HDF5 that are stored in chunks, plain or through the filters deflate, shuffle and fletcher32.
+"""Datasets of HDF5 that are stored in chunks, packed or not: where each chunk lies, and how it is unpacked.
 
-Format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (B-trees of version 1, node type 1).
+What is read: chunks in a B-tree of version 1, packed by deflate after shuffle, with or without checksums.
+Format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, sections III.A.1, IV.A.2.i and IV.A.2.l
 """
 
 from __future__ import annotations
@@ -13,152 +14,155 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_UNDEFINED = 2**64 - 1
-_DEFLATE, _SHUFFLE, _FLETCHER32 = 1, 2, 3
-_SUM_BYTES = 4
-_MAX_FILTERS = 32
-_BEST_RATIO = 1032  # of deflate
+DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
+MAX_CHUNKS = 100_000
+MAX_LEVELS = 16
+_NO_CHUNKS = 2**64 - 1
+_CHECKSUM_BYTES = 4
+_OWN_NAMES = 256  # filters from this number on carry a name
 
 ReadAt = Callable[[int, int], bytes]
 
 
 class ChunkError(ValueError):
-    """Chunks that cannot be read; the message ends the sentence "the file …"."""
+    """The chunks cannot be read; the message ends the sentence "the file …"."""
 
 
 @dataclass(frozen=True)
 class Chunks:
-    """Where the chunks of a dataset are.
+    """Where the chunks of a dataset lie.
 
     Attributes:
-        address: of the root of their tree.
+        tree: address of the B-tree that lists them; None where there is none yet.
         shape: of each chunk, in numbers.
+        item_bytes: of a number.
+        filters: what was done to each chunk, in that order.
     """
 
-    address: int
+    tree: int | None
     shape: tuple[int, ...]
+    item_bytes: int
+    filters: tuple[int, ...] = ()
 
 
-def parse_chunks(data: bytes) -> Chunks | None:
-    """Return what a data layout message says; None where it is of another kind, or nothing was written yet.
+def chunks_of(layout: bytes) -> Chunks | None:
+    """Read a layout message of version 3 that tells of chunks; None for another.
 
     Raises:
         struct.error: it is too short.
-        IndexError: likewise.
     """
-    if data[0] != 3 or data[1] != 2 or data[2] < 2:
+    version, kind, dimensions = layout[0], layout[1], layout[2]
+    if version != 3 or kind != 2 or dimensions < 2:
         return None
-    (address,) = struct.unpack_from("<Q", data, 3)
-    shape = struct.unpack_from(f"<{data[2] - 1}I", data, 11)  # behind it stands the size of a number
-    return None if address == _UNDEFINED else Chunks(address, shape)
+    tree, *sizes = struct.unpack_from(f"<Q{dimensions}I", layout, 3)
+    return Chunks(None if tree == _NO_CHUNKS else tree, tuple(sizes[:-1]), sizes[-1])
 
 
-def parse_filters(data: bytes) -> tuple[int, ...]:
-    """Return the numbers of the filters that a filter pipeline message lists, in the order of writing.
+def filters_of(message: bytes) -> tuple[int, ...]:
+    """Read the numbers of the filters in a filter pipeline message.
 
     Raises:
         struct.error: it is too short.
-        IndexError: likewise.
     """
-    version, count = data[0], data[1]
-    if count > _MAX_FILTERS:
-        raise ChunkError(f"has {count} filters (at most {_MAX_FILTERS} are undone)")
+    version, count = message[0], message[1]
     place = 8 if version == 1 else 2
-    found = []
+    filters = []
     for _ in range(count):
-        (number,) = struct.unpack_from("<H", data, place)
+        (number,) = struct.unpack_from("<H", message, place)
         place += 2
         name_bytes = 0
-        if version == 1 or number >= 256:
-            (name_bytes,) = struct.unpack_from("<H", data, place)
+        if version == 1 or number >= _OWN_NAMES:
+            (name_bytes,) = struct.unpack_from("<H", message, place)
             place += 2
-        _, values = struct.unpack_from("<2H", data, place)
-        padded = -(-name_bytes // 8) * 8 if version == 1 else name_bytes
-        place += 4 + padded + 4 * (values + values % 2 if version == 1 else values)
-        found.append(number)
-    return tuple(found)
+        _, values = struct.unpack_from("<2H", message, place)
+        place += 4 + (-(-name_bytes // 8) * 8 if version == 1 else name_bytes) + 4 * values
+        place += 4 * (values % 2) if version == 1 else 0
+        filters.append(number)
+    return tuple(filters)
 
 
-def read_chunks(
-    chunks: Chunks, filters: tuple[int, ...], dtype: np.dtype, shape: tuple[int, ...], read: ReadAt, file_bytes: int
-) -> np.ndarray:
-    """Put a dataset together; what no chunk covers is 0.
+def read_chunks(chunks: Chunks, shape: tuple[int, ...], dtype: str, read_at: ReadAt) -> np.ndarray:
+    """Put the chunks of a dataset together; what no chunk holds is zero.
 
     Args:
-        chunks: where they are.
-        filters: what `parse_filters` found.
-        dtype: type of the numbers.
-        shape: of the dataset.
-        read: reads so many bytes at an address, or raises.
-        file_bytes: size of the file: no more is allocated than can be packed into it.
+        chunks: where they lie.
+        shape: of the dataset, of as many axes as a chunk.
+        dtype: NumPy's code.
+        read_at: reads so many bytes at an address, or raises.
 
     Raises:
-        ChunkError: they are damaged, or filtered in another way.
+        ChunkError: they are damaged, or packed in a way that is not read.
     """
-    if len(chunks.shape) != len(shape) or 0 in chunks.shape:
+    unknown = set(chunks.filters) - {DEFLATE, SHUFFLE, FLETCHER32}
+    if unknown:
+        raise ChunkError(f"is packed by HDF5's filter {min(unknown)} (gzip and shuffle are read)")
+    if len(shape) != len(chunks.shape) or 0 in chunks.shape or np.dtype(dtype).itemsize != chunks.item_bytes:
         raise ChunkError("is damaged")
-    chunk_bytes = math.prod(chunks.shape) * dtype.itemsize
-    if max(math.prod(shape) * dtype.itemsize, chunk_bytes) > _BEST_RATIO * file_bytes:
-        raise ChunkError(f"claims an array of shape {shape} that cannot be packed into {file_bytes} bytes")
-    if not set(filters) <= {_DEFLATE, _SHUFFLE, _FLETCHER32}:
-        raise ChunkError("holds a dataset that is compressed in another way than gzip")
+    whole_bytes = math.prod(chunks.shape) * chunks.item_bytes
+    largest = max(math.prod(shape) * chunks.item_bytes, 1) * 4 + 2**20
+    if whole_bytes > largest:
+        raise ChunkError(f"has chunks of {whole_bytes} bytes for an array of shape {shape}")
     numbers = np.zeros(shape, dtype)
-    steps = zip(shape, chunks.shape, strict=True)
-    most = math.prod(-(-size // step) for size, step in steps)
-    done: set[tuple[int, ...]] = set()
-    for size, mask, offsets, address in _walk(chunks.address, len(shape), read):
-        if (
-            offsets in done
-            or len(done) >= most
-            or any(off % step for off, step in zip(offsets, chunks.shape, strict=True))
-        ):
-            raise ChunkError("is damaged")
-        done.add(offsets)
-        kept = [number for place, number in enumerate(filters) if not mask >> place & 1]
-        raw = _undo(read(address, size), kept, chunk_bytes, dtype.itemsize)
-        chunk = np.frombuffer(raw, dtype).reshape(chunks.shape)
-        inside = tuple(slice(off, off + step) for off, step in zip(offsets, chunks.shape, strict=True))
-        target = numbers[inside]
-        target[...] = chunk[tuple(map(slice, target.shape))]
+    if chunks.tree is None:
+        return numbers
+    for start, packed, skipped in _listed(chunks, read_at):
+        if any(at >= size for at, size in zip(start, shape, strict=True)):
+            continue
+        data = _unpacked(packed, chunks, skipped, whole_bytes)
+        chunk = np.frombuffer(data, dtype).reshape(chunks.shape)
+        ends = [min(at + long, size) for at, long, size in zip(start, chunks.shape, shape, strict=True)]
+        inside = tuple(slice(at, end) for at, end in zip(start, ends, strict=True))
+        numbers[inside] = chunk[tuple(slice(0, end - at) for at, end in zip(start, ends, strict=True))]
     return numbers
 
 
-def _walk(root: int, rank: int, read: ReadAt) -> Iterator[tuple[int, int, tuple[int, ...], int]]:
-    """Yield size in the file, mask of filters left out, offsets and address of each chunk."""
-    key_bytes = 8 + 8 * (rank + 1)
-    waiting = [(root, 256)]
-    seen: set[int] = set()
+def _listed(chunks: Chunks, read_at: ReadAt) -> Iterator[tuple[tuple[int, ...], bytes, int]]:
+    """Yield the first index, the bytes and the mask of skipped filters of each chunk."""
+    axes = len(chunks.shape)
+    key_bytes = 8 + 8 * (axes + 1)
+    assert chunks.tree is not None
+    waiting, seen, count = [(chunks.tree, MAX_LEVELS)], set(), 0
     while waiting:
         address, level_above = waiting.pop()
-        head = read(address, 24)
-        if address in seen or head[:5] != b"TREE\x01" or head[5] >= level_above:
-            raise ChunkError("is damaged")
+        if address in seen:
+            continue
         seen.add(address)
-        (count,) = struct.unpack_from("<H", head, 6)
-        body = read(address + 24, count * (key_bytes + 8))
-        for place in range(0, len(body), key_bytes + 8):
-            size, mask, *offsets = struct.unpack_from(f"<2I{rank}Q", body, place)
+        head = read_at(address, 24)
+        level, (entries,) = head[5], struct.unpack_from("<H", head, 6)
+        if head[:4] != b"TREE" or head[4] != 1 or level >= level_above:
+            raise ChunkError("is damaged")
+        body = read_at(address + 24, entries * (key_bytes + 8))
+        for entry in range(entries):
+            place = entry * (key_bytes + 8)
+            size, skipped, *start = struct.unpack_from(f"<2I{axes}Q", body, place)
             (child,) = struct.unpack_from("<Q", body, place + key_bytes)
-            if head[5]:
-                waiting.append((child, head[5]))
-            else:
-                yield size, mask, tuple(offsets), child
+            if level:
+                waiting.append((child, level))
+                continue
+            count += 1
+            if count > MAX_CHUNKS:
+                raise ChunkError(f"has more than {MAX_CHUNKS} chunks in an array")
+            yield tuple(start), read_at(child, size), skipped
 
 
-def _undo(data: bytes, filters: list[int], size: int, itemsize: int) -> bytes:
-    """Undo the filters of a chunk, the last first."""
-    sums = filters.count(_FLETCHER32) * _SUM_BYTES
-    for number in reversed(filters):
-        if number == _FLETCHER32:
-            data = data[:-_SUM_BYTES]
-        elif number == _SHUFFLE:
-            whole = len(data) // itemsize * itemsize
-            data = np.frombuffer(data[:whole], np.uint8).reshape(itemsize, -1).T.tobytes() + data[whole:]
-        else:
-            try:
-                data = zlib.decompressobj().decompress(data, size + sums)
-            except zlib.error as error:
-                raise ChunkError("is damaged") from error
-    if len(data) != size:
+def _unpacked(packed: bytes, chunks: Chunks, skipped: int, whole_bytes: int) -> bytes:
+    data = packed
+    for place in range(len(chunks.filters) - 1, -1, -1):
+        if skipped >> place & 1:
+            continue
+        match chunks.filters[place]:
+            case 1:  # DEFLATE
+                unpacking = zlib.decompressobj()
+                try:
+                    data = unpacking.decompress(data, whole_bytes + _CHECKSUM_BYTES)
+                except zlib.error as error:
+                    raise ChunkError("is damaged") from error
+            case 2:  # SHUFFLE: all first bytes, then all second ones, …
+                if len(data) % chunks.item_bytes:
+                    raise ChunkError("is damaged")
+                data = np.frombuffer(data, np.uint8).reshape(chunks.item_bytes, -1).T.tobytes()
+            case 3:  # FLETCHER32, a checksum at the end
+                data = data[:-_CHECKSUM_BYTES]
+    if len(data) != whole_bytes:
         raise ChunkError("is damaged")
     return data

@@ -10,19 +10,18 @@ Source: ``chainer/serializers/npz.py`` and ``chainer/training/updaters/standard_
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader, natural_key
 from nnanim.reading.containers.npz_archive import Archive, open_archive, open_members, read_arrays
-from nnanim.reading.containers.npz_archive import ArrayHeader as NpyHeader
 from nnanim.reading.containers.zip_file import ZipFile
 from nnanim.reading.snapshots.chainer_links import is_transposed, why_skipped
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
@@ -38,25 +37,6 @@ _ROOTS = ("extensions/", "extension_triggers/", "updater/", "optimizer:")
 _NUMBER_KINDS = "fiub"
 _MAX_REMEMBERED = 8  # models of a snapshot
 _TAILS = ("W", "W.npy")
-
-
-class Headers(Protocol):
-    """Arrays by key, and what is known of each before it is read: see `Archive`."""
-
-    @property
-    def path(self) -> Path: ...
-
-    def __iter__(self) -> Iterator[str]: ...
-
-    def __contains__(self, key: object) -> bool: ...
-
-    def __getitem__(self, key: str) -> np.ndarray: ...
-
-    def header(self, key: str) -> NpyHeader: ...
-
-    def number_header(self, key: str) -> NpyHeader: ...
-
-    def small_arrays(self, keys: Iterable[str]) -> dict[str, np.ndarray] | None: ...
 
 
 class _Layout(NamedTuple):
@@ -91,15 +71,7 @@ def scan(file: ZipFile) -> Contents:
     Raises:
         SnapshotError: the file cannot be read, or holds no weights.
     """
-    return scan_all(Archive(file))
-
-
-def scan_all(archive: Headers) -> Contents:
-    """Describe the models in named arrays of any container.
-
-    Raises:
-        SnapshotError: an array is damaged, or there are no weights.
-    """
+    archive = Archive(file)
     names = tuple(archive)
     models = _models(names)
     described = [_scan_model(archive, names, prefix) for prefix in models.values()]
@@ -112,7 +84,7 @@ def scan_all(archive: Headers) -> Contents:
     return replace(first, others=tuple(others))
 
 
-def _scan_model(archive: Headers, names: tuple[str, ...], prefix: str) -> Contents:
+def _scan_model(archive: Archive, names: tuple[str, ...], prefix: str) -> Contents:
     where = str(archive.path)
     layout = _lay_out(names, prefix)
     headers = {key: archive.header(key) for key in layout.arrays if len(key) <= MAX_KEY_LENGTH}
@@ -249,7 +221,7 @@ def _describe(
     return tuple(headers)
 
 
-def _counter(archive: Headers, key: str) -> int | None:
+def _counter(archive: Archive, key: str) -> int | None:
     if key not in archive:
         return None
     header = archive.number_header(key)

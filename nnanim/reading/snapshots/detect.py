@@ -23,11 +23,7 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch before 1.6
 _HEAD_BYTES = 32  # longer than what a pickle of PyTorch's old format begins with
 _KERAS_SUFFIXES = (".h5", ".hdf5")
-_MODULES = {
-    "numpy": "npz",
-    "lightning": "pytorch",
-    "chainer-hdf5": "chainer_hdf5",
-}  # of formats that are called otherwise than their module
+_MODULES = {"numpy": "npz", "lightning": "pytorch"}  # of formats that are called otherwise than their module
 
 
 def scan(path: Path, file: FileIO | None = None, head: bytes = b"") -> Contents | None:
@@ -77,12 +73,14 @@ def explain(path: Path) -> None:
     Raises:
         SnapshotError: it is broken; nothing is raised where it is whole and holds no weights.
     """
-    from nnanim.reading.snapshots import foreign
+    from nnanim.reading.snapshots.unreadable import OBJECTS, what_it_is
 
     head = _head(path)
-    what = foreign.what_is(path)
-    if what and what != foreign.OBJECTS:  # such an archive may well be data beside snapshots
-        raise SnapshotError(f"snapshot {str(path)!r} {what}")
+    if head.startswith(LEGACY_MAGIC):  # it was looked into, and holds no weights
+        return
+    # Arrays of objects may well be a data set beside the snapshots.
+    if (told := what_it_is(path)) not in (None, OBJECTS):
+        raise SnapshotError(f"{str(path)!r} {told}")
     if head and path.name.endswith((".safetensors", SAFETENSORS_INDEX)):
         from nnanim.reading.snapshots import safetensors
 

@@ -127,13 +127,14 @@ def _describe(
     start = "" if is_alone or not model.path else f"{model.path}."
     places = {start + key: tensor for key, tensor in model.tensors.items() if tensor.dtype}
     tensors = {key: tensor for key, tensor in places.items() if tensor.is_real}
-    found = find_weights({key: tensor.shape for key, tensor in tensors.items()})
+    found = find_weights({key: tensor.shape for key, tensor in tensors.items()}, biases_tell=True)
     shared: dict[tuple[Any, ...], str] = {}
-    weights, notes = [], _notes(tensors.values())
+    weights, tied, notes = [], set(), _notes(tensors.values())
     for header in found.weights:
         tensor = tensors[header.key]
         place = (files.get(header.key), tensor.storage.key, tensor.offset, tensor.shape)
         if place in shared:
+            tied.add(header.key)
             notes.append(f"{header.key!r} is the same tensor as {shared[place]!r} and is drawn once")
         else:
             shared[place] = header.key
@@ -145,6 +146,7 @@ def _describe(
         tensors=tuple(ArrayHeader(key, tensor.shape, dtype_name(tensor)) for key, tensor in places.items()),
         is_ordered=True,
         turned=found.turned,
+        tied=frozenset(tied),
         notes=tuple(notes),
         places=places,
         files=dict(files),
@@ -154,7 +156,11 @@ def _describe(
 def _notes(tensors: Iterable[Tensor]) -> list[str]:
     """Say which numbers are not shown as they are in the file."""
     names = dict.fromkeys(map(dtype_name, tensors))
-    notes = [f"weights of type {name} are read as float32" for name in names if name in FLOAT8]
+    notes = [
+        f"weights of type {name} are shown as the numbers that they stand for, without their scales"
+        for name in names
+        if name in FLOAT8
+    ]
     return notes + [
         f"quantised weights ({name}) are shown as the numbers that they stand for"
         for name in names

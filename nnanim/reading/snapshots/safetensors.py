@@ -103,7 +103,9 @@ def scan(path: Path, file: BufferedIOBase | None = None) -> SafetensorsContents:
     else:
         with _open(path) as opened:
             places, said = _header(path, opened)
-    found_weights = find_weights({key: place.shape for key, place in places.items() if place.dtype in _REAL})
+    found_weights = find_weights(
+        {key: place.shape for key, place in places.items() if place.dtype in _REAL}, biases_tell=True
+    )
     if not found_weights.weights:
         raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight has two axes or more)")
     return SafetensorsContents(
@@ -115,7 +117,7 @@ def scan(path: Path, file: BufferedIOBase | None = None) -> SafetensorsContents:
         iteration=_counter(said, "step") or _counter(said, "iteration"),
         turned=found_weights.turned,
         notes=tuple(
-            f"weights of type {name} are read as float32"
+            f"weights of type {name} are shown as the numbers that they stand for, without their scales"
             for dtype, name in _FLOAT8.items()
             if any(place.dtype == dtype for place in places.values())
         ),
