@@ -15,10 +15,11 @@ from nnanim.encoders.movie import Movie
 from nnanim.encoders.seal import sealed
 from nnanim.encoders.targets import PAGE, VIDEOS, find_targets, open_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target, whole_file
-from nnanim.errors import RunError
+from nnanim.errors import OptionError, RunError
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
 from nnanim.frames.timeline import timeline
+from nnanim.frames.weights import Weights
 from nnanim.options import OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.figure import make_figure
@@ -69,7 +70,9 @@ class Animation(Sequence[Frame]):
         self._moments = timeline(
             self._history.clock.ticks, self.options, in_ink=COLORINGS[self.options.color].ends_in_ink
         )
-        self._figure = make_figure(self._history, view, view.scales([self._history], self.options), self.options)
+        has_view = self._history.shown is not None
+        scales = view.scales([self._history], options) if has_view else None
+        self._figure = make_figure(self._history, view if has_view else None, scales, options)
         self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
 
     def __len__(self) -> int:
@@ -104,9 +107,9 @@ class Animation(Sequence[Frame]):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Sizes of the layers, input first."""
-        sizes: tuple[int, ...] = self._history.shown.selection.sizes
-        return sizes
+        """Sizes of the layers, input first; none where no layers follow each other."""
+        shown = self._history.shown
+        return shown.selection.sizes if isinstance(shown, Weights) else self.run.shape
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -229,6 +232,8 @@ class Animation(Sequence[Frame]):
         """
         from nnanim.player import page
 
+        if self._history.shown is None:
+            raise OptionError("a page shows snapshots, and this run has none (write a .gif, .png or .mp4 of its curve)")
         stays_s = [0.0] * len(self._history)
         for moment in self._moments:
             stays_s[self._history.place(moment.at).before] += moment.duration_s

@@ -223,6 +223,7 @@ class Reading:
     files: str | Sequence[str] | None = None
     log: str | Path | None = None
     skip_bad: bool = False
+    may_lack_snapshots: bool = False
 
 
 @dataclass(frozen=True)

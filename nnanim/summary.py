@@ -52,13 +52,20 @@ def summary(animation: Animation) -> str:
     when = f"epoch {last.epoch:g}" if last.epoch is not None else "the last snapshot"
     parts = [
         f"## {_plain(run.path.resolve().name)}",
-        f"{len(run.snapshots)} snapshots up to {when}, layers of {' → '.join(map(str, animation.shape))} neurons.",
+        f"{len(run.snapshots)} snapshots up to {when}, {_size(animation)}.",
     ]
     if run.log is not None and run.log.metrics:
         parts += [_table(run.log), _chart(run.log, tuple(last.metrics) or run.log.metrics[:1])]
     parts.append(f"![Curve and network at {when}]({_picture(animation)})")
     parts += [f"> {_plain(note)}" for note in animation.notes]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _size(animation: Animation) -> str:
+    if animation.shape:
+        return f"layers of {' → '.join(map(str, animation.shape))} neurons"
+    count = len(animation.run.weight_rows)
+    return "1 weight tensor" if count == 1 else f"{count} weight tensors"
 
 
 def _table(log: Log) -> str:

@@ -77,3 +77,14 @@ def test_mentions_and_addresses_are_dead_text(tmp_path: Path) -> None:
     text = summary(Animation(run_with(tmp_path / "x", [[[[1.0]]], [[[2.0]]]], rows)))
     (line,) = (line for line in text.splitlines() if "octocat" in line and line.startswith("|"))
     assert not re.search(r"@\w|#\w|https?:|www\.", line)
+
+
+def test_a_run_without_an_order_of_layers_has_a_summary(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    for epoch in (1, 2):
+        arrays = {"left.weight": np.full((3, 4), epoch), "right.weight": np.full((3, 4), 2.0)}
+        np.savez(tmp_path / "run" / f"net_epoch{epoch}.npz", **{k: v.astype(np.float32) for k, v in arrays.items()})
+    animation = Animation(open_run(tmp_path / "run"), view="layers")
+    assert animation.shape == ()
+    write_summary(animation, tmp_path / "summary.md")
+    assert "2 snapshots" in (tmp_path / "summary.md").read_text(encoding="utf-8")

@@ -127,20 +127,21 @@ def make_history(run: Run, options: Options, read: Any) -> History:
         MetricError: the log has no such metric.
         OptionError: an option does not fit the run.
     """
-    picks = choose_snapshots([snapshot.epoch for snapshot in run.snapshots], options)
-    snapshots = [run.snapshots[pick] for pick in picks]
+    picks = choose_snapshots([moment.epoch for moment in run.moments], options)
+    moments = [run.moments[pick] for pick in picks]
+    snapshots = [run.snapshots[pick] for pick in picks] if run.snapshots else []
     metrics = () if options.panels == "network" else pick_metrics(run.log, options.metrics)
-    titles = tuple(time_text(each.epoch, each.iteration, each.path.name) for each in snapshots)
+    titles = tuple(time_text(each.epoch, each.iteration, each.path.name) for each in moments)
     return History(
         Path(run.path).resolve().name,
-        Clock.of(snapshots),
-        tuple(each.epoch for each in snapshots),
-        tuple(each.iteration for each in snapshots),
+        Clock.of(moments),
+        tuple(each.epoch for each in moments),
+        tuple(each.iteration for each in moments),
         titles,
         curves_of(run.log, metrics),
         np.array([row_x(run.log, run.rows[pick]) for pick in picks], dtype=float),
         "the snapshot before" if options.since == "previous" else titles[0],
-        read(run, snapshots, options),
+        read(run, snapshots, options) if snapshots else None,
     )
 
 

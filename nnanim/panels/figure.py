@@ -49,12 +49,12 @@ class Figure:
         return Sheet(frame.index, tuple(panel.look(frame) for panel in self.panels))
 
 
-def make_figure(history: History, view: View, scales: Any, options: Options) -> Figure:
+def make_figure(history: History, view: View | None, scales: Any, options: Options) -> Figure:
     """Place the panels of a run.
 
     Args:
         history: of the run.
-        view: how its network is shown.
+        view: how its network is shown, or None where only its curves are.
         scales: of that view.
         options: the user's choices.
 
@@ -66,7 +66,8 @@ def make_figure(history: History, view: View, scales: Any, options: Options) -> 
     shown_panels = options.panels if history.curves else "network"
     scale = arrange(width_pt, height_pt, shown_panels).scale
     layout = arrange(width_pt, height_pt - height_of_title(options.title, scale), shown_panels)
-    texts = [*view.words_of(history, options), *(curve.metric for curve in history.curves), options.title]
+    words = view.words_of(history, options) if view else history.titles
+    texts = [*words, *(curve.metric for curve in history.curves), options.title]
     missing = missing_glyphs(texts, families)
     style = Style(pick_theme(options.theme, options.palette), families, missing, layout.scale, options.dpi)
     panels: list[Panel] = []
@@ -75,7 +76,7 @@ def make_figure(history: History, view: View, scales: Any, options: Options) -> 
         panels.append(TitlePanel(options.title, style, (width_pt, height_pt)))
     if layout.curve is not None:
         panels.append(CurvePanel(history, layout.curve, style, options, titled=layout.view is None))
-    if layout.view is not None:
+    if layout.view is not None and view is not None:
         shown = view.panel(history, scales, layout.view, style, options)
         panels.append(shown)
     notes = [f"the font has no glyph for {missing!r}: name a font file that has with --font"] if missing else []

@@ -57,13 +57,14 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = None) -> Found:
+def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = None, may_lack: bool = False) -> Found:
     """Find the snapshots of a result folder.
 
     Args:
         folder: the result folder.
         skip_bad: True goes on past snapshots that are broken, and lists them.
         files: patterns of the snapshots' names; by default every file may be one.
+        may_lack: whether a folder without snapshots will do.
 
     Raises:
         RunNotFoundError: there is no such folder.
@@ -113,10 +114,12 @@ def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = 
     broken = {
         file: error for file, error in broken.items() if not found.snapshots or is_snapshot_name(file.name, patterns)
     }
-    if broken and not skip_bad:
+    if broken and not skip_bad and not (may_lack and not found.snapshots):
         raise _first_of(broken)
     found.skipped = [(file, str(error)) for file, error in broken.items()]
     found.files = [file for file in found.files if file not in broken]
+    if not found.snapshots and may_lack:
+        return found
     if not found.snapshots:
         if broken:
             raise _first_of(broken)

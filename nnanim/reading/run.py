@@ -11,7 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnanim.errors import SnapshotError
+import numpy as np
+
+from nnanim.errors import RunError, SnapshotError
 from nnanim.model.layer_choice import Chain
 from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
 from nnanim.model.model import Model, make_model
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Log", "Run", "Snapshot", "open_run"]
+
+MOST_LOG_MOMENTS = 200  # rows of a log without snapshots that are shown one after the other
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,21 @@ class Snapshot:
             yield read_layer(self._contents, drawn.get(header.key, header), arrays)
 
 
+@dataclass(frozen=True)
+class LogMoment:
+    """A row of the log of a run without snapshots.
+
+    Attributes:
+        path: the log.
+        epoch: of the row, or None.
+        iteration: of the row, or None.
+    """
+
+    path: Path
+    epoch: float | None
+    iteration: float | None
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """A result folder.
@@ -155,7 +174,23 @@ class Run:
     @property
     def declared_shape(self) -> tuple[int, ...] | None:
         """The layer sizes that the run was opened with, or None."""
-        return self.snapshots[0]._shape
+        return self.snapshots[0]._shape if self.snapshots else None
+
+    @property
+    def moments(self) -> tuple[Snapshot | LogMoment, ...]:
+        """What is shown one after the other: the snapshots, or rows of the log where there are none."""
+        if self.snapshots or self.log is None:
+            return self.snapshots
+        epochs, iterations = (self.log.columns.get(name) for name in ("epoch", "iteration"))
+        return tuple(
+            LogMoment(
+                self.log.path,
+                None if epochs is None else float(epochs[row]),
+                None if iterations is None else float(iterations[row]),
+            )
+            for row in self.rows
+            if row is not None
+        )
 
     def of_shape(self, shape: Sequence[int]) -> Run:
         """Return the same run with declared layer sizes: its snapshots are loaded strictly into a model of these.
@@ -225,6 +260,7 @@ def open_run(
     log: str | os.PathLike[str] | None = None,
     skip_bad: bool = False,
     must_be_finite: bool = True,
+    may_lack_snapshots: bool = False,
 ) -> Run:
     """Open a result folder: find snapshots and log, sort the snapshots and join them to the log.
 
@@ -241,6 +277,8 @@ def open_run(
         skip_bad: True goes on past snapshots that are broken or hold no finite numbers. All weights are read for that.
         must_be_finite: False keeps, with ``skip_bad``, snapshots that hold NaN or infinite weights; none are read then.
 
+        may_lack_snapshots: True opens a folder with a log alone, for its curve.
+
     Raises:
         RunNotFoundError: there is no such folder.
         RunError: it is no folder, or holds nothing that can be drawn.
@@ -249,9 +287,12 @@ def open_run(
         OptionError: there are no such layers, or they do not follow each other.
     """
     folder = Path(path)
-    found = find(folder, skip_bad=skip_bad, files=(files,) if isinstance(files, str) else files)
+    patterns = (files,) if isinstance(files, str) else files
+    found = find(folder, skip_bad=skip_bad, files=patterns, may_lack=may_lack_snapshots)
     notes = found.notes
     table = find_log(found) if log is None else read_log(Path(log))
+    if not found.snapshots:
+        return _log_alone(folder, table, notes)
     form = found.snapshots[0].written_by or found.snapshots[0].format
     name = partial(name_in, folder)
     contents = fill_counters(choose_model(found.snapshots, model, name, notes), table, folder)
@@ -297,6 +338,22 @@ def open_run(
         is_ordered=contents[0].is_ordered,
     )
     return run if shape is None else run.of_shape(shape)
+
+
+def _log_alone(folder: Path, log: Log | None, notes: list[str]) -> Run:
+    """Make a run of a log, at most `MOST_LOG_MOMENTS` of whose rows are shown one after the other.
+
+    Raises:
+        RunError: there is no log either.
+    """
+    if log is None or not len(log):
+        raise RunError(f"neither snapshots nor a log in {str(folder)!r}")
+    log, more_notes = align(log, [], "")
+    axis = log.columns["epoch" if "epoch" in log.columns else "iteration"]
+    rows = np.flatnonzero(np.isfinite(axis) & (np.diff(axis, prepend=-np.inf) > 0))
+    picks = np.unique(np.rint(np.linspace(0, len(rows) - 1, min(len(rows), MOST_LOG_MOMENTS))).astype(int))
+    told = (*notes, *log.notes, *more_notes, f"no snapshots in {str(folder)!r}: the curve is drawn alone")
+    return Run(folder, "log", (), (), log, tuple(int(row) for row in rows[picks]), told)
 
 
 def _other_tensors(contents: Contents) -> tuple[ArrayHeader, ...]:
