@@ -16,10 +16,19 @@ from typing import Any
 from nnanim.design.theme import Color, pick_theme
 from nnanim.frames.history import History
 from nnanim.options import PALETTES, Options
-from nnanim.player.data import as_plain
+from nnanim.player.data import as_plain, numbers
 from nnanim.player.packing import pack
+from nnanim.player.rows import empty_cell
 
-SCRIPTS = ("run.js", "network.js", "details.js", "curve.js", "main.js")  # parts of one module, in this order
+# Parts of one module, in this order.
+SCRIPTS = (
+    "run.js",
+    "network.js",
+    "layers.js",
+    "details.js",
+    "curve.js",
+    "main.js",
+)  # parts of one module, in this order
 # Nothing may be loaded from anywhere, and of scripts and styles only those run that are in the page now.
 POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
@@ -35,7 +44,7 @@ def page(history: History, stays_s: Sequence[float], options: Options, comment: 
         options: the user's choices.
         comment: a short text to keep in the page.
     """
-    packed = pack(history.shown.edges.values, history.shown.biases.values)
+    packed = pack(*numbers(history))
     data = as_plain(history, stays_s, options) | {"planes": packed.planes}
     style = _colors(options) + _own("player.css")
     script = "".join(map(_own, SCRIPTS))
@@ -113,5 +122,6 @@ def _variables(theme: str, palette: str) -> str:
         "dot": colors.dot,
         "curve0": colors.curves[0],
         "curve1": colors.curves[1],
+        "empty": empty_cell(colors),
     }
     return "".join(f"--{name}:rgb({red} {green} {blue});" for name, (red, green, blue) in named.items())

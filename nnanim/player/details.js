@@ -11,6 +11,7 @@ function edgesOf(node) {
 
 function facts() {
   const thing = chosen();
+  if (thing.kind === "row") return rowFacts(thing.index);
   const position = state.position;
   if (thing.kind === "edge") {
     const word = edgeWord(thing.index);
@@ -61,13 +62,14 @@ function drawDetails() {
     make("+span", {}, row, number(at(weights, edge, state.position)));
     lines[edge].classList.add("hot");
   }
-  if (thing.kind === "edge") lines[thing.index].classList.add("hot");
+  if (thing.kind === "row") rowGroups[thing.index].classList.add("hot");
+  else if (thing.kind === "edge") lines[thing.index].classList.add("hot");
   else {
     const [x, y, r] = view.circles[thing.index];
     for (const [key, value] of Object.entries({ cx: x, cy: y, r: r + 5 })) halo.setAttribute(key, value);
   }
   $("history").toggleAttribute("hidden", !told.values || count < 2);
-  if (told.values && count > 1) drawHistory(told.values, thing.index, told.rows[0][0]);
+  if (told.values && count > 1) drawHistory(told.values, thing.index, told.word || told.rows[0][0]);
 }
 
 function drawHistory(values, thing, word) {

@@ -2,6 +2,10 @@
 
 function drawLegend() {
   if (!view) return;
+  if (data.rows) {
+    rowLegend();
+    return;
+  }
   const legend = data.modes[state.mode].legend;
   const table = colors("edge");
   $("ramp").replaceChildren();
@@ -37,7 +41,8 @@ function draw() {
   $("slider").value = index;
   const metrics = data.curves.map((curve) => `${curve.metric} ${curve.values[index]}`);
   $("slider").setAttribute("aria-valuetext", [data.titles[index], ...metrics].join(", "));
-  drawNetwork();
+  if (data.rows) drawLayers();
+  else drawNetwork();
   drawCurve();
   drawDetails();
 }
@@ -118,6 +123,7 @@ function setMode(mode) {
 
 function repaint() {
   drawnColors.fill(-1);
+  if (data.rows && view) paintStrips();
   drawLegend();
   draw();
 }
@@ -144,10 +150,14 @@ function fit() {
   if (!Object.keys(data.views).length) return;
   const wanted = $("network").clientWidth < 520 ? "narrow" : "wide";
   if ($("graph").dataset.view !== wanted) {
-    buildNetwork(wanted);
+    if (data.rows) {
+      buildLayers(wanted);
+      paintStrips();
+    } else buildNetwork(wanted);
     draw();
   }
   drawLegend();
+  root.style.setProperty("--controls", $("controls").offsetHeight + "px");
 }
 
 // Keys that a control needs itself.
@@ -159,7 +169,7 @@ function isOwn(element, key) {
 }
 
 function walk(element, step) {
-  const things = element.dataset.kind === "edge" ? lines : circles;
+  const things = { edge: lines, node: circles, row: rowGroups }[element.dataset.kind];
   const next = things[(Number(element.dataset.index) + step + things.length) % things.length];
   for (const thing of things) thing.setAttribute("tabindex", -1);
   next.setAttribute("tabindex", 0);
@@ -209,6 +219,8 @@ if (data.planes < 4) {
 }
 root.classList.toggle("without-network", !Object.keys(data.views).length);
 root.classList.toggle("without-curve", !data.axes);
+root.classList.toggle("of-layers", Boolean(data.rows));
+if (data.rows) $("network").setAttribute("aria-label", "Layers");
 if (data.axes) buildCurve();
 
 $("play").addEventListener("click", keys[" "]);
@@ -225,6 +237,7 @@ $("plot").addEventListener("pointerdown", (event) => { jump(event); event.curren
 $("plot").addEventListener("pointermove", (event) => { if (event.buttons) jump(event); });
 
 const graph = $("graph");
+const pointed = data.rows ? findRow : find;
 const look = (thing) => {
   const now = state.hovered;
   if ((thing && now && thing.kind === now.kind && thing.index === now.index) || thing === now) return;
@@ -232,14 +245,14 @@ const look = (thing) => {
   graph.style.cursor = thing ? "pointer" : "";
   drawDetails();
 };
-graph.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") look(find(event)); });
+graph.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") look(pointed(event)); });
 graph.addEventListener("pointerleave", () => look(null));
-graph.addEventListener("click", (event) => keep(find(event)));
+graph.addEventListener("click", (event) => keep(pointed(event)));
 graph.addEventListener("focusin", (event) => {
   const { kind, index } = event.target.dataset;
   if (!kind || !event.target.matches(":focus-visible")) return;
   state.hovered = { kind, index: Number(index) };
-  event.target.setAttribute("aria-label", kind === "edge" ? edgeName(index) : nodeName(index));
+  if (kind !== "row") event.target.setAttribute("aria-label", kind === "edge" ? edgeName(index) : nodeName(index));
   drawDetails();
   say();
 });
