@@ -185,7 +185,12 @@ def _overhang(lines: tuple[str, str], size: float, width: float) -> float:
 def _caption(x: float, texts: tuple[str, str], size: float, room: float) -> dict[str, Any]:
     widest = max(width_pt(text, size) for text in texts)
     shrunk = size * min(1.0, max(SMALLEST_TEXT, room / max(widest, 1.0)))
-    return {"x": round(x, 2), "size": round(shrunk, 2), "lines": [cut(text, shrunk, room) for text in texts]}
+    return {
+        "x": round(x, 2),
+        "size": round(shrunk, 2),
+        "room": round(room, 2),
+        "lines": [cut(text, shrunk, room) for text in texts],
+    }
 
 
 def _flip(points: np.ndarray, height: float) -> np.ndarray:

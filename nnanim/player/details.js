@@ -69,10 +69,12 @@ function drawDetails() {
     for (const [key, value] of Object.entries({ cx: x, cy: y, r: r + 5 })) halo.setAttribute(key, value);
   }
   $("history").toggleAttribute("hidden", !told.values || count < 2);
-  if (told.values && count > 1) drawHistory(told.values, thing.index, told.word || told.rows[0][0]);
+  if (told.values && count > 1) drawHistory(told.values, thing.index, told.word || told.rows[0][0], told.ends || threeDigits);
 }
 
-function drawHistory(values, thing, word) {
+const threeDigits = (value) => minus(String(Number(value.toPrecision(3))));
+
+function drawHistory(values, thing, word, write) {
   const own = values.subarray(thing * count, (thing + 1) * count);
   const [least, most] = [own.reduce((a, b) => Math.min(a, b)), own.reduce((a, b) => Math.max(a, b))];
   const [low, high] = least === most && !least ? [0, 1] : [Math.min(0, least), Math.max(0, most)];
@@ -97,8 +99,8 @@ function drawHistory(values, thing, word) {
   make("path", { class: "curve0", d: path }, svg);
   const now = at(values, thing, state.position);
   make("circle", { class: "dot", cx: x(state.position), cy: y(now), r: 5 }, svg);
-  const ends = [least, most].map((value) => minus(String(Number(value.toPrecision(3)))));
-  make("text", { x: 8, y: 88 }, svg, `${ends[0]} … ${ends[1]}, dashed: 0`);
+  const ends = [least, most].map(write);
+  make("text", { x: 8, y: 94 }, svg, `${ends[0]} … ${ends[1]}, dashed: 0`);
   svg.setAttribute(
     "aria-label",
     `History of this ${word}: first ${number(own[0])}, last ${number(own[count - 1])}, from ${ends[0]} to ${ends[1]}`,

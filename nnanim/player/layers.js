@@ -63,13 +63,16 @@ function buildLayers(name) {
   come = make("rect", { x: left, y: 0, width: 0, height }, clip);
   scene = make("g", {}, graph);
   const small = { "font-size": view.small, "dominant-baseline": "central" };
-  const heads = [[left, "start"], [view.bars[0], "start"], [width, "end"]];
+  const heads = [[left, "start"], [view.bars[0], "start"], [width - view.side, "end"]];
   view.headings.forEach((text, index) => {
     const [x, anchor] = heads[index];
-    make("text", { ...small, x, y: view.headings_y, "text-anchor": anchor }, scene, text);
+    const head = make("text", { ...small, x, y: view.headings_y, "text-anchor": anchor }, scene, text);
+    if (!index) fitText(head, wide + view.gap);
   });
   for (const [y, text] of view.blocks) {
-    make("text", { class: "block", x: 0, y, "font-size": view.text, "dominant-baseline": "central" }, scene, text);
+    fitText(make("text", {
+      class: "block", x: view.side, y, "font-size": view.text, "dominant-baseline": "central",
+    }, scene, text), width - 2 * view.side);
   }
   for (const [anchor, text] of view.ticks) {
     const x = anchor === "start" ? left : left + wide;
@@ -90,12 +93,12 @@ function buildRow(group, row) {
   const text = (x, content, looks) => make("text", {
     class: "label", x, y, "font-size": view.text, "text-anchor": "end", "dominant-baseline": "central", ...looks,
   }, group, content);
-  make("rect", { class: "halo", x: 0, y: y - view.row / 2, width: view.size[0], height: view.row, rx: 3 }, group);
-  text(left - 8, view.names[row]);
+  make("rect", { class: "halo", x: 1, y: y - view.row / 2, width: view.size[0] - 2, height: view.row, rx: 3 }, group);
+  fitText(text(left - view.gap, view.names[row]), left - view.gap - view.side);
   make("rect", { class: "empty", x: left, y: y - high / 2, width: wide, height: high }, group);
   const strip = make("g", { class: "strip", "clip-path": "url(#come)" }, group);
   const bar = make("rect", { class: "bar", x: view.bars[0] }, group);
-  return { strip, bar, moved: text(view.bars[2], ""), norm: text(view.size[0], "") };
+  return { strip, bar, moved: text(view.bars[2], ""), norm: text(view.size[0] - view.side, "") };
 }
 
 // The strips are painted whole, once for each theme, and uncovered as far as the moment has come.
@@ -166,7 +169,7 @@ function rowFacts(row) {
   ];
   if (formula) rows.push(["made as", formula]);
   rows.push(["in the file", keys.join(", ")]);
-  return { title: name, values: biases, word: "relative change", rows, strongest: [] };
+  return { title: name, values: biases, word: "relative change", ends: percent, rows, strongest: [] };
 }
 
 function rowLegend() {

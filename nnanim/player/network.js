@@ -33,19 +33,22 @@ function buildNetwork(name) {
   for (const [x, y] of view.left_out) {
     for (const step of [-4, 0, 4]) make("circle", { class: "mark", cx: x, cy: y + step, r: 1.4 }, scene);
   }
-  for (const { x, size, lines: texts } of view.captions) {
-    texts.forEach((text, row) => make("text", {
+  for (const { x, size, room, lines: texts } of view.captions) {
+    texts.forEach((text, row) => fitText(make("text", {
       x, y: view.captions_y + 1.15 * row * view.text, "font-size": size, "text-anchor": "middle",
       "dominant-baseline": "middle",
-    }, scene, text));
+    }, scene, text), room));
   }
   const last = data.nodes.column[nodeCount - 1];
   [0, last].forEach((column, side) => {
     const own = view.circles.filter((_, node) => data.nodes.column[node] === column);
-    view.labels[side].forEach((text, row) => make("text", {
-      class: "label", x: own[row][0] + (side ? 1 : -1) * view.label_offset, y: own[row][1], "font-size": view.text,
-      "text-anchor": side ? "start" : "end", "dominant-baseline": "central",
-    }, scene, text));
+    view.labels[side].forEach((text, row) => {
+      const x = own[row][0] + (side ? 1 : -1) * view.label_offset;
+      fitText(make("text", {
+        class: "label", x, y: own[row][1], "font-size": view.text, "text-anchor": side ? "start" : "end",
+        "dominant-baseline": "central",
+      }, scene, text), side ? width - x : x);
+    });
   });
   drawnWidths = new Int16Array(edgeCount).fill(-1);
   drawnColors = new Int16Array(edgeCount).fill(-1);

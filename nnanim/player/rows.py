@@ -22,6 +22,7 @@ ROW_PT, HEADING_PT = 19.0, 21.0  # heights of a row, and of a block's name above
 BLOCK_GAP_PT = 7.0  # where rows without a block follow one
 TOP_PT, BOTTOM_PT = 24.0, 22.0  # for the headings above and the snapshots below
 GAP_PT = 8.0
+SIDE_PT = 5.0  # left and right of a row
 NAME_SHARE, BAR_SHARE = 0.32, 0.11  # of a view's width: of names, at most, and of the bars
 SIZE_PT = {"wide": 0.96 * TEXT_PT, "narrow": 0.88 * TEXT_PT}
 SMALL_PRINT = 0.9
@@ -91,8 +92,9 @@ def _view(view: str, history: History) -> dict[str, Any]:
     moved_pt = width_pt(moved, size)
     norms_pt = max(width_pt(norms, size), width_pt(HEADINGS[2], small))
     names = [cut_front(f"{row.name} {row.part or ''}", size, NAME_SHARE * width) for row in shown.rows]
-    left = max(width_pt(name, size) for name in names) + GAP_PT
-    bars_right = width - norms_pt - 1.5 * GAP_PT
+    left = max(width_pt(name, size) for name in names) + GAP_PT + SIDE_PT
+    norms_right = width - SIDE_PT
+    bars_right = norms_right - norms_pt - 1.5 * GAP_PT
     bars_left = bars_right - moved_pt - BAR_SHARE * width - GAP_PT
     strips_pt = bars_left - 1.5 * GAP_PT - left
     y, places, blocks = _places(shown.rows)
@@ -105,8 +107,10 @@ def _view(view: str, history: History) -> dict[str, Any]:
         "row": ROW_PT,
         "names": names,
         "middles": places,
-        "blocks": [[middle, cut_front(block, size, width)] for middle, block in blocks],
+        "blocks": [[middle, cut_front(block, size, width - 2 * SIDE_PT)] for middle, block in blocks],
         "strips": [round(left, 2), round(strips_pt, 2)],
+        "side": SIDE_PT,
+        "gap": GAP_PT,
         "bars": [round(bars_left, 2), round(BAR_SHARE * width, 2), round(bars_right, 2)],
         "headings": [fits[0] if fits else "", *HEADINGS[1:]],
         "headings_y": round(TOP_PT / 2, 2),

@@ -18,6 +18,13 @@ function make(name, attributes = {}, parent = null, text = null) {
   return element;
 }
 
+// The reader's font may be wider than the one that texts were measured in: what is too wide is narrowed.
+function fitText(element, room) {
+  if (element.getComputedTextLength() <= room) return;
+  element.setAttribute("textLength", room);
+  element.setAttribute("lengthAdjust", "spacingAndGlyphs");
+}
+
 // Base64 of deflated byte planes of differences of float32 bit patterns, one thing after the other, each along time.
 async function unpack(id) {
   const text = $(id).textContent;
