@@ -169,7 +169,9 @@ function rowFacts(row) {
   ];
   if (formula) rows.push(["made as", formula]);
   rows.push(["in the file", keys.join(", ")]);
-  return { title: name, values: biases, word: "relative change", ends: percent, rows, strongest: [] };
+  const own = biases.subarray(row * count, (row + 1) * count);
+  const values = own.every(Number.isFinite) ? biases : null;
+  return { title: name, values, word: "relative change", ends: percent, rows, strongest: [] };
 }
 
 function rowLegend() {
