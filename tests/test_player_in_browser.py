@@ -362,7 +362,7 @@ def test_no_text_is_cut_off_or_lies_on_another(browser: Any, tmp_path: Path, sam
     for width in WIDTHS:
         player.resize(width)
         assert player.texts_in_the_way() == []
-        assert not any("…" in text for text in player.page.locator("#graph text").all_inner_texts())
+        assert not any("…" in text for text in player.page.locator("#graph text").all_text_contents())
     assert player.wrong == []
     player.context.close()
 
