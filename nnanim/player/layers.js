@@ -1,6 +1,6 @@
 // A row for each weight tensor: a strip of how far it has moved, a bar and numbers of now.
 
-const rowCount = data.rows ? data.rows.length : 0;
+const rowCount = data.rows.length;
 const MOST_COLUMNS = 240; // of a strip: more than there are points
 const GAPPED_COLUMNS = 60; // beyond so many, neighbours of one colour are one area
 let rowGroups = [];
@@ -8,10 +8,8 @@ let rowParts = [];
 let come = null;
 
 const movedTables = {};
-if (data.rows) {
-  for (const theme in data.moved.themes) {
-    movedTables[theme] = data.moved.themes[theme].match(/.{6}/g).map((color) => "#" + color);
-  }
+for (const theme in data.moved.themes) {
+  movedTables[theme] = data.moved.themes[theme].match(/.{6}/g).map((color) => "#" + color);
 }
 
 const norms = (row, position) => at(weights, row, position);
@@ -84,6 +82,7 @@ function buildLayers(name) {
     "data-index": index,
   }, list));
   rowParts = rowGroups.map(buildRow);
+  paintStrips();
 }
 
 function buildRow(group, row) {
@@ -129,7 +128,6 @@ function paintStrips() {
 }
 
 function drawLayers() {
-  if (!view) return;
   const position = state.position;
   const table = colors("edge");
   const domain = data.modes[state.mode].domain;
@@ -156,7 +154,7 @@ function findRow(event) {
   return index < 0 ? null : { kind: "row", index };
 }
 
-function rowFacts(row) {
+function rowFacts({ index: row }) {
   const position = state.position;
   const { name, keys, formula } = data.rows[row];
   const size = norms(row, position);
@@ -204,3 +202,15 @@ function rowLegend() {
     make("+p", { class: "print" }, $(id), print);
   });
 }
+
+const drawing = {
+  build: buildLayers,
+  draw: drawLayers,
+  repaint: paintStrips,
+  legend: rowLegend,
+  find: findRow,
+  facts: rowFacts,
+  mark: (thing) => thing && rowGroups[thing.index].classList.add("hot"),
+  things: () => rowGroups,
+  name: ({ index }) => data.rows[index].name,
+};

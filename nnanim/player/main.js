@@ -1,48 +1,12 @@
 // Time, wishes, keys.
 
-function drawLegend() {
-  if (!view) return;
-  if (data.rows) {
-    rowLegend();
-    return;
-  }
-  const legend = data.modes[state.mode].legend;
-  const table = colors("edge");
-  $("ramp").replaceChildren();
-  $("ramp").hidden = !legend.ramp;
-  if (legend.ramp) {
-    const row = make("+div", { class: "row" }, $("ramp"));
-    make("+span", {}, row, legend.ramp[0]).style.color = table[0];
-    const bar = make("svg", {
-      viewBox: "0 0 41 6", preserveAspectRatio: "none", "shape-rendering": "crispEdges", "aria-hidden": "true",
-    }, row);
-    for (let step = 0; step <= 40; step++) {
-      const fill = table[Math.round((step / 40) * (table.length - 1))];
-      make("rect", { x: step, y: 0, width: 1.1, height: 6, fill }, bar);
-    }
-    make("+span", {}, row, legend.ramp[1]).style.color = table[table.length - 1];
-    make("+p", { class: "print" }, $("ramp"), minus(legend.ramp_print));
-  }
-  $("samples").replaceChildren();
-  const row = make("+div", { class: "row" }, $("samples"));
-  const scale = $("graph").clientWidth / view.size[0] || 1;
-  for (const [text, share] of legend.samples) {
-    const sample = make("svg", { class: "sample", viewBox: "0 0 28 14", "aria-hidden": "true" }, row);
-    const width = scale * view.widths[Math.round(share * levels)];
-    make("line", { x1: 0, x2: 28, y1: 7, y2: 7, "stroke-width": width }, sample);
-    make("+span", {}, row, text);
-  }
-  make("+p", { class: "print" }, $("samples"), legend.samples_print);
-}
-
 function draw() {
   const index = Math.floor(state.position);
   $("time").textContent = data.titles[index];
   $("slider").value = index;
   const metrics = data.curves.map((curve) => `${curve.metric} ${curve.values[index]}`);
   $("slider").setAttribute("aria-valuetext", [data.titles[index], ...metrics].join(", "));
-  if (data.rows) drawLayers();
-  else drawNetwork();
+  if (view) drawing.draw();
   drawCurve();
   drawDetails();
 }
@@ -52,7 +16,7 @@ function say() {
   const index = Math.floor(state.position);
   const words = [data.titles[index], ...data.curves.map((curve) => `${curve.metric} ${curve.values[index]}`)];
   if (chosen()) {
-    const told = facts();
+    const told = drawing.facts(chosen());
     words.push(told.title, ...told.rows.map(([name, value]) => `${name} ${value}`));
   }
   $("spoken").textContent = words.join(", ");
@@ -122,9 +86,10 @@ function setMode(mode) {
 }
 
 function repaint() {
-  drawnColors.fill(-1);
-  if (data.rows && view) paintStrips();
-  drawLegend();
+  if (view) {
+    drawing.repaint();
+    drawing.legend();
+  }
   draw();
 }
 
@@ -150,13 +115,10 @@ function fit() {
   if (!Object.keys(data.views).length) return;
   const wanted = $("network").clientWidth < 520 ? "narrow" : "wide";
   if ($("graph").dataset.view !== wanted) {
-    if (data.rows) {
-      buildLayers(wanted);
-      paintStrips();
-    } else buildNetwork(wanted);
+    drawing.build(wanted);
     draw();
   }
-  drawLegend();
+  drawing.legend();
   root.style.setProperty("--controls", $("controls").offsetHeight + "px");
 }
 
@@ -169,7 +131,7 @@ function isOwn(element, key) {
 }
 
 function walk(element, step) {
-  const things = { edge: lines, node: circles, row: rowGroups }[element.dataset.kind];
+  const things = drawing.things(element.dataset.kind);
   const next = things[(Number(element.dataset.index) + step + things.length) % things.length];
   for (const thing of things) thing.setAttribute("tabindex", -1);
   next.setAttribute("tabindex", 0);
@@ -237,7 +199,6 @@ $("plot").addEventListener("pointerdown", (event) => { jump(event); event.curren
 $("plot").addEventListener("pointermove", (event) => { if (event.buttons) jump(event); });
 
 const graph = $("graph");
-const pointed = data.rows ? findRow : find;
 const look = (thing) => {
   const now = state.hovered;
   if ((thing && now && thing.kind === now.kind && thing.index === now.index) || thing === now) return;
@@ -245,14 +206,14 @@ const look = (thing) => {
   graph.style.cursor = thing ? "pointer" : "";
   drawDetails();
 };
-graph.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") look(pointed(event)); });
+graph.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") look(drawing.find(event)); });
 graph.addEventListener("pointerleave", () => look(null));
-graph.addEventListener("click", (event) => keep(pointed(event)));
+graph.addEventListener("click", (event) => keep(drawing.find(event)));
 graph.addEventListener("focusin", (event) => {
   const { kind, index } = event.target.dataset;
   if (!kind || !event.target.matches(":focus-visible")) return;
   state.hovered = { kind, index: Number(index) };
-  if (kind !== "row") event.target.setAttribute("aria-label", kind === "edge" ? edgeName(index) : nodeName(index));
+  event.target.setAttribute("aria-label", drawing.name({ kind, index }));
   drawDetails();
   say();
 });

@@ -10,6 +10,9 @@ const nodeCount = data.nodes.neuron.length;
 const REACH = 9; // points around the pointer in which an edge is found
 const STRONGEST = 5;
 
+let view = null; // the places of what is drawn, for this shape of a screen
+let scene = null;
+
 function make(name, attributes = {}, parent = null, text = null) {
   const element = name[0] === "+" ? document.createElement(name.slice(1)) : document.createElementNS(SVG, name);
   for (const key in attributes) element.setAttribute(key, attributes[key]);
