@@ -18,7 +18,7 @@ from nnanim.design.wording import short
 from nnanim.panels.layers import LayersLegend
 
 SNAPSHOTS = 5
-SIZES = (0.0, 3e-7, 4.6e-5, 0.001, 0.0996, 1.0, 9.96, 99.7, 1234.5, 3e8)  # of the layers' weights
+SIZES = (0.0, 3e-7, 4.6e-5, 3e-4, 0.0996, 1.0, 9.96, 99.7, 1234.5, 3e8)  # of the layers' weights
 STEPS = (0.1, 1e-9, 3e-4, 0.02, 0.3, 0.0, 0.007, 25.0, 1e-6, 4e-5)  # relative, of each snapshot
 
 
