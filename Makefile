@@ -16,7 +16,7 @@ SAMPLE := $(wildcard sample_results/iris/*)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-lowest test-frameworks fixtures lint format typecheck sample gallery docs clean
-.PHONY: bench profile
+.PHONY: bench profile fuzz
 
 help:  ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 - \2/p' Makefile | awk -F ' - ' '{printf "%-17s  %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ test-frameworks: $(FRAMEWORKS)/.installed  ## Run the tests that need PyTorch, L
 fixtures: $(FRAMEWORKS)/.installed  ## Train the networks of tests/fixtures again
 	for name in pytorch lightning keras transformers; do \
 	  $(FRAMEWORKS)/bin/python tests/training/train_$$name.py || exit 1; done
+
+fuzz: $(VENV)/.dev  ## Damage result folders for ten minutes: nothing but NnanimError may come out
+	$(RUN) tests/fuzzing.py $(ARGS)
 
 bench: $(VENV)/.bench  ## Measure speed, memory and file size against others: benchmarks/RESULTS.md
 	$(RUN) benchmarks/bench.py $(ARGS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -20,12 +19,12 @@ from nnanim.errors import RunError
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
 from nnanim.frames.timeline import timeline
-from nnanim.options import make_options
+from nnanim.options import OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.figure import make_figure
 from nnanim.panels.layers import LayersPanel
 from nnanim.panels.network import NetworkPanel
-from nnanim.panels.views import pick_view, read_network
+from nnanim.panels.views import pick_view
 from nnanim.printable import encodable
 from nnanim.processes.chunks import Job, pack_here, pack_there
 from nnanim.processes.worthwhile import pays_off
@@ -34,11 +33,13 @@ from nnanim.reading.run import Run
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from typing_extensions import Unpack
+
 
 class Animation(Sequence[Frame]):
     """A training run as a sequence of frames. Nothing is drawn before it is asked for."""
 
-    def __init__(self, run: Run, shape: Sequence[int] | None = None, **options: Any) -> None:
+    def __init__(self, run: Run, shape: Sequence[int] | None = None, **options: Unpack[OptionFields]) -> None:
         """Read the weights of all snapshots that are shown, and fix the scales.
 
         Args:
@@ -52,12 +53,22 @@ class Animation(Sequence[Frame]):
             MetricError: the log has no such metric.
             OptionError: a value is out of its range, or does not fit the others or the network.
         """
-        self.run = run
-        self.options = make_options(options)
-        view = pick_view(run, self.options)
-        read = partial(read_network, shape=shape) if shape is not None and view.name == "network" else view.read
-        self._history = make_history(run, self.options, read)
-        self._moments = timeline(self._history.clock.ticks, self.options)
+        self._begin(run if shape is None else run.of_shape(shape), make_options(options))
+
+    @classmethod
+    def of(cls, run: Run, options: Options) -> Animation:
+        """Make an animation with options that are made already."""
+        animation = cls.__new__(cls)
+        animation._begin(run, options)
+        return animation
+
+    def _begin(self, run: Run, options: Options) -> None:
+        self.run, self.options = run, options
+        view = pick_view(run, options)
+        self._history = make_history(run, options, view.read)
+        self._moments = timeline(
+            self._history.clock.ticks, self.options, in_ink=COLORINGS[self.options.color].ends_in_ink
+        )
         self._figure = make_figure(self._history, view, view.scales([self._history], self.options), self.options)
         self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
 
@@ -218,8 +229,9 @@ class Animation(Sequence[Frame]):
         """
         from nnanim.player import page
 
-        steps, durations_s = self.options.tween + 1, self.durations_s
-        stays_s = [sum(durations_s[start : start + steps]) for start in range(0, len(self), steps)]
+        stays_s = [0.0] * len(self._history)
+        for moment in self._moments:
+            stays_s[self._history.place(moment.at).before] += moment.duration_s
         return page(self._history, stays_s, self.options, comment)
 
     def __repr__(self) -> str:

@@ -47,7 +47,7 @@ def create_learn_animation(
         raise ShapeError(
             f"the shape {','.join(map(str, shape))} does not fit the trainer's model: it has the weights {found}"
         )
-    return render(out, file_name, shape, figsize=tuple(figsize))
+    return render(out, file_name, shape, figsize=(figsize[0], figsize[1]))
 
 
 def createLearnAnimation(

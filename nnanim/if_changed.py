@@ -6,7 +6,7 @@ import hashlib
 import json
 import mmap
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,7 +24,7 @@ PICTURE, EXTENSION, END_OF_GIF = b",!;"  # what a block of a GIF begins with
 _LOOKLESS = ("engine",)  # options that do not change the picture
 
 
-def fingerprint(run: Run, shape: Sequence[int] | None, options: Options) -> str:
+def fingerprint(run: Run, options: Options) -> str:
     """Return a text that changes with the snapshots, the log, the options and nnanim's version.
 
     Raises:
@@ -33,7 +33,7 @@ def fingerprint(run: Run, shape: Sequence[int] | None, options: Options) -> str:
     digest = hashlib.sha256()
     chosen = {name: value for name, value in asdict(options).items() if name not in _LOOKLESS}
     drawn = [layer.key for layer in run.layers]
-    told = [__version__, run.path.resolve().name, shape, chosen, drawn]
+    told = [__version__, run.path.resolve().name, run.declared_shape, chosen, drawn]
     digest.update(json.dumps(told, sort_keys=True, default=str).encode())
     files = list(run.files)
     if options.font is not None:

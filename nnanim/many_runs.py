@@ -8,12 +8,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nnanim.encoders.places import noting, refuse_same
 from nnanim.encoders.whole_file import marked, sweep_up
 from nnanim.errors import NnanimError, OptionError, OutputError, WorkerError
-from nnanim.options import RUN_PLACE
+from nnanim.options import RUN_PLACE, Options, Reading, Writing
 
 if TYPE_CHECKING:
     from nnanim.animation import Animation
@@ -157,28 +157,31 @@ class Request:
     Attributes:
         result: the folder.
         outputs: what it is drawn into.
-        shape: as in `nnanim.render`.
+        options: what is drawn, and how.
+        reading: how the folder is read.
+        writing: how the outputs are written.
         if_changed: leave outputs alone that were made from the same run with the same options.
-        how: all other arguments of `nnanim.render`.
         mark: of the temporary files.
     """
 
     result: Path
     outputs: tuple[str, ...]
-    shape: Sequence[int] | None
+    options: Options
+    reading: Reading
+    writing: Writing
     if_changed: bool
-    how: dict[str, Any]
     mark: str
 
 
 def render_each(
     results: Sequence[Path],
     outputs: Sequence[tuple[str, ...]],
-    shape: Sequence[int] | None = None,
+    options: Options,
+    reading: Reading,
+    writing: Writing,
     *,
     if_changed: bool = False,
     progress: Callable[[Path, int, int], None] | None = None,
-    **how: Any,
 ) -> Generator[Outcome, None, None]:
     """Draw folders; what became of each is yielded in their order, when it is done or has failed.
 
@@ -187,16 +190,17 @@ def render_each(
     Args:
         results: the folders.
         outputs: what each is drawn into.
-        shape: as in `nnanim.render`.
+        options: what is drawn, and how.
+        reading: how each folder is read.
+        writing: how the outputs are written.
         if_changed: leave outputs alone that were made from the same run with the same options.
         progress: called with the folder, how many of its frames are done and how many there are.
-        how: all other arguments of `nnanim.render`.
 
     Raises:
         OptionError: an option is not as it must be, which is the same for all folders.
     """
     requests = [
-        Request(result, paths, shape, if_changed, how, f"{os.urandom(4).hex()}-")
+        Request(result, paths, options, reading, writing, if_changed, f"{os.urandom(4).hex()}-")
         for result, paths in zip(results, outputs, strict=True)
     ]
     for alone, several in groupby(requests, key=_is_drawn_by_one):
@@ -214,16 +218,16 @@ def draw(request: Request, progress: Callable[[Path, int, int], None] | None = N
     Raises:
         OptionError: an option is not as it must be, which is the same for all folders.
     """
-    from nnanim.one_run import render, render_if_changed
+    from nnanim.one_run import draw_run
 
     def tell(done: int, total: int) -> None:
         if progress is not None:
             progress(request.result, done, total)
 
     try:
-        do = render_if_changed if request.if_changed else render
+        how = request.options, request.reading, request.writing
         with noting() as notes:
-            animation = do(request.result, request.outputs, request.shape, progress=tell, **request.how)
+            animation = draw_run(request.result, request.outputs, *how, if_changed=request.if_changed, progress=tell)
     except OptionError:
         raise
     except NnanimError as error:
@@ -237,15 +241,15 @@ def draw(request: Request, progress: Callable[[Path, int, int], None] | None = N
 def _is_drawn_by_one(request: Request) -> bool:
     from nnanim.one_run import may_pay_off
 
-    one = request.how.get("executor") is None and request.how.get("jobs", 1) > 1
-    return one and not may_pay_off(request.result, request.outputs, **request.how)
+    one = request.writing.executor is None and request.writing.jobs > 1
+    return one and not may_pay_off(request.result, request.outputs, request.options, request.writing)
 
 
 def _draw_side_by_side(requests: list[Request], progress: Callable[[Path, int, int], None] | None) -> Iterator[Outcome]:
     from nnanim.processes.pool import answers_in_order, process_pool
 
-    jobs = requests[0].how["jobs"]
-    alone = [replace(request, how={**request.how, "jobs": 1}) for request in requests]
+    jobs = requests[0].writing.jobs
+    alone = [replace(request, writing=replace(request.writing, jobs=1)) for request in requests]
     done = 0
     try:
         with process_pool(jobs - 1) as workers:

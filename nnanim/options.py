@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from nnanim.errors import OptionError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 SINCE = ("first", "previous")
 COLORS = ("change", "sign")
@@ -15,6 +19,7 @@ THEMES = ("light", "dark")
 PALETTES = ("vivid", "safe")
 VIEWS = ("auto", "network", "layers")
 PANELS = ("both", "network", "curve")
+ENDINGS = ("ink", "change", "both")
 SPACINGS = ("even", "log")
 NODE_CHOICES = ("strongest", "even")
 EDGE_CHOICES = ("weight", "change")
@@ -39,8 +44,8 @@ DEFAULT_FIGSIZE = (9.0, 6.0)
 DEFAULT_DPI = 100.0
 DEFAULT_FPS = 10.0
 DEFAULT_HOLD_S = 2.0
-DEFAULT_MAX_NODES = 24
-DEFAULT_MAX_EDGES = 250
+DEFAULT_MAX_NODES = 16
+DEFAULT_MAX_EDGES = 160
 
 MIN_FPS = 0.01
 MAX_FPS = 50.0  # viewers take delays under 20 ms for 100 ms
@@ -63,10 +68,12 @@ class Options:
         palette: ``"vivid"`` or ``"safe"`` for colour-blind eyes.
         panels: ``"both"``, ``"network"`` or ``"curve"``.
         view: ``"network"`` (neurons and edges), ``"layers"`` (a row for each weight tensor), or ``"auto"``.
+        title: a line above all panels, such as the name of the run.
         figsize: width and height in inches.
         dpi: pixels per inch.
         fps: frames per second, 0.01 to 50; by default 10, or what ``duration_s`` asks for.
-        hold_s: seconds for which the last frame stays.
+        hold_s: seconds for which the last snapshot stays.
+        ending: how: with its changes (``"change"``), in neutral ink (``"ink"``), or in both for half of the time each.
         duration_s: seconds for the whole, the last frame's included.
         loop: whether the file plays again from the start.
         full_color: whether an animated WebP has all colours instead of the GIF's, in a file five times as large.
@@ -95,10 +102,12 @@ class Options:
     palette: str = PALETTES[0]
     panels: str = PANELS[0]
     view: str = VIEWS[0]
+    title: str = ""
     figsize: tuple[float, float] = DEFAULT_FIGSIZE
     dpi: float = DEFAULT_DPI
     fps: float | None = None
     hold_s: float = DEFAULT_HOLD_S
+    ending: str = ENDINGS[0]
     duration_s: float | None = None
     loop: bool = True
     full_color: bool = False
@@ -167,6 +176,64 @@ class Options:
             )
 
 
+class OptionFields(TypedDict, total=False):
+    """The fields of `Options` as keyword arguments, for whoever checks or completes a call."""
+
+    metric: str | Sequence[str] | None
+    color: str
+    since: str
+    scale: str
+    theme: str
+    palette: str
+    panels: str
+    view: str
+    title: str
+    figsize: tuple[float, float]
+    dpi: float
+    fps: float | None
+    hold_s: float
+    ending: str
+    duration_s: float | None
+    loop: bool
+    full_color: bool
+    tween: int
+    every: int
+    max_frames: int | None
+    spacing: str
+    start: float | None
+    stop: float | None
+    max_nodes: int
+    nodes: str
+    max_edges: int
+    edges: str
+    bias: bool
+    input_labels: Sequence[str]
+    output_labels: Sequence[str]
+    font: str | None
+    engine: str | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a result folder is read; each as in `nnanim.open_run`."""
+
+    shape: Sequence[int] | None = None
+    layers: Sequence[str] | None = None
+    model: str | None = None
+    files: str | Sequence[str] | None = None
+    log: str | Path | None = None
+    skip_bad: bool = False
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How files are written; each as in `nnanim.Animation.write`."""
+
+    file_format: str | None = None
+    jobs: int = 1
+    executor: Executor | None = None
+
+
 def make_options(choices: Mapping[str, Any]) -> Options:
     """Make options of a caller's keyword arguments.
 
@@ -193,6 +260,7 @@ _CLOSED_SETS = {
     "panels": PANELS,
     "view": VIEWS,
     "spacing": SPACINGS,
+    "ending": ENDINGS,
     "nodes": NODE_CHOICES,
     "edges": EDGE_CHOICES,
 }

@@ -300,7 +300,7 @@ def test_inspect_for_people(result: Path) -> None:
     assert found.stdout == (
         "result: chainer, 2 snapshots\n"
         "shape      4,5,3\n"
-        "view       network: the layers follow each other\n"
+        "view       network: the layers follow each other, in one order only\n"
         "layers\n"
         "  5x4  dense  updater/model:main/predictor/l1/W\n"
         "  3x5  dense  updater/model:main/predictor/l2/W\n"
@@ -480,7 +480,8 @@ BAD_DATA = {
     "a pickle": (
         with_bytes(pickle.dumps({"W": 1})),
         [],
-        f"snapshot 'result/trainer_00002' is a pickle, which is never loaded ({HINT})",
+        "'result/trainer_00002' is a pickle, which is never loaded, since it could run code (save the weights with"
+        " numpy.savez, torch.save or safetensors)",
     ),
     "an object array": (
         object_array,

@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 
-from nnanim.design.fonts import load_font, missing_glyphs, text_width_pt
+from nnanim.design.fonts import drawable, load_font, missing_glyphs, text_width_pt
 from nnanim.errors import OptionError
 
 BUNDLED = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -54,3 +54,8 @@ def test_a_long_name_is_cut_to_the_last_letter_that_fits():
         kept = len(cut) - 1
         assert cut == text[:kept] + "…"
         assert text_width_pt(cut, size_pt) <= 100 < text_width_pt(text[: kept + 1].rstrip() + "…", size_pt)
+
+
+def test_thin_spaces_are_drawn_and_controls_are_boxes():
+    assert drawable("2\N{NARROW NO-BREAK SPACE}368", "") == "2\N{NARROW NO-BREAK SPACE}368"
+    assert drawable("a\x1b[2J", "") == "a\N{WHITE SQUARE}[2J"

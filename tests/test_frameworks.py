@@ -74,11 +74,8 @@ def test_torch_and_the_reader_here_give_the_same_bits(result: Path) -> None:
     torch.save({"state_dict": state, "epoch": 4}, result / "net.pt")
     contents = detect.scan(result / "net.pt")
     keys = [key for header in contents.weights for key in (header.key, header.bias_key) if key]
-    assert contents.is_plain
-    by_torch = pytorch.read_arrays(contents, keys)
-    by_us = pytorch.read_arrays(contents, keys, use_torch=False)
+    by_us = pytorch.read_arrays(contents, keys)
     for key in keys:
-        assert np.array_equal(by_us[key], by_torch[key])
         assert np.array_equal(by_us[key], state[key].detach().double().numpy())
     assert nnanim.open_run(result).shape == (4, 5, 5, 6, 2, 7, 1)
 

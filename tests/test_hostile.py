@@ -25,7 +25,7 @@ from nnanim.reading.containers import pickles
 from nnanim.reading.logs import tensorboard
 from nnanim.reading.logs.detect import read as read_log
 from nnanim.reading.run import open_run
-from nnanim.reading.snapshots import detect, npy, pytorch
+from nnanim.reading.snapshots import detect, npy
 from nnanim.reading.snapshots.torch_state import find_state
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
@@ -142,7 +142,6 @@ def test_weights_beside_something_unknown_are_read(result: Path) -> None:
     run = open_run(result)
     assert run.shape == (4, 5, 3)
     assert run.snapshots[0].epoch == 7
-    assert not run.snapshots[0]._contents.is_plain  # type: ignore[attr-defined]
     assert run.snapshots[0].read()[0].weight.shape == (5, 4)
 
 
@@ -322,19 +321,6 @@ def test_lengths_are_checked_before_anything_is_allocated(result: Path) -> None:
     (result / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
     with pytest.raises(NnanimError, match="lies outside of the file"):
         open_run(result)
-
-
-def test_old_format_of_pytorch_is_named(result: Path) -> None:
-    result.mkdir()
-    magic = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
-    (result / "model_1.pth").write_bytes(magic + pickle.dumps(1001, protocol=2))
-    with pytest.raises(NnanimError) as caught:
-        open_run(result)
-    assert str(caught.value).startswith(
-        "snapshot 'result/model_1.pth' is in the format that PyTorch wrote before 1.6 (load it with torch and save it"
-        " again) (a snapshot is"
-    )
-    assert pytorch.problem_of(b"\x80\x04") == "is a pickle, which is never loaded"
 
 
 def test_every_truncation_among_good_snapshots_is_told_or_skipped(result: Path) -> None:

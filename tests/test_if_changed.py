@@ -7,19 +7,25 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from folders import log_rows, result_folder, save, trainer_arrays, weights
 from PIL import Image
 
-from nnanim import open_run
+from nnanim import Animation, open_run
 from nnanim.encoders.targets import find_target
 from nnanim.if_changed import PREFIX, fingerprint, is_current
-from nnanim.one_run import render_if_changed
-from nnanim.options import Options
+from nnanim.one_run import draw_run
+from nnanim.options import Options, Reading, Writing
 
 SMALL = {"figsize": (3.0, 2.0)}
 OUTPUTS = ["out.gif", "out.png", "out.webp", "out.html", "frames/"]
+
+
+def render_if_changed(result: str, output: str | list[str], **options: Any) -> Animation | None:
+    outputs = [output] if isinstance(output, str) else output
+    return draw_run(result, outputs, Options(**options), Reading(), Writing(), if_changed=True)
 
 
 def state(path: Path) -> tuple[int, int]:
@@ -69,17 +75,17 @@ def test_a_folder_that_lost_a_frame_is_stale(result: Path) -> None:
 
 def test_what_changes_the_fingerprint(result: Path) -> None:
     run = open_run(result_folder(result))
-    seen = [fingerprint(run, None, Options())]
-    assert fingerprint(open_run(result), None, Options(engine="wheel")) == seen[0]  # the picture is the same
-    seen.append(fingerprint(run, (4, 5, 3), Options()))
-    seen.append(fingerprint(run, None, Options(dpi=50)))
-    seen.append(fingerprint(run, None, Options(input_labels=("a", "b", "c", "d"))))
+    seen = [fingerprint(run, Options())]
+    assert fingerprint(open_run(result), Options(engine="wheel")) == seen[0]  # the picture is the same
+    seen.append(fingerprint(run.of_shape((4, 5, 3)), Options()))
+    seen.append(fingerprint(run, Options(dpi=50)))
+    seen.append(fingerprint(run, Options(input_labels=("a", "b", "c", "d"))))
     (result / "log").write_text(json.dumps(log_rows(3, iterations_per_epoch=4)))
-    seen.append(fingerprint(open_run(result), None, Options()))
+    seen.append(fingerprint(open_run(result), Options()))
     os.rename(result / "trainer_00002", result / "trainer_00002b")
-    seen.append(fingerprint(open_run(result), None, Options()))
+    seen.append(fingerprint(open_run(result), Options()))
     shutil.copytree(result, "other")
-    seen.append(fingerprint(open_run("other"), None, Options()))  # its name is the title of the page
+    seen.append(fingerprint(open_run("other"), Options()))  # its name is the title of the page
     assert len(set(seen)) == len(seen)
     assert all(len(text) == len(PREFIX) + 64 for text in seen)
 
@@ -88,7 +94,7 @@ def test_what_changes_the_fingerprint(result: Path) -> None:
 def test_the_gif_keeps_it_as_a_comment(result: Path) -> None:
     result_folder(result)
     render_if_changed("result", "out.gif", **SMALL)
-    expected = fingerprint(open_run("result"), None, Options(**SMALL))
+    expected = fingerprint(open_run("result"), Options(**SMALL))
     info = subprocess.run(["gifsicle", "--info", "out.gif"], check=True, capture_output=True, text=True).stdout
     assert f"end comment {expected}" in info or f"comment {expected}" in info
     optimised = subprocess.run(["gifsicle", "-O3", "out.gif", "-o", "small.gif"], check=True)
@@ -104,7 +110,7 @@ def test_the_video_keeps_it_as_its_comment(result: Path, output: str) -> None:
     render_if_changed("result", output, **SMALL)
     command = ["ffprobe", "-v", "error", "-of", "json", "-show_format", output]
     tags = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["format"]["tags"]
-    assert tags.get("comment", tags.get("COMMENT")) == fingerprint(open_run("result"), None, Options(**SMALL))
+    assert tags.get("comment", tags.get("COMMENT")) == fingerprint(open_run("result"), Options(**SMALL))
 
 
 def test_nothing_is_kept_without_the_wish(result: Path) -> None:
@@ -128,7 +134,7 @@ def test_a_file_that_is_not_whole_is_stale(result: Path, output: str) -> None:
         pytest.importorskip("av", reason="PyAV is not installed")
     result_folder(result)
     render_if_changed("result", output, **SMALL)
-    made_from = fingerprint(open_run("result"), None, Options(**SMALL))
+    made_from = fingerprint(open_run("result"), Options(**SMALL))
     target, path = find_target(output), Path(output)
     whole = path.read_bytes()
     assert is_current(target, made_from)
@@ -144,7 +150,7 @@ def test_a_file_that_is_not_whole_is_stale(result: Path, output: str) -> None:
 def test_a_sealed_file_with_another_byte_is_stale(result: Path, output: str) -> None:
     result_folder(result)
     render_if_changed("result", output, **SMALL)
-    made_from = fingerprint(open_run("result"), None, Options(**SMALL))
+    made_from = fingerprint(open_run("result"), Options(**SMALL))
     whole = Path(output).read_bytes()
     for place in (5, len(whole) // 3, len(whole) // 2, len(whole) - 2):
         Path(output).write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
@@ -157,7 +163,7 @@ def test_the_checksums_of_a_sealed_picture_hold(result: Path) -> None:
     with Image.open("out.png") as picture:
         picture.verify()
         comment = picture.info["Comment"]
-    assert comment.startswith(fingerprint(open_run("result"), None, Options(**SMALL)) + ":")
+    assert comment.startswith(fingerprint(open_run("result"), Options(**SMALL)) + ":")
     assert not comment.endswith("0" * 64)
 
 
@@ -168,7 +174,7 @@ DAMAGES = ["", "{", '{"comment": "%s"}', "[]", '"%s"', '{"comment": "%s", "frame
 def test_a_damaged_index_of_frames_is_stale(result: Path, damage: str) -> None:
     result_folder(result)
     render_if_changed("result", "frames/", **SMALL)
-    made_from = fingerprint(open_run("result"), None, Options(**SMALL))
+    made_from = fingerprint(open_run("result"), Options(**SMALL))
     assert is_current(find_target("frames/"), made_from)
     Path("frames/frames.json").write_text(damage.replace("%s", made_from), encoding="latin-1")
     assert not is_current(find_target("frames/"), made_from)

@@ -17,6 +17,7 @@ from nnanim.cli import main
 from nnanim.encoders.whole_file import marked, whole_file
 from nnanim.many_runs import Outcome, Request, name_runs, plan_outputs, render_each
 from nnanim.many_runs import _draw_alone as draw_alone
+from nnanim.options import Options, Reading, Writing
 
 SMALL = ["--figsize", "3,2", "--dpi", "60"]
 
@@ -127,7 +128,8 @@ def test_a_process_that_dies_fails_its_folder_alone(tmp_path: Path, monkeypatch:
     (tmp_path / "gifs").mkdir()
     monkeypatch.setattr(many_runs, "_draw_alone", dying_elsewhere)
     outputs = [(str(tmp_path / "gifs" / f"{name}.gif"),) for name in names]
-    found = list(render_each([tmp_path / name for name in names], outputs, jobs=2, figsize=(3, 2), dpi=60))
+    small = Options(figsize=(3, 2), dpi=60)
+    found = list(render_each([tmp_path / name for name in names], outputs, small, Reading(), Writing(jobs=2)))
     assert [outcome.result.name for outcome in found] == names
     (failed,) = (outcome for outcome in found if outcome.error is not None)
     assert isinstance(failed.error, WorkerError)

@@ -10,6 +10,7 @@ import pytest
 from folders import result_folder
 
 from nnanim.one_run import may_pay_off
+from nnanim.options import Options, Writing
 
 ENTRIES = 200
 
@@ -36,19 +37,21 @@ def folder(tmp_path: Path) -> Path:
         (["x.webp"], {"jobs": 2, "every": 4}, True),
         (["x.gif"], {"jobs": 2, "max_frames": 50}, False),
         (["x.gif"], {"jobs": 2, "max_frames": 50, "tween": 3}, True),
-        (["x.gif"], {"jobs": 2, "color": "sign", "layers": ("l1", "l2")}, True),
+        (["x.gif"], {"jobs": 2, "color": "sign"}, True),
     ],
 )
 def test_a_look_at_the_folder_tells_whether_processes_start(
     folder: Path, outputs: list[str], how: dict[str, Any], expected: bool
 ) -> None:
-    assert may_pay_off(folder, outputs, **how) is expected
+    how = dict(how)
+    writing = Writing(how.pop("file_format", None), how.pop("jobs", 1))
+    assert may_pay_off(folder, outputs, Options(**how), writing) is expected
 
 
 def test_no_process_starts_for_a_folder_that_is_not_there_or_for_a_cluster(folder: Path) -> None:
-    assert not may_pay_off(folder / "missing", ["x.gif"], jobs=2)
+    assert not may_pay_off(folder / "missing", ["x.gif"], Options(), Writing(jobs=2))
     with ThreadPoolExecutor(2) as executor:
-        assert not may_pay_off(folder, ["x.gif"], jobs=2, executor=executor)
+        assert not may_pay_off(folder, ["x.gif"], Options(), Writing(jobs=2, executor=executor))
 
 
 def test_processes_start_before_anything_heavy_is_imported(folder: Path) -> None:

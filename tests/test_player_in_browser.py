@@ -419,7 +419,7 @@ def test_long_run_plays_through(browser: Any, tmp_path: Path) -> None:
     sizes, count = (20, 15, 13), 2000
     shapes = [(15, 20), (13, 15)]
     selection = select(
-        [np.ones(shape) for shape in shapes], [np.ones(shape) for shape in shapes], Options(max_edges=500)
+        [np.ones(shape) for shape in shapes], [np.ones(shape) for shape in shapes], Options(max_nodes=24, max_edges=500)
     )
     edges = random.normal(size=(count, len(selection.layer))).cumsum(axis=0).astype(np.float32)
     assert edges.shape[1] == 495

@@ -116,9 +116,8 @@ def test_strips_are_uncovered_as_time_goes(player: Player) -> None:
 
 
 def test_legend_is_the_pictures(player: Player, animation: Animation) -> None:
-    low, high, moved, shrank, grew, size = LayersLegend.texts(
-        RowScales.of_runs([animation._history], animation.options)
-    )
+    scales = RowScales.of_runs([animation._history], animation.options)
+    low, high, moved, shrank, grew, size = LayersLegend.texts(scales, animation._history.since)
     assert player.page.locator("#legend span, #legend p").all_inner_texts() == [low, high, moved, shrank, grew, size]
     assert player.text("#remarks") == f"{len(SIZES)} weight tensors"
 

@@ -199,7 +199,7 @@ def test_nodes_and_thick_edges_keep_inside_and_apart(tmp_path: Path, shape, figs
             assert np.diff(column[:, 1]).min() > 2 * animation._figure.view.part.nodes.node_radius_pt * 100 / 72
     edge = np.s_[0:2, :]
     assert (frame.image[edge] == 255).all()  # nothing is clipped at the top
-    assert len(frame.edges.weight) == min(250, sum(min(a, 24) * min(b, 24) for a, b in itertools.pairwise(shape)))
+    assert len(frame.edges.weight) == min(160, sum(min(a, 16) * min(b, 16) for a, b in itertools.pairwise(shape)))
 
 
 def test_log_spacing_keeps_both_ends_and_crowds_the_beginning(iris: Run):

@@ -71,8 +71,20 @@ def test_limits_are_kept_and_the_rest_is_weaker(sizes, max_nodes, max_edges, by)
         assert len(nodes) == min(size, max_nodes)
         assert (np.diff(nodes) > 0).all()
     among = sum(len(a) * len(b) for a, b in zip(shown.nodes, shown.nodes[1:], strict=False))
-    assert len(shown.layer) == min(among, max_edges)
+    layers = len(sizes) - 1
+    assert len(shown.layer) == min(among, max(max_edges, layers))
+    assert set(shown.layer) == set(range(layers))  # none is ever empty
+    counts = np.bincount(shown.layer, minlength=layers)
     ranks = strengths if by == "weight" else changes
-    candidates = np.concatenate([m[np.ix_(shown.nodes[i + 1], shown.nodes[i])].ravel() for i, m in enumerate(ranks)])
-    expected = np.sort(candidates)[::-1][: len(shown.layer)]
-    np.testing.assert_array_equal(np.sort(shown.pick_edges(ranks))[::-1], expected)
+    kept = shown.pick_edges(ranks)
+    for layer, matrix in enumerate(ranks):
+        candidates = np.sort(matrix[np.ix_(shown.nodes[layer + 1], shown.nodes[layer])].ravel())[::-1]
+        np.testing.assert_array_equal(np.sort(kept[shown.layer == layer])[::-1], candidates[: counts[layer]])
+        # A layer with fewer than another has no more to show.
+        assert counts[layer] == len(candidates) or counts[layer] >= counts.max() - 1
+
+
+def test_what_a_small_layer_cannot_use_goes_to_the_others():
+    strengths = matrices(10, 10, 1, 10)
+    shown = select(strengths, strengths, Options(max_edges=80))
+    assert np.bincount(shown.layer).tolist() == [60, 10, 10]

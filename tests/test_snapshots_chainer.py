@@ -14,8 +14,8 @@ from folders import SHAPE, result_folder, save, trainer_arrays, weights
 
 from nnanim.errors import NnanimError, OptionError, ShapeError, SnapshotError
 from nnanim.model.layers import Layer
-from nnanim.reading.run import open_run
-from nnanim.reading.snapshots import detect
+from nnanim.reading.run import Run, open_run
+from nnanim.reading.snapshots import chainer_model, detect
 
 
 @pytest.fixture(params=["with Chainer", "without Chainer"])
@@ -529,14 +529,17 @@ def test_convolutions_with_batch_normalization(result: Path, chainer: Any, monke
         np.testing.assert_array_equal(layers[1].bias, model["conv2"].b.array)
 
 
+def roles_of(run: Run) -> dict[str, str]:
+    return {tensor.full_name.replace(".", "/"): tensor.role for tensor in run.model.weights}
+
+
 def test_convolutions_over_one_and_three_axes(result: Path, chainer: Any) -> None:
     links = chainer.links
     model = {"a1": links.Convolution1D(3, 4, 5), "a2": links.Convolution1D(4, 2, 3), "b": links.Convolution3D(2, 9, 3)}
     run = one_model(result, chainer, **model)
     assert run.shape == ()
-    assert notes_on_layers(run)[-1] == (
-        "layers not drawn: 'b' (9, 2, 3, 3, 3) (only layers that follow each other are drawn)"
-    )
+    reason = "what one layer puts out is not what the next takes in"
+    assert f"no edges are drawn: what follows what is not known: {reason}" in run.notes
     for layer in run.snapshots[0].read((3, 4, 2)):
         np.testing.assert_array_equal(layer.weight, model[layer.name].W.array)
 
@@ -552,11 +555,11 @@ def test_deconvolutions(result: Path, nobias: bool) -> None:
         if not nobias:
             arrays[f"{name}/b"] = random.normal(size=size_out).astype(np.float32)
     run = one_snapshot(result, arrays)
-    assert run.shape == ()  # from 3 to 3 channels is a circle: the layers fit in several orders
+    assert run.shape == ()  # a network that goes down and up again has skips, as a rule
     told = (
         "taken for deconvolutions by name or place: 'up1' (8, 4, 3, 2), 'up2' (4, 3, 3, 2) (nothing in the file tells)"
     )
-    assert (told in run.notes) == nobias
+    assert (told in open_run(result, shape=(3, 8, 4, 3)).notes) == nobias
     for chosen, shape in ((open_run(result, shape=(3, 8, 4, 3)), None), (run, (3, 8, 4, 3))):
         down, *ups = chosen.snapshots[0].read(shape)
         np.testing.assert_array_equal(down.weight, arrays["down/W"])
@@ -574,9 +577,11 @@ def test_deconvolutions_of_chainer(result: Path, chainer: Any) -> None:
     }
     run = one_model(result, chainer, **model)
     assert run.shape == ()
-    assert notes_on_layers(run)[-1] == (
-        "layers not drawn: 'l0' (64, 10) (only layers that follow each other are drawn)"
-    )
+    tensors = {tensor.key: tensor for tensor in run.model.tensors}
+    names = [tensors[key].full_name for key in run.model.chain_keys]
+    assert names == ["l0", "dc1", "dc2", "dc3"]
+    told = "the layers follow each other, but not all of their neurons or channels can be joined by edges"
+    assert f"no edges are drawn: {told}" in run.notes
     for layer in run.snapshots[0].read((16, 16, 8, 1)):
         np.testing.assert_array_equal(layer.weight, model[layer.name].W.array.swapaxes(0, 1))
         np.testing.assert_array_equal(layer.bias, model[layer.name].b.array)
@@ -595,10 +600,14 @@ def test_embedding_and_lstm(result: Path, chainer: Any) -> None:
         l3=links.Linear(7, 100),
     )
     assert run.shape == ()
-    assert notes_on_layers(run)[1:] == (
-        "layers not drawn: 'embed' (100, 7) (an embedding is a table, no layer of neurons)",
-        "layers not drawn: 'lstm/lateral' (20, 5), 'lstm/upward' (20, 7) (recurrent layers form no chain)",
-    )
+    assert roles_of(run) == {
+        "embed": "embedding",
+        "lstm/lateral": "recurrent hidden",
+        "lstm/upward": "recurrent input",
+        "l1": "dense",
+        "l2": "dense",
+        "l3": "dense",
+    }
 
 
 @pytest.mark.parametrize("kind", ["StatefulGRU", "StatefulPeepholeLSTM", "StatefulZoneoutLSTM", "StatelessLSTM"])
@@ -611,9 +620,8 @@ def test_recurrent_layers_are_left_out(result: Path, chainer: Any, kind: str) ->
         out=chainer.links.Linear(5, 3),
     )
     assert run.shape == ()  # what stands between the two dense layers must not be skipped
-    note = notes_on_layers(run)[-1]
-    assert note.startswith("layers not drawn: 'recurrent/")
-    assert note.endswith(" (recurrent layers form no chain)")
+    kinds = {role for name, role in roles_of(run).items() if name.startswith("recurrent/")}
+    assert {"recurrent input", "recurrent hidden"} <= kinds
 
 
 def test_convolutions_in_groups_are_left_out(result: Path, chainer: Any) -> None:
@@ -630,12 +638,11 @@ def test_convolutions_in_groups_are_left_out(result: Path, chainer: Any) -> None
         pairs=links.Bilinear(3, 4, 5),
     )
     assert run.shape == ()
-    assert notes_on_layers(run)[1:] == (
-        "layers not drawn: 'conv2' (8, 2, 3, 3), 'conv3' (2, 8, 3, 3), 'conv6' (3, 2, 3, 3)"
-        " (its channels are connected in groups only)",
-        "layers not drawn: 'conv4' (1, 8, 3, 3) (by its shape a convolution in groups, or on another branch)",
-        "layers not drawn: 'pairs' (3, 4, 5) (neither Linear nor a convolution)",
-    )
+    reasons = {layer.name: layer.skipped for layer in run.left_out}
+    in_groups = {name for name, reason in reasons.items() if reason == "its channels are connected in groups only"}
+    assert {"conv2", "conv3", "conv6"} <= in_groups
+    assert not in_groups & {"conv1", "conv5", "pairs"}
+    assert reasons["pairs"] == "its name does not say what it does"
 
 
 CONVOLUTIONAL_SHAPES = {
@@ -702,3 +709,25 @@ def test_log_inside_a_snapshot_that_is_no_text(result: Path) -> None:
     assert str(caught.value).startswith(
         "snapshot 'result/trainer_00001' is truncated or damaged at 'extensions/LogReport/_log' (a snapshot is"
     )
+
+
+def test_the_chain_is_built_once_and_every_snapshot_is_loaded_into_it(
+    tmp_path: Path, chainer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = open_run(result_folder(tmp_path / "result", (4, 5, 3), epochs=range(1, 8)))
+    built, loaded = [], []
+    nest, load = chainer_model._nest, chainer.serializers.NpzDeserializer.load
+    monkeypatch.setattr(chainer_model, "_nest", lambda *args: built.append(1) or nest(*args))
+    monkeypatch.setattr(
+        chainer.serializers.NpzDeserializer, "load", lambda self, model: loaded.append(model) or load(self, model)
+    )
+    chainer_model._built.cache_clear()
+    read = [snapshot.read((4, 5, 3)) for snapshot in run.snapshots]
+    chains = [model for model in loaded if isinstance(model, chainer.Chain)]
+    assert len({id(model) for model in chains}) == 1
+    assert len(loaded) >= 7
+    assert 1 <= len(built) <= 4  # the chain, its nested chains and its links, once
+    for snapshot, layers in zip(run.snapshots, read, strict=True):
+        for layer, plain in zip(layers, snapshot.read(), strict=True):
+            np.testing.assert_array_equal(layer.weight, plain.weight)
+            np.testing.assert_array_equal(layer.bias, plain.bias)

@@ -33,7 +33,7 @@ def test_statistics_are_what_plain_numpy_says(seed: int, rows: int, columns: int
     ranks = []
     for matrix in given_material.matrices:
         # The singular values by another way: the eigenvalues of the smaller Gram matrix.
-        wide = np.float64(matrix) if rows < columns else np.float64(matrix).T
+        wide = matrix.astype(np.float64)
         wide = wide if wide.shape[0] <= wide.shape[1] else wide.T
         singular = np.sqrt(np.maximum(np.linalg.eigvalsh(wide @ wide.T), 0))
         share = singular / singular.sum()

@@ -86,3 +86,17 @@ def test_unchanged_rings_are_darker_than_unchanged_edges():
     theme = pick_theme("light", "vivid")
     assert tuple(theme.ring_colors(np.array([0.0]), COLORINGS["change"].ramp(theme))[0]) == theme.muted
     assert sum(theme.muted) < sum(theme.unchanged)
+
+
+# Chosen by eye and by simulation; whoever changes one looks at the pictures again.
+ENDS = {
+    ("light", "vivid"): ((24, 92, 214), (190, 190, 190), (214, 20, 28)),
+    ("dark", "vivid"): ((72, 148, 255), (96, 99, 107), (255, 74, 74)),
+    ("light", "safe"): ((0, 84, 200), (190, 190, 190), (213, 74, 0)),
+    ("dark", "safe"): ((60, 140, 255), (96, 99, 107), (255, 130, 30)),
+}
+
+
+@pytest.mark.parametrize(("theme", "palette"), ENDS)
+def test_red_and_blue_are_those_that_were_chosen(theme: str, palette: str) -> None:
+    assert COLORINGS["change"].ramp(pick_theme(theme, palette)) == ENDS[theme, palette]

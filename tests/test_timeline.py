@@ -172,3 +172,25 @@ def test_rate_so_slow_that_no_file_can_say_it(tmp_path: Path, fps: float) -> Non
     run = open_run(result_folder(tmp_path / "result"))
     with pytest.raises(OptionError):
         Animation(run, fps=fps).write(tmp_path / "out.gif")
+
+
+def test_the_end_is_held_with_its_changes_and_then_in_ink() -> None:
+    moments = timeline((1.0, 2.0), Options(ending="both", hold_s=3))
+    assert [(moment.at, moment.duration_s, moment.in_ink) for moment in moments] == [
+        (1.0, 0.1, False),
+        (2.0, 1.5, False),
+        (2.0, 1.5, True),
+    ]
+    changes = timeline((1.0, 2.0), Options(ending="change", hold_s=3))
+    assert [(moment.duration_s, moment.in_ink) for moment in changes] == [(0.1, False), (3.0, False)]
+
+
+def test_signs_have_no_end_in_ink(tmp_path: Path) -> None:
+    run = open_run(result_folder(tmp_path / "result"))
+    assert len(Animation(run, ending="both")) == len(run.snapshots) + 1
+    assert len(Animation(run, ending="both", color="sign")) == len(run.snapshots)
+
+
+def test_a_hold_too_short_for_both_is_in_ink() -> None:
+    moments = timeline((1.0, 2.0), Options(ending="both", hold_s=0, fps=50))
+    assert [moment.in_ink for moment in moments] == [False, True]

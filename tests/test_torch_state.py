@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nnanim.reading.containers.pickles import Unknown
-from nnanim.reading.containers.torch_archive import Storage, Tensor
+from nnanim.reading.containers.torch_tensors import Storage, Tensor
 from nnanim.reading.snapshots.torch_state import find_state
 
 NUMBERS = count()

@@ -144,7 +144,6 @@ def test_large_snapshots_are_not_kept(
     for epoch in (1, 2, 3):
         write(tmp_path, epoch)
     run = open_run(tmp_path)
-    monkeypatch.setattr("nnanim.reading.snapshots.pytorch.has_torch", lambda: False)
     monkeypatch.setattr(weights, "KEPT_BYTES", 0)
     tracemalloc.start()
     read_weights(run.snapshots, Options(edges=edges, max_edges=50))

@@ -9,7 +9,7 @@ import click
 
 from nnanim.cli import echo, options
 from nnanim.cli.selection import one_folder
-from nnanim.options import PANELS, STILL_SUFFIXES
+from nnanim.options import PANELS, STILL_SUFFIXES, make_options
 
 
 @click.command()
@@ -45,9 +45,10 @@ def draw(
 
     reading = {name: choices.pop(name) for name in options.READING}
     panels = panels or ("both" if choices["metric"] else "network")
+    chosen = make_options({"panels": panels, **choices})
     check_target(output, STILL_SUFFIXES)
     run = nnanim.open_run(one_folder(results, reading), shape=shape, **reading)
-    animation = nnanim.Animation(run, shape, panels=panels, **choices)
+    animation = nnanim.Animation.of(run, chosen)
     place = -1 if epoch is None and iteration is None else animation.place_of(epoch=epoch, iteration=iteration)
     refuse_inputs([output], run.files)
     with noting() as notes:

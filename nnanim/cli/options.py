@@ -199,6 +199,7 @@ dpi = click.option(
 )
 panels = _choice("panels", library.PANELS, "What the picture holds.")
 view = _choice("view", library.VIEWS, "Neurons and edges, or a row for each weight tensor.")
+title = click.option("--title", metavar="TEXT", default="", help="A line above all, such as the name of the run.")
 no_curve = click.option("--curve/--no-curve", default=None, help="Short for --panels both and --panels network.")
 fps = click.option(
     "--fps",
@@ -212,8 +213,9 @@ hold_s = click.option(
     type=click.FloatRange(min=0, max=library.MAX_FRAME_S),
     default=DEFAULTS.hold_s,
     show_default=True,
-    help="How long the last frame stays.",
+    help="How long the last snapshot stays.",
 )
+ending = _choice("ending", library.ENDINGS, "How it stays: with its changes, in neutral ink, or both in turn.")
 duration_s = click.option(
     "--duration", "duration_s", metavar="SECONDS", type=float, help="Length of the whole, instead of --fps."
 )
@@ -258,7 +260,7 @@ max_edges = click.option(
     type=click.IntRange(1, 1_000_000),
     default=DEFAULTS.max_edges,
     show_default=True,
-    help="Edges to show, the strongest over the run.",
+    help="Edges to show, the strongest of each layer over the run.",
 )
 edges = _choice("edges", library.EDGE_CHOICES, "What makes an edge strong: its weight, or its change.")
 bias = click.option("--bias/--no-bias", default=DEFAULTS.bias, show_default=True, help="Show biases as rings.")
@@ -274,9 +276,9 @@ output_labels = click.option(
 font = click.option("--font", metavar="FILE", help="Font file for characters that the bundled font lacks.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 
-_LOOKS = (metric, color, since, scale, theme, palette, figsize, dpi)
+_LOOKS = (title, metric, color, since, scale, theme, palette, figsize, dpi)
 _CONTENTS = (max_nodes, nodes, max_edges, edges, bias, input_labels, output_labels, font)
-_TIME = (fps, hold_s, duration_s, loop, full_color, tween, every, max_frames, spacing, start, stop)
+_TIME = (fps, hold_s, ending, duration_s, loop, full_color, tween, every, max_frames, spacing, start, stop)
 
 
 def reading_options(command: Command) -> Command:

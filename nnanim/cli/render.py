@@ -14,6 +14,7 @@ import click
 from nnanim.cli import echo, options, version
 from nnanim.cli.selection import with_files
 from nnanim.errors import OutputError
+from nnanim.options import Options, Reading, Writing, make_options
 from nnanim.printable import printable
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def render(
         if click.get_current_context().get_parameter_source("panels") is not click.core.ParameterSource.DEFAULT:
             raise click.UsageError("--panels and --curve/--no-curve cannot be used together")
         choices["panels"] = wanted
-    reading = {name: choices.pop(name) for name in options.READING}
+    reading: dict[str, Any] = {"shape": shape} | {name: choices.pop(name) for name in options.READING}
+    chosen = make_options(choices)
     results = with_files(results, reading)
     if jobs is not None and scheduler is not None:
         raise click.UsageError("--jobs and --scheduler cannot be used together")
@@ -87,9 +89,9 @@ def render(
             bar.length = total
             bar.update(done - bar.pos)
 
-        how = {"file_format": file_format, "jobs": workers, "executor": executor, **reading, **choices}
+        how = chosen, Reading(**reading), Writing(file_format, workers, executor)
         outcomes: list[Outcome] = []
-        drawing = closing(render_each(results, plan, shape, if_changed=if_changed, progress=progress, **how))
+        drawing = closing(render_each(results, plan, *how, if_changed=if_changed, progress=progress))
         for outcome in stack.enter_context(drawing):
             if outcome.error is not None and len(results) == 1:
                 raise outcome.error
@@ -98,7 +100,7 @@ def render(
                 for note in outcome.notes:
                     echo.tell(f"nnanim: note: {note}")
         if summary is not None:
-            for note in _summarise(outcomes[0], shape, summary, reading, choices):
+            for note in _summarise(outcomes[0], summary, reading, chosen):
                 echo.tell(f"nnanim: note: {note}")
         sizes = {output: _size(Path(output)) for outcome in outcomes for output in outcome.written}
         if piped is not None and piped.exists():
@@ -139,16 +141,14 @@ def _lines(outcome: Outcome, sizes: dict[str, int], piped: str) -> list[str]:
     return lines
 
 
-def _summarise(
-    outcome: Outcome, shape: tuple[int, ...] | None, path: Path, reading: dict[str, Any], choices: dict[str, Any]
-) -> list[str]:
+def _summarise(outcome: Outcome, path: Path, reading: dict[str, Any], chosen: Options) -> list[str]:
     import nnanim
     from nnanim.encoders.places import noting, refuse_inputs
     from nnanim.summary import write_summary
 
     animation = outcome.animation
     if animation is None:
-        animation = nnanim.Animation(nnanim.open_run(outcome.result, shape=shape, **reading), shape, **choices)
+        animation = nnanim.Animation.of(nnanim.open_run(outcome.result, **reading), chosen)
     refuse_inputs([path], animation.run.files)
     with noting() as notes:
         write_summary(animation, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from nnanim.errors import OptionError
 SMALLEST = 0.6  # of the size that a text should have
 
 
+BOX = "\N{WHITE SQUARE}"
 LONGEST_NAME = 512  # letters; no figure is wide enough for more
 
 
@@ -114,8 +116,9 @@ def drawable(text: str, missing: str) -> str:
     """Make one line that can be drawn: a box for every missing character, a space for a line break."""
     text = " ".join(text.splitlines()).replace("\t", " ")
     if not text.isprintable():
-        # Halves of surrogate pairs cannot be written into a file, and controls make no picture.
-        text = "".join(letter if letter.isprintable() else "\N{WHITE SQUARE}" for letter in text)
+        # Halves of surrogate pairs cannot be written into a file, and controls make no picture; a thin space does.
+        shown = (each if each.isprintable() or unicodedata.category(each) == "Zs" else BOX for each in text)
+        text = "".join(shown)
     return text.translate(dict.fromkeys(map(ord, missing), "\N{WHITE SQUARE}"))
 
 

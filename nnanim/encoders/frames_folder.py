@@ -14,7 +14,7 @@ from PIL import Image
 
 from nnanim.encoders.movie import Append, Movie
 from nnanim.encoders.places import INDEX
-from nnanim.frames.frame import Frame
+from nnanim.frames.frame import Edges, Frame, Nodes, Rows
 
 VERSION = 1  # of the layout of frames.json
 
@@ -65,30 +65,53 @@ class PngPacker:
 
 def meaning(frame: Frame) -> dict[str, Any]:
     """Return what a frame means as plain numbers; None stands for NaN."""
-    edges, nodes = frame.edges, frame.nodes
-    return {
+    told: dict[str, Any] = {
         "file": picture_name(frame.index),
         "epoch": frame.epoch,
         "iteration": frame.iteration,
         "duration_s": frame.duration_s,
         "metrics": {name: _finite(value) for name, value in frame.metrics.items()},
-        "edges": {
-            "layer": edges.layer.tolist(),
-            "tail": edges.tail.tolist(),
-            "head": edges.head.tolist(),
-            "weight": _floats(edges.weight),
-            "change": _floats(edges.change),
-            "width_px": _floats(edges.width_px.astype(np.float32)),
-            "color": _hex(edges.color),
-        },
-        "nodes": {
-            "layer": nodes.layer.tolist(),
-            "neuron": nodes.neuron.tolist(),
-            "bias": _floats(nodes.bias),
-            "ring_px": _floats(nodes.ring_px.astype(np.float32)),
-            "color": _hex(nodes.color),
-        },
     }
+    if frame.rows is not None:
+        return told | {"rows": _rows(frame.rows), "folded_rows": _rows(frame.folded_rows or frame.rows)}
+    return told | {"edges": _edges(frame.edges), "nodes": _nodes(frame.nodes)}
+
+
+def _edges(edges: Edges) -> dict[str, Any]:
+    return {
+        "layer": edges.layer.tolist(),
+        "tail": edges.tail.tolist(),
+        "head": edges.head.tolist(),
+        "weight": _floats(edges.weight),
+        "change": _floats(edges.change),
+        "width_px": _floats(edges.width_px.astype(np.float32)),
+        "color": _hex(edges.color),
+    }
+
+
+def _nodes(nodes: Nodes) -> dict[str, Any]:
+    return {
+        "layer": nodes.layer.tolist(),
+        "neuron": nodes.neuron.tolist(),
+        "bias": _floats(nodes.bias),
+        "ring_px": _floats(nodes.ring_px.astype(np.float32)),
+        "color": _hex(nodes.color),
+    }
+
+
+def _rows(rows: Rows) -> list[dict[str, Any]]:
+    return [
+        {
+            "keys": list(row.keys),
+            "name": row.title,
+            "part": row.part,
+            "slice": None if row.slice is None else list(row.slice),
+            "formula": row.formula,
+            "norm": _finite(norm),
+            "relative_change": _finite(change),
+        }
+        for row, norm, change in zip(rows.rows, rows.norm.tolist(), rows.relative_change.tolist(), strict=True)
+    ]
 
 
 def _floats(values: np.ndarray) -> list[float | None]:

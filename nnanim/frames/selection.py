@@ -48,7 +48,7 @@ def select(strengths: Sequence[np.ndarray], changes: Sequence[np.ndarray], optio
     Args:
         strengths: for each layer (out, in) the largest |weight| over the run.
         changes: for each layer (out, in) the largest |change| over the run.
-        options: `max_nodes`, `nodes`, `max_edges`, `edges`.
+        options: `max_nodes`, `nodes`, `max_edges`, `edges`. Of the edges each layer has its share, and none is empty.
 
     Returns:
         Edges are in the order of the weights: layer by layer, each matrix row by row.
@@ -60,9 +60,26 @@ def select(strengths: Sequence[np.ndarray], changes: Sequence[np.ndarray], optio
     grids = [np.indices(matrix.shape).reshape(2, -1) for matrix in shown]
     layer = np.concatenate([np.full(grid.shape[1], index) for index, grid in enumerate(grids)])
     head, tail = np.concatenate(grids, axis=1)
-    strongest = np.argsort(-np.concatenate([matrix.ravel() for matrix in shown]), kind="stable")
-    kept = np.sort(strongest[: options.max_edges])
+    starts = np.cumsum([0, *(matrix.size for matrix in shown)])
+    kept = np.concatenate(
+        [
+            start + np.sort(np.argsort(-matrix.ravel(), kind="stable")[:share])
+            for start, matrix, share in zip(
+                starts, shown, _shares([m.size for m in shown], options.max_edges), strict=False
+            )
+        ]
+    )
     return Selection(sizes, tuple(nodes), layer[kept], tail[kept], head[kept])
+
+
+def _shares(there: Sequence[int], most: int) -> list[int]:
+    """Share edges out to layers: as many to each, and what a small one cannot use to the others; at least one each."""
+    shares = [0] * len(there)
+    left = max(most, len(there))
+    for done, layer in enumerate(sorted(range(len(there)), key=there.__getitem__)):
+        shares[layer] = min(there[layer], left // (len(there) - done))
+        left -= shares[layer]
+    return shares
 
 
 def _choose_nodes(index: int, strengths: Sequence[np.ndarray], options: Options) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol
 
@@ -118,12 +118,13 @@ def _spread(there: int, wanted: int, spacing: str) -> list[int]:
     return [int(pick) for pick in picks]
 
 
-def timeline(ticks: Sequence[float], options: Options) -> tuple[Moment, ...]:
+def timeline(ticks: Sequence[float], options: Options, *, in_ink: bool = True) -> tuple[Moment, ...]:
     """Show every chosen snapshot and the frames between them, the last frame longer.
 
     Args:
         ticks: when there is something to show, strictly increasing.
-        options: `tween`, `fps`, `hold_s`, `duration_s`.
+        options: `tween`, `fps`, `hold_s`, `duration_s`, `ending`.
+        in_ink: whether there is an end in ink at all; signs keep their colours.
 
     Returns:
         At least one moment. Their durations sum up to `duration_s` where it is given.
@@ -155,9 +156,24 @@ def timeline(ticks: Sequence[float], options: Options) -> tuple[Moment, ...]:
     # Rounding the ends of frames, not their lengths, keeps the whole in time (30 fps: 30, 40, 30 ms, …).
     ends = [round(moving * (index + 1) / (count - 1)) for index in range(count - 1)]
     lengths = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)] + [hold] if ends else [hold]
-    return tuple(
-        Moment(_between(ticks, *divmod(index, steps), steps), length / CENTISECONDS, index == count - 1)
+    moments = [
+        Moment(_between(ticks, *divmod(index, steps), steps), length / CENTISECONDS)
         for index, length in enumerate(lengths)
+    ]
+    return (*moments[:-1], *_ending(moments[-1], options.ending if in_ink else "change"))
+
+
+def _ending(last: Moment, ending: str) -> tuple[Moment, ...]:
+    """Show the last snapshot with its changes, in ink, or first so and then so for half of the time each."""
+    if ending == "change":
+        return (last,)
+    half = round(last.duration_s * CENTISECONDS) // 2
+    if ending == "ink" or half < CENTISECONDS / MAX_FPS:  # there is no time for both
+        return (replace(last, in_ink=True),)
+    rest = round(last.duration_s * CENTISECONDS) - half
+    return (
+        replace(last, duration_s=half / CENTISECONDS),
+        replace(last, duration_s=rest / CENTISECONDS, in_ink=True),
     )
 
 

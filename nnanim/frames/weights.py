@@ -49,24 +49,23 @@ class Weights:
         return len(self.norms) == len(self.names)
 
 
-def read_weights(snapshots: Sequence[Snapshot], options: Options, *, shape: Sequence[int] | None = None) -> Weights:
+def read_weights(snapshots: Sequence[Snapshot], options: Options) -> Weights:
     """Read all snapshots and choose what is shown of them.
 
     Args:
         snapshots: those that are shown, in their order.
         options: how to choose.
-        shape: declared sizes of the layers, or None.
 
     Raises:
         SnapshotError: a snapshot cannot be read.
         ShapeError: a snapshot does not have the declared shape.
     """
-    chosen = _choose(snapshots, shape, options)
+    chosen = _choose(snapshots, options)
     selection = chosen.selection
     edges = np.empty((len(snapshots), len(selection.layer)), dtype=np.float32)
     biases = np.full((len(snapshots), sum(map(len, selection.nodes))), np.nan, dtype=np.float32)
     for index, snapshot in enumerate(snapshots):
-        read = chosen.kept[index] if chosen.kept else _Read(snapshot, shape)
+        read = chosen.kept[index] if chosen.kept else _Read(snapshot)
         edges[index] = selection.pick_edges(read.matrices)
         start = len(selection.nodes[0])
         for nodes, bias in zip(selection.nodes[1:], read.biases, strict=True):
@@ -81,8 +80,8 @@ def read_weights(snapshots: Sequence[Snapshot], options: Options, *, shape: Sequ
 class _Read:
     """What was read of one snapshot: a matrix for each layer, and its biases or None."""
 
-    def __init__(self, snapshot: Snapshot, shape: Sequence[int] | None) -> None:
-        layers = snapshot.read(shape)
+    def __init__(self, snapshot: Snapshot) -> None:
+        layers = snapshot.read()
         self.matrices = edge_matrices(layers, str(snapshot.path))
         self.biases = [layer.bias for layer in layers]
         self.names = tuple(layer.name for layer in layers)
@@ -140,14 +139,14 @@ class _Chosen:
     kept: list[_Read]
 
 
-def _choose(snapshots: Sequence[Snapshot], shape: Sequence[int] | None, options: Options) -> _Chosen:
+def _choose(snapshots: Sequence[Snapshot], options: Options) -> _Chosen:
     extremes = _Extremes(with_changes=options.edges == "change")
     names: tuple[str, ...] = ()
     norms: tuple[str, ...] = ()
     kept: list[_Read] = []
     is_kept = True
     for snapshot in snapshots:
-        read = _Read(snapshot, shape)
+        read = _Read(snapshot)
         if not names:
             names, norms = read.names, read.norms
             is_kept = sum(matrix.nbytes for matrix in read.matrices) * len(snapshots) <= KEPT_BYTES

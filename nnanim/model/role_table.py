@@ -224,6 +224,7 @@ TABLE: tuple[Naming, ...] = (
         no_bias=True,
     ),
     Naming(TRANSPOSED, r"[^.]*(?:deconv|conv[a-z0-9_]*transpose|convt)[^.]*@", "PyTorch, Keras, Chainer", axes=(3, 5)),
+    Naming(TRANSPOSED, r"(?:dc|tconv|upconv)[0-9]*@", "Chainer, examples/dcgan; scripts", axes=(3, 5)),
     Naming(DEPTHWISE, r"depthwise_kernel|(?:separable|depthwise)_conv[^.]*\.vars\.0", "Keras, layers.DepthwiseConv2D"),
     Naming(CONVOLUTION, r"pointwise_kernel|separable_conv[^.]*\.vars\.1", "Keras, layers.SeparableConv2D"),
     Naming(

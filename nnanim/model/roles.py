@@ -88,7 +88,7 @@ def made_weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[str, 
 
 def is_float(dtype: str) -> bool:
     """Tell whether numbers of a kind are no whole ones: ``"float32"``, ``"bfloat16"``, ``"float8_e4m3fn"``."""
-    return dtype.startswith(("float", "bfloat", "complex"))
+    return dtype.startswith(("float", "bfloat", "complex", "qint", "quint"))
 
 
 def roles_of(headers: Sequence[Header], convention: str = "pytorch") -> list[Role]:

@@ -15,6 +15,7 @@ from nnanim.options import Options
 from nnanim.painting.part import Ground, Sheet
 from nnanim.panels.curve import CurvePanel
 from nnanim.panels.panel import Panel
+from nnanim.panels.title import TitlePanel, height_of_title
 from nnanim.panels.views import View
 
 ROUNDING = 1e-8  # what is a whole number of pixels but for rounding
@@ -62,12 +63,16 @@ def make_figure(history: History, view: View, scales: Any, options: Options) -> 
     """
     families = load_font(options.font)
     width_pt, height_pt = (inches * POINTS_PER_INCH for inches in options.figsize)
-    layout = arrange(width_pt, height_pt, options.panels if history.curves else "network")
-    texts = [*view.words_of(history, options), *(curve.metric for curve in history.curves)]
+    shown_panels = options.panels if history.curves else "network"
+    scale = arrange(width_pt, height_pt, shown_panels).scale
+    layout = arrange(width_pt, height_pt - height_of_title(options.title, scale), shown_panels)
+    texts = [*view.words_of(history, options), *(curve.metric for curve in history.curves), options.title]
     missing = missing_glyphs(texts, families)
     style = Style(pick_theme(options.theme, options.palette), families, missing, layout.scale, options.dpi)
     panels: list[Panel] = []
     shown: Panel | None = None
+    if options.title:
+        panels.append(TitlePanel(options.title, style, (width_pt, height_pt)))
     if layout.curve is not None:
         panels.append(CurvePanel(history, layout.curve, style, options, titled=layout.view is None))
     if layout.view is not None:

@@ -26,11 +26,12 @@ from nnanim.painting.xdot import Drawing
 from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, SLACK, SMALL_PRINT
 from nnanim.panels.row_folding import fold_rows
 
-LEAST_ROW_PT = 8.5  # height of a row in a figure of the reference size, and
-LEAST_ROW_READABLE_PT = 7.5  # in any figure
+LEAST_ROW_PT = 7.5  # height of a row in a figure of the reference size, and
+LEAST_ROW_READABLE_PT = 7.0  # in any figure
 MOST_ROW_PT = 30.0
-ROW_TEXT = 0.72  # of a row's height, at most
-LABEL_SHARE = 0.34  # of the panel's width, at most
+SMALLEST_LABEL = 0.6  # of the text's size; what is still too long is cut at its front
+ROW_TEXT = 0.78  # of a row's height, at most
+LABEL_SHARE = 0.4  # of the panel's width, at most
 BAR_SHARE = 0.17  # of the panel's width
 CELL_SHARE = 0.84  # of a row's height
 BAR_THICKNESS = (0.12, 0.8)  # of a row's height, for norms that have shrunk and grown most
@@ -216,7 +217,7 @@ class LayersPanel:
         self._history, self._scales, self._style = history, scales, style
         self._all: RowHistory = history.shown
         scale, size = style.scale, looks.TEXT_PT * style.scale
-        legend_boxes, legend_top = rows_of_blocks(box, LayersLegend.widths(scales, style), scale)
+        legend_boxes, legend_top = rows_of_blocks(box, LayersLegend.widths(scales, history.since, style), scale)
         bottom = legend_top + 2.3 * size  # for the ticks below the strips
         top = box.top - TITLE_HEIGHT_PT * scale - 1.1 * size  # for the headings
         check_room(Box(box.left, bottom, box.width, top - bottom), options.figsize, scale)
@@ -226,7 +227,7 @@ class LayersPanel:
         rows = self._shown.rows
         height = min((top - bottom) / len(rows), MOST_ROW_PT * scale)
         text_pt = min(size, ROW_TEXT * height)
-        names, labels_pt = _labels(rows, groups, text_pt, LABEL_SHARE * box.width, style)
+        names, text_pt, labels_pt = _labels(rows, groups, text_pt, LABEL_SHARE * box.width, style)
         gap = COLUMN_GAP_PT * scale
         norm_pt = max(text_width_pt(WIDEST_NORM, text_pt, style.families), style.wide(HEADINGS[2], SMALL_PRINT) * scale)
         left = box.left + labels_pt + gap
@@ -304,14 +305,15 @@ def words_of(history: History, _options: Options) -> list[str]:
 
 
 def wide_pt(text: str, size_pt: float, style: Style) -> float:
-    """Measure a text as it is drawn."""
-    return text_width_pt(style.drawable(text), size_pt, style.families)
+    """Measure a text as it is drawn: letters are hinted to the pixels of the figure."""
+    factor = style.dpi / looks.POINTS_PER_INCH
+    return text_width_pt(style.drawable(text), size_pt * factor, style.families) / factor
 
 
 def _labels(
     rows: Sequence[Row], groups: Sequence[Sequence[int]] | None, size_pt: float, room_pt: float, style: Style
-) -> tuple[list[tuple[str, str]], float]:
-    """Return the texts before each row, the block where it begins and the name, and the width that they take."""
+) -> tuple[list[tuple[str, str]], float, float]:
+    """Return the texts before each row (the block where it begins, the name), their size, and the width they take."""
     texts: list[tuple[str, str]] = []
     before = ""
     for index, row in enumerate(rows):
@@ -323,21 +325,24 @@ def _labels(
         before = block if count == 1 else ""
     gap = COLUMN_GAP_PT * style.scale
 
-    def wide(text: str) -> float:
-        return text_width_pt(style.drawable(text), size_pt, style.families)
+    def widest(which: int) -> float:
+        return max(wide_pt(text[which], size_pt, style) for text in texts)
 
-    widest_name = min(max(wide(name) for _, name in texts), room_pt)
-    widest_block = max(wide(block) for block, _ in texts)
+    wanted = widest(0) + widest(1) + (gap if widest(0) else 0.0)
+    if wanted > room_pt:
+        size_pt = max(size_pt * room_pt / wanted, min(size_pt, SMALLEST_LABEL * looks.TEXT_PT * style.scale))
+    widest_name, widest_block = min(widest(1), room_pt), widest(0)
     for_block = min(widest_block, max(room_pt - widest_name - gap, 0.3 * room_pt))
     for_name = min(widest_name, room_pt - for_block - gap) if for_block else widest_name
+    factor = style.dpi / looks.POINTS_PER_INCH
     cut = [
         (
-            shortened(style.drawable(block), size_pt, for_block, style.families),
-            shortened(style.drawable(name), size_pt, for_name, style.families),
+            shortened(style.drawable(block), size_pt * factor, for_block * factor, style.families),
+            shortened(style.drawable(name), size_pt * factor, for_name * factor, style.families),
         )
         for block, name in texts
     ]
-    return cut, for_block + for_name + (gap if for_block else 0.0)
+    return cut, size_pt, for_block + for_name + (gap if for_block else 0.0)
 
 
 def _ticks(history: History, room_pt: float, size_pt: float, style: Style) -> list[tuple[float, str]]:
@@ -368,22 +373,22 @@ class LayersLegend:
     style: Style
 
     @staticmethod
-    def texts(scales: RowScales) -> tuple[str, str, str, str, str, str]:
+    def texts(scales: RowScales, since: str) -> tuple[str, str, str, str, str, str]:
         """Return for each block the words at both ends of its bar and the small print."""
         growth = percent(float(scales.growth.domain))
         return (
             percent(scales.moved.low),
             percent(scales.moved.high),
-            "moved: size of the change / size before",
+            f"moved: ‖change since {since}‖ / ‖W‖",
             "shrank",
             "grew",
-            f"size ‖W‖ of all weights, full at ±{growth}",
+            f"‖W‖, full at ±{growth}",
         )
 
     @classmethod
-    def widths(cls, scales: RowScales, style: Style) -> tuple[float, ...]:
+    def widths(cls, scales: RowScales, since: str, style: Style) -> tuple[float, ...]:
         """Measure its blocks, in points of a figure of the reference size."""
-        low, high, moved, shrank, grew, size = cls.texts(scales)
+        low, high, moved, shrank, grew, size = cls.texts(scales, since)
         bars = RAMP_PT + 2 * GAP_PT
         blocks = ((low, high, moved), (shrank, grew, size))
         return tuple(
@@ -393,7 +398,7 @@ class LayersLegend:
 
     def paint(self, brush: Brush) -> None:
         """Paint both blocks."""
-        low, high, moved, shrank, grew, size = self.texts(self.scales)
+        low, high, moved, shrank, grew, size = self.texts(self.scales, self.since)
         theme = self.style.theme
         ramp = moved_ramp(theme)
         upper, left = self._block(brush, self.boxes[0], (low, high), moved, (theme.ink, theme.ink))

@@ -40,11 +40,8 @@ class View:
     words_of: Callable[[History, Options], list[str]]
 
 
-def read_network(
-    _run: Run, snapshots: Sequence[Snapshot], options: Options, *, shape: Sequence[int] | None = None
-) -> Weights:
-    """Read the edges and nodes that are shown."""
-    return read_weights(snapshots, options, shape=shape)
+def _read_network(_run: Run, snapshots: Sequence[Snapshot], options: Options) -> Weights:
+    return read_weights(snapshots, options)
 
 
 def _read_layers(run: Run, snapshots: Sequence[Snapshot], options: Options) -> RowHistory:
@@ -54,7 +51,7 @@ def _read_layers(run: Run, snapshots: Sequence[Snapshot], options: Options) -> R
 VIEWS = {
     view.name: view
     for view in (
-        View("network", read_network, NetworkScales.of_runs, NetworkPanel, network.words_of),
+        View("network", _read_network, NetworkScales.of_runs, NetworkPanel, network.words_of),
         View("layers", _read_layers, RowScales.of_runs, LayersPanel, layers.words_of),
     )
 }

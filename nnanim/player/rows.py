@@ -46,7 +46,7 @@ def rows_data(history: History, options: Options) -> dict[str, Any]:
     shown: RowHistory = history.shown
     scales = RowScales.of_runs([history], options)
     coloring = COLORINGS[ByChange.name]
-    low, high, moved, shrank, grew, size = LayersLegend.texts(scales)
+    low, high, moved, shrank, grew, size = LayersLegend.texts(scales, history.since)
     count = len(shown.rows)
     return {
         "color": coloring.name,

@@ -11,6 +11,7 @@ from pathlib import Path
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import natural_key
 from nnanim.reading.snapshots import detect
+from nnanim.reading.snapshots.shards import PYTORCH_INDEX, SAFETENSORS_INDEX
 
 # Folders that frameworks and scripts make for snapshots: Lightning's, Transformers', and the usual words. A text is
 # compiled when it is needed first.
@@ -32,7 +33,7 @@ def is_for_snapshots(name: str) -> bool:
 
 def is_snapshot_name(name: str, patterns: Container[str] = ()) -> bool:
     """Tell whether a file is expected to be a snapshot: ``snapshot_iter_5``, ``trainer_00010``, or like a found one."""
-    if pattern(name) in patterns or name.endswith(_SUFFIXES):
+    if pattern(name) in patterns or name.endswith((*_SUFFIXES, SAFETENSORS_INDEX, PYTORCH_INDEX)):
         return True
     return name.startswith(("snapshot", "trainer")) and not re.search("[A-Za-z]", Path(name).suffix)
 

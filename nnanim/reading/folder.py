@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,6 +21,7 @@ from nnanim.reading.logs.log import Log
 from nnanim.reading.logs.mlflow import FOLDER as METRICS
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.unreadable import what_it_is
 
 _MAX_DEPTH = 4
 _MAX_FOLDERS = 2000
@@ -28,6 +29,9 @@ _HEAD_BYTES = 4096
 _NUMBERED = r"version_([0-9]+)"
 # What Transformers leaves beside the weights.
 _NO_SNAPSHOT = re.compile(r"(?:optimizer|scheduler|scaler|rng_state.*|training_args)\.(?:pt|pth|bin)")
+
+
+MOST_EXPLAINED = 50  # files that are looked at to say what they are
 
 
 @dataclass
@@ -116,7 +120,8 @@ def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = 
     if not found.snapshots:
         if broken:
             raise _first_of(broken)
-        raise RunError(_no_snapshots(folder, files))
+        raise RunError(_no_snapshots(folder, files, others, places))
+    found.notes.extend(_empty_checkpoints(places, {contents.path.parent for contents in found.snapshots}))
     _choose(found)
     return found
 
@@ -289,7 +294,22 @@ def _is_wanted(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(text, pattern) for pattern in patterns for text in (name, *parts))
 
 
-def _no_snapshots(folder: Path, files: Sequence[str] | None) -> str:
+def _empty_checkpoints(places: Mapping[Path, Sequence[Path]], full: Container[Path] = ()) -> list[str]:
+    """Return a sentence for the folders of Transformers from which the weights are gone."""
+    empty = [
+        place.name
+        for place, inside in places.items()
+        if place not in full
+        and re.fullmatch(r"checkpoint-[0-9]+", place.name)
+        and any(file.name == TRAINER_STATE or _NO_SNAPSHOT.fullmatch(file.name) for file in inside)
+    ]
+    wanted = "a model.safetensors, pytorch_model.bin or adapter_model.safetensors belongs there"
+    return [f"no weights in {some(empty)} ({wanted})"] if empty else []
+
+
+def _no_snapshots(
+    folder: Path, files: Sequence[str] | None, others: Sequence[Path], places: Mapping[Path, Sequence[Path]]
+) -> str:
     if files is not None:
         return f"no snapshots in {str(folder)!r} whose names fit {some(files)} ({SNAPSHOT_HINT})"
     runs = runs_below(folder)
@@ -297,6 +317,11 @@ def _no_snapshots(folder: Path, files: Sequence[str] | None) -> str:
         return f"no snapshots in {str(folder)!r} itself; {what_to_type(folder, runs)}"
     names = [name for name in os.listdir(folder) if not is_temporary(name)]
     names.sort(key=lambda name: (natural_key(name), name))
+    for file in others[:MOST_EXPLAINED]:
+        if (told := what_it_is(file)) is not None:
+            return f"no snapshots in {str(folder)!r}: {name_in(folder, file)!r} {told}"
+    for sentence in _empty_checkpoints(places):
+        return f"no snapshots in {str(folder)!r}: {sentence}"
     if not names:
         return f"no snapshots in {str(folder)!r} (the folder is empty; {SNAPSHOT_HINT})"
     return f"no snapshots in {str(folder)!r} (found: {some(names)}; {SNAPSHOT_HINT})"

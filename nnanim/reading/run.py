@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnanim.errors import SnapshotError
-from nnanim.model.layer_chain import Chain
+from nnanim.model.layer_choice import Chain
 from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
+from nnanim.model.model import Model, make_model
 from nnanim.model.roles import roles_of
 from nnanim.model.weight_rows import Row, in_model_order, rows_of
 from nnanim.reading.counters import align, complete, fill_counters, in_order, join
@@ -51,6 +52,7 @@ class Snapshot:
     iteration: int | None
     _contents: Contents = field(repr=False)
     _layers: tuple[LayerHeader, ...] = field(repr=False)
+    _shape: tuple[int, ...] | None = field(default=None, repr=False)
 
     @property
     def contents(self) -> Contents:
@@ -61,9 +63,9 @@ class Snapshot:
         """Read the weights.
 
         Args:
-            shape: declared layer sizes, input side first. With them the weights of a Chainer snapshot are loaded
-                strictly into a Chainer model of these sizes; without Chainer, and in other detect, they are read from
-                the file with the same checks.
+            shape: declared layer sizes, input side first; by default those that the run was opened with. With them the
+                weights of a Chainer snapshot are loaded strictly into a Chainer model of these sizes; without Chainer,
+                and in other formats, they are read from the file with the same checks.
 
         Returns:
             The layers in the order in which they follow each other, input side first.
@@ -73,7 +75,7 @@ class Snapshot:
             ShapeError: the declared sizes do not fit the snapshot.
             SnapshotError: the file cannot be read, or holds NaN or infinite weights.
         """
-        return detect.read(self._contents, self._layers, shape)
+        return detect.read(self._contents, self._layers, self._shape if shape is None else shape)
 
     def open(self) -> AbstractContextManager[Arrays]:
         """Open the file to read any of its arrays by key, one at a time: ``with snapshot.open() as arrays: …``.
@@ -112,7 +114,7 @@ class Run:
         notes: what a user should be told.
         left_out: layers of the first snapshot that are not drawn, each with its reason in ``skipped``.
         skipped: names of the files that were left out because they are broken, each with the reason.
-        known_from: what says that the layers follow each other: ``"file"``, ``"sequence"`` or ``"user"``.
+        model: what is known of what follows what in the drawn model.
         why_view: why the run is drawn as it is.
         tensors: every array of the drawn model, as the first snapshot has them.
         other_tensors: those of the other models in the first snapshot that are no copies of the drawn one.
@@ -131,7 +133,7 @@ class Run:
     notes: tuple[str, ...]
     left_out: tuple[LayerHeader, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
-    known_from: str = ""
+    model: Model = field(default_factory=lambda: make_model((), ()), repr=False)
     why_view: str = ""
     tensors: tuple[ArrayHeader, ...] = ()
     other_tensors: tuple[ArrayHeader, ...] = ()
@@ -151,6 +153,20 @@ class Run:
         return sizes_of(self.layers) if self.layers else ()
 
     @property
+    def declared_shape(self) -> tuple[int, ...] | None:
+        """The layer sizes that the run was opened with, or None."""
+        return self.snapshots[0]._shape
+
+    def of_shape(self, shape: Sequence[int]) -> Run:
+        """Return the same run with declared layer sizes: its snapshots are loaded strictly into a model of these.
+
+        Raises:
+            OptionError: the shape is no list of layer sizes.
+        """
+        sizes = check_sizes(shape)
+        return replace(self, snapshots=tuple(replace(each, _shape=sizes) for each in self.snapshots))
+
+    @property
     def view(self) -> str:
         """How the run is drawn by default: ``"network"``, neurons and edges, or ``"layers"``, a row for each tensor."""
         return "network" if self.layers else "layers"
@@ -159,7 +175,8 @@ class Run:
     def connections(self) -> tuple[tuple[str, str, str], ...]:
         """Pairs of keys that are drawn with edges between them, and where each is known from."""
         keys = [layer.key for layer in self.layers]
-        return tuple((tail, head, self.known_from) for tail, head in pairwise(keys))
+        known_from = {(each.tail, each.head): each.known_from for each in self.model.connections}
+        return tuple((tail, head, known_from[tail, head]) for tail, head in pairwise(keys))
 
     def listed_tensors(self) -> Iterator[tuple[str, tuple[int, ...], str, bool]]:
         """Yield key, shape in the file, role and whether it is drawn of every tensor with two axes or more."""
@@ -251,7 +268,7 @@ def open_run(
     if table is not None:
         table, more_notes = align(table, contents, form)
         notes += [*table.notes, *more_notes]
-    chain = find_order(contents[0], layers, shape and check_sizes(shape), notes)
+    known, chain = find_order(contents[0], layers, shape and check_sizes(shape), notes)
     snapshots = list(_snapshots(contents, chain, found.skipped, skip_bad=skip_bad, is_read=skip_bad and must_be_finite))
     if not snapshots:
         raise SnapshotError(found.skipped[0][1])
@@ -261,7 +278,7 @@ def open_run(
     rows, more_notes = join(snapshots, table)
     notes += more_notes
     skipped = tuple((name_in(folder, file), reason) for file, reason in found.skipped)
-    return Run(
+    run = Run(
         path=folder,
         format=form,
         snapshots=tuple(snapshots),
@@ -271,20 +288,15 @@ def open_run(
         notes=tuple(notes),
         left_out=chain.left_out,
         skipped=skipped,
-        known_from="user" if layers or (shape and chain.layers) else "file" if contents[0].connections else "sequence",
-        why_view=_why_view(chain, contents[0]),
+        model=known,
+        why_view=known.reason,
         tensors=contents[0].tensors,
         other_tensors=_other_tensors(contents[0]),
         models=contents[0].models if len(contents[0].models) > 1 else networks,
         convention=contents[0].convention,
         is_ordered=contents[0].is_ordered,
     )
-
-
-def _why_view(chain: Chain, first: Contents) -> str:
-    if chain.layers:
-        return "the layers follow each other"
-    return "what follows what is not known" if first.connections is None else "the layers are no plain sequence"
+    return run if shape is None else run.of_shape(shape)
 
 
 def _other_tensors(contents: Contents) -> tuple[ArrayHeader, ...]:

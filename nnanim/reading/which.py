@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from nnanim.errors import OptionError
-from nnanim.model.layer_chain import fit_to_sizes
+from nnanim.model.layer_choice import fit_to_sizes
 from nnanim.reading.logs.log import Log
 from nnanim.reading.names import is_best
 from nnanim.reading.snapshots.contents import Contents

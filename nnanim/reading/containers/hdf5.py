@@ -1,7 +1,8 @@
 """A reader for the part of HDF5 that Keras writes: groups with symbol tables, plain datasets, texts as attributes.
 
 HDF5's own library is written in C for files that are trusted; here a damaged file costs an error message. What is read:
-superblocks 0 and 1, object headers of version 1, datasets in one piece (or compact) of little- or big-endian numbers.
+superblocks 0 and 1, object headers of version 1, datasets in one piece, compact or in chunks, of little- or big-endian
+numbers.
 
 Format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (version 3.0 of the specification)
 """
@@ -11,21 +12,25 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BufferedIOBase
 
 import numpy as np
 
+from nnanim.reading.containers.hdf5_chunks import ChunkError, Chunks, chunks_of, filters_of, read_chunks
+
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MAX_OBJECTS = 100_000
 MAX_DEPTH = 32
+MAX_AXES = 32  # of NumPy before 2.0
+_BEST_RATIO = 1032  # of deflate
 MAX_DATA_BYTES = 2**30
 _MAX_BLOCK_BYTES = 2**24
 _MAX_TEXTS = 10_000
 _UNDEFINED = 2**64 - 1
 
 _DATASPACE, _DATATYPE, _LAYOUT, _ATTRIBUTE, _CONTINUATION, _SYMBOL_TABLE = 0x1, 0x3, 0x8, 0xC, 0x10, 0x11
-_LINK, _LINK_INFO = 0x6, 0x2
+_LINK, _LINK_INFO, _FILTERS = 0x6, 0x2, 0xB
 
 
 class Hdf5Error(ValueError):
@@ -40,11 +45,13 @@ class Dataset:
         dtype: NumPy's code of its type with the order of bytes, ``"<f4"``; empty where it is no real number.
         shape: sizes of its axes.
         address: its first byte; None where it holds nothing yet, or is stored in another way than in one piece.
+        chunks: where its chunks lie, where it is stored in chunks.
     """
 
     dtype: str
     shape: tuple[int, ...]
     address: int | None
+    chunks: Chunks | None = None
 
 
 @dataclass
@@ -109,8 +116,15 @@ class Hdf5File:
         Raises:
             Hdf5Error: it does not lie in the file.
         """
+        if dataset.chunks is not None and dataset.dtype:
+            if math.prod(dataset.shape) * np.dtype(dataset.dtype).itemsize > _BEST_RATIO * self._size:
+                raise Hdf5Error(f"claims an array of shape {dataset.shape}, which cannot be packed into it")
+            try:
+                return read_chunks(dataset.chunks, dataset.shape, dataset.dtype, self._at)
+            except (ChunkError, struct.error) as error:
+                raise Hdf5Error(str(error) if isinstance(error, ChunkError) else "is damaged") from error
         if dataset.address is None or not dataset.dtype:
-            raise Hdf5Error("holds a dataset that is compressed, empty, or not of numbers")
+            raise Hdf5Error("holds a dataset that is stored in another way, empty, or not of numbers")
         dtype = np.dtype(dataset.dtype)
         self._find(dataset.address, math.prod(dataset.shape) * dtype.itemsize, MAX_DATA_BYTES)
         numbers = np.empty(dataset.shape, dtype)
@@ -140,6 +154,8 @@ class Hdf5File:
         group = Group()
         dtype, place, is_dataset = "", None, False
         shape: tuple[int, ...] = ()
+        chunks: Chunks | None = None
+        filters: tuple[int, ...] = ()
         for kind, data, start in self._messages(address):
             try:
                 if kind == _SYMBOL_TABLE:
@@ -151,7 +167,9 @@ class Hdf5File:
                     dtype = _dtype(data)
                 elif kind == _LAYOUT:
                     is_dataset = True
-                    place = _place(data, start)
+                    place, chunks = _place(data, start), chunks_of(data)
+                elif kind == _FILTERS:
+                    filters = filters_of(data)
                 elif kind == _ATTRIBUTE:
                     name, texts = self._attribute(data)
                     group.attributes[name] = texts
@@ -163,7 +181,7 @@ class Hdf5File:
             return group
         if math.prod(shape) * 8 > 2 * MAX_DATA_BYTES:
             raise Hdf5Error(f"claims an array of shape {shape} (at most {MAX_DATA_BYTES} bytes are read)")
-        return Dataset(dtype, shape, place)
+        return Dataset(dtype, shape, place, chunks and replace(chunks, filters=filters))
 
     def _messages(self, address: int) -> Iterator[tuple[int, bytes, int]]:
         """Yield type, data and first byte of each message of an object header."""
@@ -267,6 +285,8 @@ class Hdf5File:
 
 def _shape(data: bytes) -> tuple[int, ...]:
     version, rank = data[0], data[1]
+    if rank > MAX_AXES:
+        raise Hdf5Error(f"holds an array of {rank} axes (at most {MAX_AXES} are read)")
     return struct.unpack_from(f"<{rank}Q", data, 8 if version == 1 else 4)
 
 

@@ -25,6 +25,7 @@ from nnanim.reading.snapshots.contents import Arrays, Contents
 
 MAX_MEMBER_BYTES = 2**30
 MAX_HEADER_BYTES = 10_000
+MAX_AXES = 32  # of NumPy before 2.0
 SMALL_SNAPSHOT_BYTES = 2**12  # thousands of snapshots are remembered in a few megabytes
 SMALL_MEMBER_BYTES = 2**14  # opening a member of a zip archive takes longer than reading that much
 SNAPSHOT_HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
@@ -158,6 +159,10 @@ class Archive(Mapping[str, np.ndarray]):
         if header is None:
             raise self._damaged(key)
         dtype, shape, offset, _ = header
+        if len(shape) > MAX_AXES:
+            raise SnapshotError(
+                f"{key!r} in snapshot {str(self.path)!r} has {len(shape)} axes (an array of at most {MAX_AXES} is read)"
+            )
         data_bytes = member.size - offset
         claimed = math.prod(shape) * dtype.itemsize
         if dtype.kind != "O" and claimed != data_bytes:

@@ -14,6 +14,7 @@ import struct
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 MAX_PICKLE_BYTES = 2**26
@@ -54,18 +55,18 @@ Reduce = Callable[[str, tuple[Any, ...]], Any]
 PersistentLoad = Callable[[Any], Any]
 
 
-def load(data: bytes, reduce: Reduce, persistent_load: PersistentLoad) -> Any:
+def load(data: bytes | BytesIO, reduce: Reduce, persistent_load: PersistentLoad) -> Any:
     """Read one pickle.
 
     Args:
-        data: the bytes.
+        data: the bytes; or a stream, which stands behind the pickle then.
         reduce: gets the name of a callable and its arguments, and returns what stands for the result, or an `Unknown`.
         persistent_load: gets a persistent id and returns what stands for it.
 
     Raises:
         PickleError: the bytes are no pickle, or a too large one.
     """
-    if len(data) > MAX_PICKLE_BYTES:
+    if isinstance(data, bytes) and len(data) > MAX_PICKLE_BYTES:
         raise PickleError(f"it has {len(data)} bytes (at most {MAX_PICKLE_BYTES} are read)")
     machine = _Machine(reduce, persistent_load)
     try:
@@ -83,7 +84,7 @@ def load(data: bytes, reduce: Reduce, persistent_load: PersistentLoad) -> Any:
     raise PickleError("it has no end")
 
 
-def _operations(data: bytes) -> Iterator[tuple[str, Any]]:
+def _operations(data: bytes | BytesIO) -> Iterator[tuple[str, Any]]:
     for operation, argument, _ in pickletools.genops(data):
         yield operation.name, argument
 

@@ -8,6 +8,7 @@ import threading
 import types
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -74,23 +75,33 @@ def load_layers(arrays: Mapping[str, np.ndarray], prefix: str, headers: Sequence
         np.errstate(over="ignore"),  # a float64 weight too large for float32 is told as infinite
     ):
         warnings.simplefilter("ignore")
-        links = {}
-        for header in headers:
-            path = tuple(header.key.removeprefix(prefix).split("/")[:-1])
-            links[path] = _link(chainer.links, header)
-        skeleton = _nest(chainer, links)
-        if skeleton is None:
+        built = _built(prefix, tuple(headers), threading.get_ident())
+        if built is None:
             return None
+        skeleton, links = built
         chainer.serializers.NpzDeserializer(arrays, path=prefix, strict=True).load(skeleton)
+        # Copies: the next snapshot is loaded into the same model.
         return [
             Layer(
                 header.name,
                 header.key,
-                link.W.array.swapaxes(0, 1) if header.transposed else link.W.array,
-                None if link.b is None else link.b.array,
+                (link.W.array.swapaxes(0, 1) if header.transposed else link.W.array).copy(),
+                None if link.b is None else link.b.array.copy(),
             )
-            for header, link in zip(headers, links.values(), strict=True)
+            for header, link in zip(headers, links, strict=True)
         ]
+
+
+@lru_cache(maxsize=2)
+def _built(prefix: str, headers: tuple[LayerHeader, ...], _thread: int) -> tuple[Any, tuple[Any, ...]] | None:
+    """Build the model of a run once, for each thread, or return None where Chainer could not hold it."""
+    chainer = import_chainer()
+    links = {}
+    for header in headers:
+        path = tuple(header.key.removeprefix(prefix).split("/")[:-1])
+        links[path] = _link(chainer.links, header)
+    skeleton = _nest(chainer, links)
+    return None if skeleton is None else (skeleton, tuple(links.values()))
 
 
 def _link(links: Any, header: LayerHeader) -> Any:

@@ -60,6 +60,7 @@ class Contents:
         is_trainer: True where a trainer wrote the file; a model alone beside such files is not drawn.
         is_ordered: True where the order of the weights is that in which the model defines them.
         turned: keys of weights that the file holds as (in, out) or (kh, kw, in, out).
+        tied: keys of tensors that are others under a second name.
         notes: what a user should be told.
         parts: other files that the snapshot is made of.
         arrays: weights and biases by key where they are so small that they were read at the same time, else None.
@@ -81,6 +82,7 @@ class Contents:
     is_trainer: bool = False
     is_ordered: bool = False
     turned: frozenset[str] = frozenset()
+    tied: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     parts: tuple[Path, ...] = ()
     arrays: Mapping[str, np.ndarray] | None = field(default=None, repr=False, compare=False)

@@ -17,9 +17,10 @@ from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.containers.npz_archive import SNAPSHOT_HINT, check_magic
 from nnanim.reading.containers.zip_file import MAGICS, ZipError, ZipFile
 from nnanim.reading.snapshots.contents import Arrays, Contents
+from nnanim.reading.snapshots.shards import PYTORCH_INDEX, SAFETENSORS_INDEX
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-INDEX_SUFFIX = ".safetensors.index.json"
+LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch before 1.6
 _HEAD_BYTES = 32  # longer than what a pickle of PyTorch's old format begins with
 _KERAS_SUFFIXES = (".h5", ".hdf5")
 _MODULES = {"numpy": "npz", "lightning": "pytorch"}  # of formats that are called otherwise than their module
@@ -72,8 +73,15 @@ def explain(path: Path) -> None:
     Raises:
         SnapshotError: it is broken; nothing is raised where it is whole and holds no weights.
     """
+    from nnanim.reading.snapshots.unreadable import OBJECTS, what_it_is
+
     head = _head(path)
-    if head and path.name.endswith((".safetensors", INDEX_SUFFIX)):
+    if head.startswith(LEGACY_MAGIC):  # it was looked into, and holds no weights
+        return
+    # Arrays of objects may well be a data set beside the snapshots.
+    if (told := what_it_is(path)) not in (None, OBJECTS):
+        raise SnapshotError(f"{str(path)!r} {told}")
+    if head and path.name.endswith((".safetensors", SAFETENSORS_INDEX)):
         from nnanim.reading.snapshots import safetensors
 
         safetensors.scan(path)
@@ -81,10 +89,6 @@ def explain(path: Path) -> None:
         from nnanim.reading.snapshots import keras
 
         keras.scan(path)
-    elif head[:2] == b"\x80\x02":
-        from nnanim.reading.snapshots import pytorch
-
-        raise SnapshotError(f"snapshot {str(path)!r} {pytorch.problem_of(head)} ({SNAPSHOT_HINT})")
     elif head[:8] != HDF5_MAGIC:
         check_magic(path)
 
@@ -92,7 +96,12 @@ def explain(path: Path) -> None:
 def _look(path: Path, raw: FileIO, head: bytes) -> Contents | None:
     """Tell the format by the first bytes and, in a zip archive, by its names."""
     is_zip, is_hdf5 = head[:4] in MAGICS, head[:8] == HDF5_MAGIC
-    if not (is_zip or is_hdf5 or head[8:9] == b"{" or path.name.endswith(INDEX_SUFFIX)):
+    if head.startswith(LEGACY_MAGIC) or path.name.endswith(PYTORCH_INDEX):
+        from nnanim.reading.snapshots import pytorch
+
+        with BufferedReader(raw) as file:
+            return pytorch.look_index(path) if path.name.endswith(PYTORCH_INDEX) else pytorch.look_legacy(path, file)
+    if not (is_zip or is_hdf5 or head[8:9] == b"{" or path.name.endswith(SAFETENSORS_INDEX)):
         return None
     with BufferedReader(raw) as file:
         if is_zip:
@@ -100,7 +109,12 @@ def _look(path: Path, raw: FileIO, head: bytes) -> Contents | None:
         if is_hdf5:
             from nnanim.reading.snapshots import keras
 
-            return keras.look(path, file)
+            found = keras.look(path, file)
+            if found is not None:
+                return found
+            from nnanim.reading.snapshots import chainer_hdf5
+
+            return chainer_hdf5.look(path, file)
         from nnanim.reading.snapshots import safetensors
 
         return safetensors.look(path, file)
@@ -111,7 +125,7 @@ def _look_inside(path: Path, file: BufferedIOBase) -> Contents | None:
         archive = ZipFile(path, file)
     except (ZipError, OSError) as error:
         raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({SNAPSHOT_HINT})") from error
-    if any(name.endswith("/data.pkl") for name in archive.names):
+    if "policy.pth" in archive or any(name.endswith("/data.pkl") for name in archive.names):
         from nnanim.reading.snapshots import pytorch
 
         return pytorch.look(archive)

@@ -60,7 +60,7 @@ def look(path: Path, file: io.BufferedIOBase | ZipFile) -> KerasContents | None:
         SnapshotError: the file begins as one and is damaged, or holds no weights.
     """
     if not isinstance(file, ZipFile):
-        found = _collect(path, _hdf5(path, file))
+        found = collect(path, file)
         return _describe(path, found, None) if found.is_of_keras else None
     if _INSIDE not in file or _CONFIG not in file:
         return None
@@ -134,6 +134,15 @@ class _Found:
     groups: dict[str, Group] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
     is_of_keras: bool = False
+
+
+def collect(path: Path, file: io.BufferedIOBase) -> _Found:
+    """List what lies in an open HDF5 file, whoever wrote it.
+
+    Raises:
+        SnapshotError: it is damaged.
+    """
+    return _collect(path, _hdf5(path, file))
 
 
 def _collect(path: Path, hdf5: Hdf5File) -> _Found:

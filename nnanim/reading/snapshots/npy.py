@@ -21,6 +21,7 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader, natural_key
 from nnanim.reading.containers.npz_archive import (
+    MAX_AXES,
     MAX_HEADER_BYTES,
     MAX_MEMBER_BYTES,
     NPY_MAGIC,
@@ -158,6 +159,8 @@ def _header_of(path: Path, file: BufferedReader) -> NpyHeader | None:
     if header is None or header.dtype.kind != "f":
         return None
     dtype, shape = header.dtype, header.shape
+    if len(shape) > MAX_AXES:
+        raise SnapshotError(f"snapshot {str(path)!r} has {len(shape)} axes (an array of at most {MAX_AXES} is read)")
     if prod(shape) * dtype.itemsize != size - end or size > MAX_MEMBER_BYTES:
         raise SnapshotError(
             f"snapshot {str(path)!r} is said to be {shape} of {dtype}, but has {size - end} bytes ({HINT})"

@@ -13,16 +13,10 @@ from itertools import pairwise
 
 from nnanim.model.layers import LayerHeader
 from nnanim.model.roles import PRUNING, WEIGHT_NORM, made_weights
+from nnanim.model.tensors import is_weight_name as is_weight_name
 from nnanim.reading.snapshots.chainer_links import is_transposed
 
 MAX_DIMENSIONS = 5  # a convolution over three axes
-_WEIGHT = re.compile(
-    r"(?:^|[./_-]|(?<=[0-9]))"
-    r"(?:weights?|kernels?|w|coefs?|theta|dense|fc|linear|layers?|hidden|output|mat(?:rix)?|arr)"
-    r"(?:_?(?:ih|hh))?(?:_?l?[0-9]{0,9})(?:_reverse)?$"
-    r"|(?:^|[./])weight_(?:g|v|orig|mask)$|[./]parametrizations[./]weight[./]original[01]$",
-    re.IGNORECASE,
-)
 _TAIL = re.compile(r"[./_-](?:weight|kernel|W|w)$")
 _BIASES = (
     ("weight", "bias"),
@@ -50,13 +44,12 @@ class Parameters:
     turned: frozenset[str]
 
 
-def is_weight_name(key: str) -> bool:
-    """Tell whether a key is named like a weight."""
-    return _WEIGHT.search(key) is not None
-
-
 def find_weights(
-    shapes: Mapping[str, tuple[int, ...]], *, kernels: bool = False, biases_follow: bool = False
+    shapes: Mapping[str, tuple[int, ...]],
+    *,
+    kernels: bool = False,
+    biases_follow: bool = False,
+    biases_tell: bool = False,
 ) -> Parameters:
     """Tell weights and biases from each other.
 
@@ -66,6 +59,8 @@ def find_weights(
     Args:
         shapes: the shape of each array by key, in the order of the file.
         biases_follow: True where a bias that no name tells comes directly behind its weight.
+        biases_tell: True where only a bias says that what is called a weight is (in, out), as GPT-2's are among
+            PyTorch's (out, in).
         kernels: True where every weight is (in, out) or (kh, kw, in, out), as Keras keeps them.
     """
     made = made_weights(shapes)
@@ -76,7 +71,7 @@ def find_weights(
         if 2 <= len(shape) <= MAX_DIMENSIONS and 0 not in shape and (key not in made or key in stand_ins)
     ]
     biases = {key: _bias_of(stand_ins.get(key, key), key, shapes, biases_follow=biases_follow) for key in keys}
-    turned = set(keys) if kernels else _turned(keys, biases, shapes)
+    turned = set(keys) if kernels else _turned(keys, biases, shapes, biases_tell=biases_tell)
     names = _names({key: stand_ins.get(key, key) for key in keys})
     weights = []
     for key in keys:
@@ -114,7 +109,13 @@ def _bias_of(name: str, key: str, shapes: Mapping[str, tuple[int, ...]], *, bias
     return None
 
 
-def _turned(keys: Sequence[str], biases: Mapping[str, str | None], shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
+def _turned(
+    keys: Sequence[str],
+    biases: Mapping[str, str | None],
+    shapes: Mapping[str, tuple[int, ...]],
+    *,
+    biases_tell: bool,
+) -> set[str]:
     flat = [key for key in keys if len(shapes[key]) == 2]
     told: dict[str, bool] = {}
     for key in flat:
@@ -126,6 +127,8 @@ def _turned(keys: Sequence[str], biases: Mapping[str, str | None], shapes: Mappi
     if told:
         as_most = sum(told.values()) * 2 > len(told)
         return {key for key, is_turned in told.items() if is_turned} | (set(open_keys) if as_most else set())
+    if biases_tell and any(key.endswith("weight") for key in open_keys):
+        return set()
     straight = all(shapes[before][0] == shapes[after][1] for before, after in pairwise(open_keys))
     crossed = all(shapes[before][1] == shapes[after][0] for before, after in pairwise(open_keys))
     coefficients = all("coef" in key for key in open_keys)  # scikit-learn's are (in, out)

@@ -1,62 +1,62 @@
 """PyTorch snapshots: what ``torch.save`` leaves behind, and Lightning's checkpoints.
 
-A state dict alone, or a dict that holds one beside epoch, loss and the optimizer's state. Names and shapes are always
-read by `pickles`, which builds nothing but descriptions. The numbers are read by ``torch.load(weights_only=True)``
-where torch is installed and nothing in the file was unknown, else straight from the archive; both give the same bits.
+A state dict alone, or a dict that holds one beside epoch, loss and the optimizer's state; in a zip archive, in the
+stream of before 1.6, in shards that a ``pytorch_model.bin.index.json`` lists, or in the archive of Stable-Baselines3.
+Names and shapes are read by `pickles`, which builds nothing but descriptions, and the numbers straight from the file.
 
-torch takes seconds to import, so folders are listed and inspected without it; and it never sees a file in which the
-reader here found something else than tensors and plain containers.
+Source: ``torch/serialization.py`` of PyTorch 2.13; ``save_to_zip_file`` of Stable-Baselines3 2.9 (``policy.pth``,
+``data``); Transformers' ``save_pretrained`` (``weight_map``).
 """
 
 from __future__ import annotations
 
-import importlib.util
-import pickle
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from io import BufferedIOBase, BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader
-from nnanim.reading.containers.torch_archive import HINT, Tensor, TorchArchive, open_torch
-from nnanim.reading.containers.zip_file import ZipFile
+from nnanim.reading.containers.float8 import FLOAT8
+from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
+from nnanim.reading.containers.regular_file import open_regular
+from nnanim.reading.containers.torch_archive import HINT, TorchArchive
+from nnanim.reading.containers.torch_legacy import MAGIC, LegacyFile
+from nnanim.reading.containers.torch_tensors import Tensor
+from nnanim.reading.containers.zip_file import ZipError, ZipFile
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights
+from nnanim.reading.snapshots.shards import read_index
 from nnanim.reading.snapshots.to_layers import read_layers
-from nnanim.reading.snapshots.torch_state import FoundModel, find_state
+from nnanim.reading.snapshots.torch_state import FoundModel, State, find_state
 
 FORMAT = "pytorch"
 LIGHTNING = "lightning"
-SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".tar")
+STABLE_BASELINES = "stable-baselines3"
+POLICY = "policy.pth"  # in the archive of Stable-Baselines3
+LEGACY_NOTE = "the snapshots are in the legacy format that PyTorch wrote before 1.6"
 _NUMPY = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1")
 _NAMES = {"bf2": "bfloat16", "b1": "bool"}
-_LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+_QUANTISED = {"i1": "qint8", "u1": "quint8", "i4": "qint32"}
+_MAX_DATA_BYTES = 2**24
 
 
 @dataclass(frozen=True)
 class TorchContents(Contents):
-    """What a PyTorch archive says of itself.
+    """What a PyTorch file says of itself.
 
     Attributes:
         places: the tensors of the model by key.
-        root: names on the way to what the keys lead on from, joined by dots.
-        is_plain: whether nothing in the file was unknown, so that torch reads it as well.
+        files: the shard that each lies in, by key; none where there is one file.
     """
 
     places: dict[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
-    root: str = ""
-    is_plain: bool = False
-
-
-def problem_of(head: bytes) -> str:
-    """Return why a file that begins so is not read: it is a pickle, of PyTorch's old format or another."""
-    if head.startswith(_LEGACY):
-        return "is in the format that PyTorch wrote before 1.6 (load it with torch and save it again)"
-    return "is a pickle, which is never loaded"
+    files: dict[str, Path] = field(default_factory=dict, repr=False, compare=False)
 
 
 def look(file: ZipFile) -> TorchContents | None:
@@ -65,21 +65,54 @@ def look(file: ZipFile) -> TorchContents | None:
     Raises:
         SnapshotError: the file cannot be read.
     """
-    archive = TorchArchive(file)
+    archive = _archive(file)
     if not archive.is_torch:
         return None
-    saved, is_plain = archive.contents()
-    state = find_state(saved)
+    contents = _look(file.path, find_state(archive.contents()))
+    if contents is not None and POLICY in file:
+        return replace(contents, iteration=_steps_of(file), written_by=STABLE_BASELINES)
+    return contents
+
+
+def look_legacy(path: Path, file: BufferedIOBase) -> TorchContents | None:
+    """Read what a file from before PyTorch 1.6 says of itself, as `look` does.
+
+    Raises:
+        SnapshotError: the file cannot be read.
+    """
+    contents = _look(path, find_state(LegacyFile(path, file).contents()))
+    return contents and replace(contents, notes=(LEGACY_NOTE, *contents.notes))
+
+
+def look_index(path: Path) -> TorchContents | None:
+    """Read names and shapes of a snapshot in shards from its index and from each shard.
+
+    Raises:
+        SnapshotError: the index or a shard cannot be read.
+    """
+    tensors: dict[str, Tensor] = {}
+    files: dict[str, Path] = {}
+    for shard in read_index(path):
+        with _open(shard) as opened:
+            for model in find_state(opened.contents()).models[:1]:
+                tensors |= model.tensors
+                files |= dict.fromkeys(model.tensors, shard)
+    if not tensors:
+        return None
+    contents = _look(path, State((FoundModel("", tensors),), None, None, False), files)
+    return contents and replace(contents, parts=tuple(sorted(set(files.values()))))
+
+
+def _look(path: Path, state: State, files: Mapping[str, Path] = {}) -> TorchContents | None:
     if not state.models:
         return None
     is_alone = sum(not model.is_copy for model in state.models) < 2
     described = [
         replace(
-            _describe(file, model, is_alone=is_alone, is_single=len(state.models) == 1),
+            _describe(path, model, is_alone=is_alone, is_single=len(state.models) == 1, files=files),
             format=LIGHTNING if state.is_lightning else FORMAT,
             epoch=state.epoch,
             iteration=state.iteration,
-            is_plain=is_plain,
         )
         for model in state.models
     ]
@@ -87,74 +120,89 @@ def look(file: ZipFile) -> TorchContents | None:
     return replace(described[0], others=tuple(described[1:])) if described else None
 
 
-def _describe(file: ZipFile, model: FoundModel, *, is_alone: bool, is_single: bool) -> TorchContents:
+def _describe(
+    path: Path, model: FoundModel, *, is_alone: bool, is_single: bool, files: Mapping[str, Path]
+) -> TorchContents:
     """Describe one model; the keys of several have its path in front."""
     start = "" if is_alone or not model.path else f"{model.path}."
     places = {start + key: tensor for key, tensor in model.tensors.items() if tensor.dtype}
     tensors = {key: tensor for key, tensor in places.items() if tensor.is_real}
-    found = find_weights({key: tensor.shape for key, tensor in tensors.items()})
+    found = find_weights({key: tensor.shape for key, tensor in tensors.items()}, biases_tell=True)
     shared: dict[tuple[Any, ...], str] = {}
-    weights, notes = [], []
+    weights, tied, notes = [], set(), _notes(tensors.values())
     for header in found.weights:
         tensor = tensors[header.key]
-        place = (tensor.storage.key, tensor.offset, tensor.shape)
+        place = (files.get(header.key), tensor.storage.key, tensor.offset, tensor.shape)
         if place in shared:
+            tied.add(header.key)
             notes.append(f"{header.key!r} is the same tensor as {shared[place]!r} and is drawn once")
         else:
             shared[place] = header.key
             weights.append(header)
     return TorchContents(
-        path=file.path,
+        path=path,
         model="" if is_single else model.path,
         weights=tuple(weights),
         tensors=tuple(ArrayHeader(key, tensor.shape, dtype_name(tensor)) for key, tensor in places.items()),
         is_ordered=True,
         turned=found.turned,
+        tied=frozenset(tied),
         notes=tuple(notes),
         places=places,
-        root="" if start else model.path,
+        files=dict(files),
     )
 
 
-def read(
-    contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None, *, use_torch: bool = True
-) -> list[Layer]:
+def _notes(tensors: Iterable[Tensor]) -> list[str]:
+    """Say which numbers are not shown as they are in the file."""
+    names = dict.fromkeys(map(dtype_name, tensors))
+    notes = [
+        f"weights of type {name} are shown as the numbers that they stand for, without their scales"
+        for name in names
+        if name in FLOAT8
+    ]
+    return notes + [
+        f"quantised weights ({name}) are shown as the numbers that they stand for"
+        for name in names
+        if name in _QUANTISED.values()
+    ]
+
+
+def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
     """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
-    return read_layers(contents, layers, shape, partial(read_arrays, use_torch=use_torch))
+    return read_layers(contents, layers, shape, read_arrays)
 
 
-def read_arrays(contents: Contents, keys: Sequence[str], *, use_torch: bool = True) -> dict[str, np.ndarray]:
-    """Read arrays of a snapshot as they are in the file, bfloat16 as float32.
-
-    Args:
-        contents: what `scan` found in the file.
-        keys: the keys of the arrays.
-        use_torch: False reads from the archive in any case.
+def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read arrays of a snapshot as they are in the file, bfloat16 and float8 as float32.
 
     Raises:
         SnapshotError: the file cannot be read.
     """
-    assert isinstance(contents, TorchContents)
-    if use_torch and contents.is_plain and has_torch():
-        return _load_with_torch(contents, keys)
-    with open_torch(contents.path) as archive:
-        return {key: archive.array(contents.places[key]) for key in keys}
+    with open_arrays(contents) as arrays:
+        return {key: arrays.read(key) for key in keys}
 
 
 class _Open:
-    """The tensors of an open archive."""
+    """The tensors of a snapshot whose files are opened when the first of theirs is read."""
 
-    def __init__(self, contents: TorchContents, archive: TorchArchive) -> None:
-        self._places = contents.places
-        self._archive = archive
+    def __init__(self, contents: TorchContents, stack: ExitStack) -> None:
+        self._contents = contents
+        self._stack = stack
+        self._opened: dict[Path, TorchArchive | LegacyFile] = {}
 
     def read(self, key: str) -> np.ndarray:
         """Read one tensor, as `nnanim.reading.snapshots.contents.Arrays` says."""
-        return self._archive.array(self._places[key])
+        path = self._contents.files.get(key, self._contents.path)
+        if path not in self._opened:
+            self._opened[path] = self._stack.enter_context(_open(path))
+        return self._opened[path].array(self._contents.places[key])
 
 
 def dtype_name(tensor: Tensor) -> str:
-    """Return the name of a tensor's type: ``"float32"``, ``"bfloat16"``, …"""
+    """Return the name of a tensor's type: ``"float32"``, ``"bfloat16"``, ``"qint8"``, …"""
+    if tensor.quantum is not None:
+        return _QUANTISED[tensor.dtype]
     return _NAMES.get(tensor.dtype) or (np.dtype(tensor.dtype).name if tensor.dtype in _NUMPY else tensor.dtype)
 
 
@@ -166,48 +214,52 @@ def open_arrays(contents: Contents) -> Iterator[Arrays]:
         SnapshotError: the file cannot be read.
     """
     assert isinstance(contents, TorchContents)
-    with open_torch(contents.path) as archive:
-        yield _Open(contents, archive)
+    with ExitStack() as stack:
+        yield _Open(contents, stack)
 
 
-@cache
-def has_torch() -> bool:
-    """Tell whether torch is installed, without importing it."""
-    return importlib.util.find_spec("torch") is not None
+@contextmanager
+def _open(path: Path) -> Iterator[TorchArchive | LegacyFile]:
+    """Open a file of either format for as long as the context lasts."""
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open_regular(path))
+            is_legacy = file.read(len(MAGIC)) == MAGIC
+            opened = LegacyFile(path, file) if is_legacy else _archive(ZipFile(path, file))
+        except ZipError as error:
+            raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({HINT})") from error
+        except OSError as error:
+            raise SnapshotError(f"cannot read snapshot {str(path)!r}: {error.strerror} ({HINT})") from error
+        yield opened
 
 
-def _load_with_torch(contents: TorchContents, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    import torch
-
+def _archive(file: ZipFile) -> TorchArchive:
+    """Return the archive, or the one of the policy inside."""
+    if POLICY not in file:
+        return TorchArchive(file)
+    inner = _member(file, POLICY, MAX_MEMBER_BYTES)
     try:
-        saved = torch.load(contents.path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, ValueError, OSError, EOFError, pickle.UnpicklingError) as error:
-        raise SnapshotError(f"torch cannot read snapshot {str(contents.path)!r}: {error} ({HINT})") from error
-    arrays = {}
-    for key in keys:
-        tensor = _at(saved, contents.root, key)
-        if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape) != contents.places[key].shape:
-            raise SnapshotError(
-                f"snapshot {str(contents.path)!r} changed while the run was read (is it still training?)"
-            )
-        tensor = tensor.detach()
-        arrays[key] = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
-        arrays[key].flags.writeable = False  # it may be the file itself
-    return arrays
+        return TorchArchive(ZipFile(file.path, BytesIO(inner)))
+    except ZipError as error:
+        raise SnapshotError(f"{POLICY!r} in snapshot {str(file.path)!r} is truncated or damaged ({HINT})") from error
 
 
-def _at(saved: Any, root: str, key: str) -> Any:
-    """Return the tensor that `torch_state` called so: names and keys may hold dots themselves."""
-    waiting = [(saved, f"{root}.{key}" if root else key)]
-    while waiting:
-        value, path = waiting.pop()
-        if not path:
-            return value
-        if isinstance(value, list | tuple):
-            items: Any = ((str(place), item) for place, item in enumerate(value))
-        else:
-            items = value.items() if isinstance(value, dict) else ()
-        for name, item in items:
-            if path == str(name) or path.startswith(f"{name}."):
-                waiting.append((item, path[len(str(name)) + 1 :]))
-    return None
+def _steps_of(file: ZipFile) -> int | None:
+    """Return how many steps Stable-Baselines3 has trained for, as the JSON beside the policy says."""
+    try:
+        said = json.loads(_member(file, "data", _MAX_DATA_BYTES)) if "data" in file else {}
+    except (ValueError, RecursionError):
+        return None
+    steps = said.get("num_timesteps") if isinstance(said, dict) else None
+    return steps if type(steps) is int and 0 <= steps < 2**53 else None
+
+
+def _member(file: ZipFile, name: str, limit: int) -> bytes:
+    member = file[name]
+    where = f"{name!r} in snapshot {str(file.path)!r}"
+    if member.size > limit:
+        raise SnapshotError(f"{where} claims {member.size} bytes (at most {limit} are read)")
+    try:
+        return file.read(member)
+    except (ZipError, OSError) as error:
+        raise SnapshotError(f"{where} is truncated or damaged ({HINT})") from error

@@ -22,18 +22,24 @@ import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader
-from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
+from nnanim.reading.containers.float8 import from_float8
+from nnanim.reading.containers.npz_archive import MAX_AXES, MAX_MEMBER_BYTES
+from nnanim.reading.containers.regular_file import open_regular
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
-from nnanim.reading.snapshots.detect import INDEX_SUFFIX
 from nnanim.reading.snapshots.parameters import find_weights
+from nnanim.reading.snapshots.shards import SAFETENSORS_INDEX as INDEX_SUFFIX
+from nnanim.reading.snapshots.shards import read_index
 from nnanim.reading.snapshots.to_layers import from_bfloat16, read_layers
 
 FORMAT = "safetensors"
 HINT = "a safetensors snapshot is a JSON header and the numbers behind it"
 MAX_HEADER_BYTES = 2**26
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_FLOAT8 = {"F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"}
+_REAL = (*_TYPES, *_FLOAT8)
 _WHOLE = {"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1", "U8": "<u1", "BOOL": "|b1"}
-_BYTES = {dtype: np.dtype(code).itemsize for dtype, code in (_TYPES | _WHOLE).items()}
+_CODES = _TYPES | _WHOLE | dict.fromkeys(_FLOAT8, "|u1")
+_BYTES = {dtype: np.dtype(code).itemsize for dtype, code in _CODES.items()}
 
 
 @dataclass(frozen=True)
@@ -64,9 +70,7 @@ def look(path: Path, file: BufferedIOBase) -> SafetensorsContents | None:
         SnapshotError: the file or one of its shards cannot be read, or holds no weights.
     """
     try:
-        if path.name.endswith(INDEX_SUFFIX):
-            _index(path)
-        else:
+        if not path.name.endswith(INDEX_SUFFIX):
             size = file.seek(0, 2)
             file.seek(0)
             start = file.read(9)
@@ -90,18 +94,18 @@ def scan(path: Path, file: BufferedIOBase | None = None) -> SafetensorsContents:
     places: dict[str, Place] = {}
     said: dict[str, Any] = {}
     if path.name.endswith(INDEX_SUFFIX):
-        for shard in dict.fromkeys(_index(path).values()):
-            if shard in ("", ".", "..") or "/" in shard or "\\" in shard:
-                raise SnapshotError(f"index {str(path)!r} names the file {shard!r} (shards lie beside their index)")
-            with _open(path.parent / shard) as opened:
-                found, _ = _header(path.parent / shard, opened)
+        for shard in read_index(path):
+            with _open(shard) as opened:
+                found, _ = _header(shard, opened)
             places |= found
     elif file is not None:
         places, said = _header(path, file)
     else:
         with _open(path) as opened:
             places, said = _header(path, opened)
-    found_weights = find_weights({key: place.shape for key, place in places.items() if place.dtype in _TYPES})
+    found_weights = find_weights(
+        {key: place.shape for key, place in places.items() if place.dtype in _REAL}, biases_tell=True
+    )
     if not found_weights.weights:
         raise SnapshotError(f"snapshot {str(path)!r} holds no weights (a weight has two axes or more)")
     return SafetensorsContents(
@@ -112,6 +116,11 @@ def scan(path: Path, file: BufferedIOBase | None = None) -> SafetensorsContents:
         epoch=_counter(said, "epoch"),
         iteration=_counter(said, "step") or _counter(said, "iteration"),
         turned=found_weights.turned,
+        notes=tuple(
+            f"weights of type {name} are shown as the numbers that they stand for, without their scales"
+            for dtype, name in _FLOAT8.items()
+            if any(place.dtype == dtype for place in places.values())
+        ),
         parts=tuple(sorted({place.path for place in places.values()} - {path})),
         places=places,
     )
@@ -123,7 +132,7 @@ def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int]
 
 
 def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read arrays of a snapshot as they are in the file, bfloat16 as float32.
+    """Read arrays of a snapshot as they are in the file, bfloat16 and float8 as float32.
 
     Raises:
         SnapshotError: a file cannot be read, or ends too early.
@@ -163,11 +172,13 @@ def open_arrays(contents: Contents) -> Iterator[Arrays]:
 
 
 def _dtype_name(dtype: str) -> str:
-    return "bfloat16" if dtype == "BF16" else np.dtype((_TYPES | _WHOLE)[dtype]).name
+    if dtype in _FLOAT8:
+        return _FLOAT8[dtype]
+    return "bfloat16" if dtype == "BF16" else np.dtype(_CODES[dtype]).name
 
 
 def _array(file: BufferedIOBase, key: str, place: Place) -> np.ndarray:
-    numbers = np.empty(place.shape, dtype=(_TYPES | _WHOLE)[place.dtype])
+    numbers = np.empty(place.shape, dtype=_CODES[place.dtype])
     try:
         file.seek(place.start)
         count = file.readinto(numbers.reshape(-1).view(np.uint8).data)
@@ -175,6 +186,8 @@ def _array(file: BufferedIOBase, key: str, place: Place) -> np.ndarray:
         raise _unreadable(place.path, error) from error
     if count != numbers.nbytes:
         raise SnapshotError(f"snapshot {str(place.path)!r} is truncated at {key!r} ({HINT})")
+    if place.dtype in _FLOAT8:
+        return from_float8(numbers, _FLOAT8[place.dtype])
     return from_bfloat16(numbers) if place.dtype == "BF16" else numbers
 
 
@@ -208,7 +221,7 @@ def _place(path: Path, key: str, tensor: Any, begin: int, file_size: int) -> Pla
             raise SnapshotError(f"{key!r} in snapshot {str(path)!r} is not described as a tensor ({HINT})")
     if dtype not in _BYTES:
         return None
-    if not all(isinstance(size, int) and 0 <= size < 2**48 for size in shape):
+    if len(shape) > MAX_AXES or not all(type(size) is int and 0 <= size < 2**48 for size in shape):
         raise SnapshotError(f"{key!r} in snapshot {str(path)!r} has an impossible shape ({HINT})")
     size = math.prod(shape) * _BYTES[dtype]
     if not (0 <= first <= last <= file_size - begin and last - first == size):
@@ -218,20 +231,6 @@ def _place(path: Path, key: str, tensor: Any, begin: int, file_size: int) -> Pla
             f"{key!r} in snapshot {str(path)!r} has {size} bytes (an array of at most {MAX_MEMBER_BYTES} bytes is read)"
         )
     return Place(path, dtype, tuple(shape), begin + first)
-
-
-def _index(path: Path) -> dict[str, str]:
-    with _open(path) as file:
-        try:
-            text = file.read(MAX_HEADER_BYTES + 1)
-        except OSError as error:
-            raise _unreadable(path, error) from error
-    if len(text) > MAX_HEADER_BYTES:
-        raise SnapshotError(f"index {str(path)!r} is too large (at most {MAX_HEADER_BYTES} bytes are read)")
-    files = _json(text, f"index {str(path)!r}").get("weight_map")
-    if not isinstance(files, dict) or not files or not all(isinstance(file, str) for file in files.values()):
-        raise SnapshotError(f"index {str(path)!r} has no weight_map (it says which tensor is in which file)")
-    return files
 
 
 def _json(text: bytes, where: str) -> dict[str, Any]:
@@ -256,7 +255,7 @@ def _length(start: bytes) -> int:
 
 def _open(path: Path) -> BufferedIOBase:
     try:
-        return path.open("rb")
+        return open_regular(path)
     except OSError as error:
         raise _unreadable(path, error) from error
 

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from nnanim.errors import ShapeError, SnapshotError
-from nnanim.model.layer_chain import fit_to_sizes
+from nnanim.model.layer_choice import fit_to_sizes
 from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
 from nnanim.reading.snapshots.contents import Arrays, Contents

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnanim.reading.containers.pickles import Unknown
-from nnanim.reading.containers.torch_archive import Tensor
+from nnanim.reading.containers.torch_tensors import Tensor
 
 # In the order in which one of several is chosen.
 _MODELS = (
@@ -46,6 +46,8 @@ _EPOCHS = ("epoch", "epochs", "current_epoch", "epoch_num", "n_epoch", "last_epo
 _ITERATIONS = ("global_step", "step", "iteration", "iter", "it", "steps", "n_iter", "num_updates", "iterations")
 _MODULE_GROUPS = ("_parameters", "_buffers", "_modules")
 _SCRIPT = "__torch__."
+# A quantised layer keeps (weight, bias) in one: torch/ao/nn/quantized/modules/linear.py.
+_PACKED = re.compile(r"_packed_params\._packed_params\.([01])$")
 _MAX_DEPTH = 50
 _MAX_VISITS = 1_000_000
 _MAX_KEY_LENGTH = 1000
@@ -208,7 +210,7 @@ def _walk(root: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
     while waiting and len(seen) < _MAX_VISITS:
         path, value, depth = waiting.pop()
         if isinstance(value, Tensor):
-            yield path, value
+            yield _PACKED.sub(lambda match: ("weight", "bias")[int(match[1])], path), value
             continue
         if not isinstance(value, dict | list | tuple | Unknown) or id(value) in seen or depth > _MAX_DEPTH:
             continue

@@ -1,0 +1,28 @@
+"""Opening a file that another file names: it may be a pipe, which never ends, or no name at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file for reading; a pipe or device is closed again without waiting for it.
+
+    Raises:
+        OSError: it cannot be opened, is no regular file, or its name cannot be one.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        number = os.open(path, flags)
+    except ValueError as error:  # a NUL, or half of a surrogate pair
+        raise OSError(0, "no file can have this name") from error
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError(0, "it is no regular file")
+        return os.fdopen(number, "rb")
+    except OSError:
+        os.close(number)
+        raise

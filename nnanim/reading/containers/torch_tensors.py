@@ -1,0 +1,283 @@
+"""What a pickle of ``torch.save`` says of tensors, and the numbers of one in the bytes of its storage.
+
+Source: ``torch/_utils.py`` of PyTorch 2.13.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nnanim.errors import SnapshotError
+from nnanim.reading.containers.float8 import FLOAT8, from_float8
+from nnanim.reading.containers.npz_archive import MAX_AXES, MAX_MEMBER_BYTES
+from nnanim.reading.containers.pickles import Named, PickleError, Unknown
+from nnanim.reading.snapshots.to_layers import from_bfloat16
+
+_STORAGES = {
+    "DoubleStorage": "f8",
+    "FloatStorage": "f4",
+    "HalfStorage": "f2",
+    "BFloat16Storage": "bf2",
+    "LongStorage": "i8",
+    "IntStorage": "i4",
+    "ShortStorage": "i2",
+    "CharStorage": "i1",
+    "ByteStorage": "u1",
+    "BoolStorage": "b1",
+    "UntypedStorage": "u1",
+    "QInt8Storage": "i1",
+    "QUInt8Storage": "u1",
+    "QInt32Storage": "i4",
+}
+_DTYPES = {
+    "float64": "f8",
+    "double": "f8",
+    "float32": "f4",
+    "float": "f4",
+    "float16": "f2",
+    "half": "f2",
+    "bfloat16": "bf2",
+    "int64": "i8",
+    "int32": "i4",
+    "int16": "i2",
+    "int8": "i1",
+    "uint8": "u1",
+    "bool": "b1",
+    **{name: name for name in FLOAT8},
+}
+_PLAIN = {"collections.OrderedDict": dict, "builtins.dict": dict, "__builtin__.dict": dict}
+_SCALARS = {"numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"}
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A run of numbers in the archive.
+
+    Attributes:
+        key: name of the member behind ``data/``.
+        dtype: ``"f4"``, ``"bf2"``, …; empty where the type is unknown.
+        count: how many numbers it holds, as the pickle says.
+    """
+
+    key: str
+    dtype: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Quantum:
+    """What the whole numbers of a quantised tensor stand for: (number - zero) * scale, one of each or one a channel.
+
+    Attributes:
+        scale: of all, or a tensor of one scale for each channel.
+        zero: the number that stands for 0, likewise.
+        axis: of the channels; None where there is one scale.
+    """
+
+    scale: float | Tensor
+    zero: int | Tensor
+    axis: int | None = None
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A view of a storage, sizes and strides in numbers."""
+
+    storage: Storage
+    dtype: str
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    quantum: Quantum | None = None
+
+    @property
+    def code(self) -> str:
+        """NumPy's code of the bits in the file, without the order of bytes."""
+        return "u2" if self.dtype == "bf2" else "u1" if self.dtype in FLOAT8 else self.dtype
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it holds real numbers that can be read."""
+        return self.dtype in ("f2", "f4", "f8", "bf2", *FLOAT8) or self.quantum is not None
+
+
+def view_of(data: np.ndarray, tensor: Tensor, order: str, where: str) -> np.ndarray:
+    """Return the numbers of a tensor, bfloat16 and float8 as float32, quantised ones as they are.
+
+    Args:
+        data: the bytes of its storage, uint8.
+        tensor: the tensor.
+        order: ``"<"`` or ``">"``.
+        where: the file's name, for the message.
+
+    Raises:
+        SnapshotError: the storage is too small.
+    """
+    kind = np.dtype(order + tensor.code)
+    if 0 in tensor.shape:
+        return np.zeros(tensor.shape, dtype=np.float32)
+    numbers = data[: check_size(len(data), tensor, where)].view(kind)[tensor.offset :]
+    if len(numbers) == math.prod(tensor.shape) and tensor.strides == _in_a_row(tensor.shape):
+        view = numbers.reshape(tensor.shape)
+    else:
+        strides = tuple(stride * kind.itemsize for stride in tensor.strides)
+        view = np.lib.stride_tricks.as_strided(numbers, tensor.shape, strides, writeable=False)
+    if tensor.dtype in FLOAT8:
+        return from_float8(view, tensor.dtype)
+    return from_bfloat16(view) if tensor.dtype == "bf2" else view
+
+
+def bytes_needed(tensor: Tensor) -> int:
+    """Return how many bytes of its storage a tensor reaches into."""
+    if 0 in tensor.shape:
+        return 0
+    steps = zip(tensor.shape, tensor.strides, strict=True)
+    last = tensor.offset + sum((size - 1) * stride for size, stride in steps)
+    return (last + 1) * np.dtype(tensor.code).itemsize
+
+
+def check_size(size: int, tensor: Tensor, where: str) -> int:
+    """Return how many bytes of its storage a tensor reaches into.
+
+    Raises:
+        SnapshotError: the storage has only `size` of them.
+    """
+    needed = bytes_needed(tensor)
+    if needed > size:
+        raise SnapshotError(
+            f"storage {tensor.storage.key!r} in snapshot {where!r} has {size} bytes, a tensor of"
+            f" shape {tensor.shape} needs {needed} (the archive is damaged)"
+        )
+    return needed
+
+
+def read_tensor(tensor: Tensor, read: Callable[[Tensor], np.ndarray]) -> np.ndarray:
+    """Read a tensor, a quantised one as the float32 numbers that it stands for.
+
+    Args:
+        tensor: the tensor.
+        read: reads the numbers of one as they are in the file.
+
+    Raises:
+        SnapshotError: the file is damaged.
+    """
+    numbers, quantum = read(tensor), tensor.quantum
+    if quantum is None:
+        return numbers
+    scale, zero = (read(each) if isinstance(each, Tensor) else each for each in (quantum.scale, quantum.zero))
+    if quantum.axis is not None:
+        sizes = [-1 if axis == quantum.axis else 1 for axis in range(numbers.ndim)]
+        scale, zero = np.reshape(scale, sizes), np.reshape(zero, sizes)
+    return ((numbers.astype(np.float64) - zero) * scale).astype(np.float32)
+
+
+def _in_a_row(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides of numbers that lie one behind the other, row by row."""
+    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+class Maker:
+    """What the names in a pickle stand for."""
+
+    def __init__(self) -> None:
+        self.storages: dict[str, Storage] = {}
+
+    def storage(self, identity: Any) -> Any:
+        """Return the storage of a persistent id ``("storage", type, key, location, count)``.
+
+        Before 1.6 a sixth item was there, of views of storages, and ``("module", class, file, source)`` for classes.
+        """
+        match identity:
+            case ("storage", Named(name=name), str(key), str(), int(count)) | (
+                "storage",
+                Named(name=name),
+                str(key),
+                str(),
+                int(count),
+                None,
+            ) if name.startswith("torch."):
+                return self.storages.setdefault(key, Storage(key, _STORAGES.get(name.rsplit(".", 1)[-1], ""), count))
+            case ("module", Named() as named, *_):
+                return named
+        raise PickleError("it holds a persistent id that names no storage")
+
+    def reduce(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        """Return what stands for the result of a call; nothing is called."""
+        match name, arguments:
+            case "torch._utils._rebuild_tensor_v2", (
+                Storage() as storage,
+                int(offset),
+                tuple(shape),
+                tuple(strides),
+                *_,
+            ):
+                return self._tensor(storage, storage.dtype, offset, shape, strides)
+            case (
+                "torch._utils._rebuild_tensor_v3",
+                (Storage() as storage, int(offset), tuple(shape), tuple(strides), _, _, Named(name=dtype), *_),
+            ):
+                return self._tensor(storage, _DTYPES.get(dtype.rsplit(".", 1)[-1], ""), offset, shape, strides)
+            case "torch._utils._rebuild_qtensor", (
+                Storage() as storage,
+                int(offset),
+                tuple(shape),
+                tuple(strides),
+                tuple(parameters),
+                *_,
+            ):
+                tensor = self._tensor(storage, storage.dtype, offset, shape, strides)
+                return replace(tensor, quantum=_quantum(tensor.shape, parameters))
+            case (
+                ("torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state"),
+                (Tensor() as data, *_),
+            ):
+                return data
+            case "torch.Size", (list() | tuple() as sizes,):
+                return tuple(sizes)
+            case "_codecs.encode", (str(text), "latin1"):
+                return text.encode("latin-1", "replace")
+            case _ if name in _PLAIN and not arguments:
+                return {}
+            case _ if name in _SCALARS:
+                return _number(arguments)
+        return Unknown(name, arguments)
+
+    def _tensor(
+        self, storage: Storage, dtype: str, offset: int, shape: tuple[Any, ...], strides: tuple[Any, ...]
+    ) -> Tensor:
+        whole = all(type(number) is int and 0 <= number < 2**48 for number in (offset, *shape, *strides))
+        if not whole or len(shape) != len(strides) or len(shape) > MAX_AXES:
+            raise PickleError("it holds a tensor of an impossible shape")
+        if math.prod(shape) * 4 > MAX_MEMBER_BYTES:
+            raise PickleError(f"it holds a tensor of shape {shape} (at most {MAX_MEMBER_BYTES} bytes are read)")
+        return Tensor(storage, dtype, offset, shape, strides)
+
+
+def _quantum(shape: tuple[int, ...], parameters: tuple[Any, ...]) -> Quantum:
+    match parameters:
+        case (Named(name="torch.per_tensor_affine"), float(scale), int(zero)) if abs(zero) < 2**31:
+            return Quantum(scale, zero)
+        case (
+            Named(name="torch.per_channel_affine" | "torch.per_channel_affine_float_qparams"),
+            Tensor(dtype="f4" | "f8", shape=(count,)) as scale,
+            Tensor(dtype="i4" | "i8" | "f4" | "f8", shape=(same,)) as zero,
+            int(axis),
+        ) if count == same and 0 <= axis < len(shape) and shape[axis] == count:
+            return Quantum(scale, zero, axis)
+    raise PickleError("it holds a quantised tensor of an unknown kind")
+
+
+def _number(arguments: tuple[Any, ...]) -> Any:
+    """Return the value of a NumPy scalar that was given as its type and its bytes, else an `Unknown`."""
+    match arguments:
+        case (Unknown(name="numpy.dtype", arguments=(str(code), *_)), bytes(data)) if code in ("i8", "i4", "f8", "f4"):
+            letter = {"i8": "q", "i4": "i", "f8": "d", "f4": "f"}[code]
+            if len(data) == struct.calcsize(letter):
+                return struct.unpack(f"<{letter}", data)[0]
+    return Unknown("numpy.scalar")
