@@ -22,7 +22,8 @@ from pictures import IRIS, run_with
 from nnanim import Animation, open_run
 from nnanim.options import THEMES
 from nnanim.player import in_script
-from nnanim.player.data import LEVELS, thinned
+from nnanim.player.data import thinned
+from nnanim.player.looks import LEVELS
 from nnanim.player.packing import LIMIT_BYTES, pack
 
 HOSTILE = "</script><script>document.title='pwned'</script><img src=x onerror=alert(1)>"

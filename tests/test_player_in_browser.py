@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import chromium
+from browser import Player, chromium
 from pictures import run_with
 
 from nnanim import Animation, open_run
@@ -16,6 +16,8 @@ from nnanim import Animation, open_run
 HOSTILE = "<script>document.title='pwned'</script>"
 SHAPE = (3, 4, 2)
 SNAPSHOTS = 12
+SAMPLES = Path(__file__).parents[1] / "sample_results"
+WIDTHS = (1280, 800, 390)
 LABELS = ("sepal", HOSTILE, "petal")
 
 
@@ -53,61 +55,6 @@ def file(animation: Animation, tmp_path_factory: pytest.TempPathFactory) -> Path
     path = tmp_path_factory.mktemp("page") / "player.html"
     animation.write(path)
     return path
-
-
-class Player:
-    """A page and what it did wrong."""
-
-    def __init__(self, browser: Any, file: Path, *, clock: bool = False, **context: Any) -> None:
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})
-        self.page = self.context.new_page()
-        self.wrong: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.wrong.append(message.text))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        if clock:
-            self.page.clock.install()
-        self.page.goto(file.as_uri())
-        if clock:
-            self.page.clock.pause_at(self.page.evaluate("Date.now() + 1000"))
-        self.page.wait_for_selector("html[data-ready]")
-
-    def text(self, place: str) -> str:
-        return str(self.page.locator(place).inner_text())
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            self.page.keyboard.press(key)
-
-    def facts(self) -> dict[str, str]:
-        names = self.page.locator("#facts dt").all_inner_texts()
-        return dict(zip(names, self.page.locator("#facts dd").all_inner_texts(), strict=True))
-
-    def point_on_edge(self, index: int, share: float = 0.5) -> tuple[float, float]:
-        x, y = self.page.evaluate(
-            """([index, share]) => {
-              const line = document.querySelector(`#graph line[data-index="${index}"]`);
-              const [x1, y1, x2, y2] = ["x1", "y1", "x2", "y2"].map((name) => Number(line.getAttribute(name)));
-              const point = new DOMPoint(x1 + share * (x2 - x1), y1 + share * (y2 - y1));
-              const { x, y } = point.matrixTransform(line.getScreenCTM());
-              return [x, y];
-            }""",
-            [index, share],
-        )
-        return x, y
-
-    def hover_edge(self, index: int) -> None:
-        """Point at an edge where no other is as near."""
-        for share in np.linspace(0.15, 0.85, 29):
-            self.page.mouse.move(*self.point_on_edge(index, float(share)))
-            if self.page.locator("#details").get_attribute("data-thing") == f"edge{index}":
-                return
-        raise AssertionError(f"edge {index} cannot be reached")
-
-    def hover_node(self, index: int) -> None:
-        box = self.page.locator("#graph circle.node").nth(index).bounding_box()
-        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 
 @pytest.fixture
@@ -221,7 +168,7 @@ def test_speed_is_that_of_the_clock(browser: Any, file: Path, speed: str, epoch:
     player.page.locator("#speed").select_option(speed)
     player.page.click("#first")
     player.page.click("#play")
-    player.page.clock.run_for(550)  # at 10 frames per second
+    player.page.clock.run_for(530)  # at 10 frames per second, and not just when one begins
     assert player.text("#time") == f"epoch {epoch}"
     assert player.wrong == []
     player.context.close()
@@ -403,6 +350,19 @@ def test_fits_the_screen(browser: Any, file: Path, width: int, view: str) -> Non
             * (element.ownerSVGElement ? element.getScreenCTM().a : 1))"""
     )
     assert min(sizes) >= 9.5
+    assert player.wrong == []
+    player.context.close()
+
+
+@pytest.mark.parametrize("sample", sorted(path.parent for path in SAMPLES.glob("**/log")), ids=lambda path: path.name)
+def test_no_text_is_cut_off_or_lies_on_another(browser: Any, tmp_path: Path, sample: Path) -> None:
+    animation = Animation(open_run(sample))
+    (tmp_path / "page.html").write_text(animation.html(), encoding="utf-8")
+    player = Player(browser, tmp_path / "page.html")
+    for width in WIDTHS:
+        player.resize(width)
+        assert player.texts_in_the_way() == []
+        assert not any("…" in text for text in player.page.locator("#graph text").all_text_contents())
     assert player.wrong == []
     player.context.close()
 

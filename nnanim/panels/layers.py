@@ -373,7 +373,8 @@ class LayersLegend:
     style: Style
 
     @staticmethod
-    def _texts(scales: RowScales, since: str) -> tuple[str, str, str, str, str, str]:
+    def texts(scales: RowScales, since: str) -> tuple[str, str, str, str, str, str]:
+        """Return for each block the words at both ends of its bar and the small print."""
         growth = percent(float(scales.growth.domain))
         return (
             percent(scales.moved.low),
@@ -387,7 +388,7 @@ class LayersLegend:
     @classmethod
     def widths(cls, scales: RowScales, since: str, style: Style) -> tuple[float, ...]:
         """Measure its blocks, in points of a figure of the reference size."""
-        low, high, moved, shrank, grew, size = cls._texts(scales, since)
+        low, high, moved, shrank, grew, size = cls.texts(scales, since)
         bars = RAMP_PT + 2 * GAP_PT
         blocks = ((low, high, moved), (shrank, grew, size))
         return tuple(
@@ -397,7 +398,7 @@ class LayersLegend:
 
     def paint(self, brush: Brush) -> None:
         """Paint both blocks."""
-        low, high, moved, shrank, grew, size = self._texts(self.scales, self.since)
+        low, high, moved, shrank, grew, size = self.texts(self.scales, self.since)
         theme = self.style.theme
         ramp = moved_ramp(theme)
         upper, left = self._block(brush, self.boxes[0], (low, high), moved, (theme.ink, theme.ink))

@@ -15,11 +15,14 @@ from typing import Any
 
 from nnanim.design.theme import Color, pick_theme
 from nnanim.frames.history import History
+from nnanim.frames.rows import RowHistory
 from nnanim.options import PALETTES, Options
-from nnanim.player.data import as_plain
+from nnanim.player.data import as_plain, numbers
 from nnanim.player.packing import pack
+from nnanim.player.rows import empty_cell
 
-SCRIPTS = ("run.js", "network.js", "details.js", "curve.js", "main.js")  # parts of one module, in this order
+# Parts of one module, in this order; in the place of {view} stands the script of what is shown.
+SCRIPTS = ("run.js", "{view}.js", "details.js", "curve.js", "main.js")
 # Nothing may be loaded from anywhere, and of scripts and styles only those run that are in the page now.
 POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
@@ -35,10 +38,11 @@ def page(history: History, stays_s: Sequence[float], options: Options, comment: 
         options: the user's choices.
         comment: a short text to keep in the page.
     """
-    packed = pack(history.shown.edges.values, history.shown.biases.values)
+    packed = pack(*numbers(history))
     data = as_plain(history, stays_s, options) | {"planes": packed.planes}
     style = _colors(options) + _own("player.css")
-    script = "".join(map(_own, SCRIPTS))
+    view = "layers" if isinstance(history.shown, RowHistory) else "network"
+    script = "".join(_own(name.format(view=view)) for name in SCRIPTS)
     policy = POLICY.format(script=_hash(script), style=_hash(style))
     return _fill(
         _own("template.html"),
@@ -113,5 +117,6 @@ def _variables(theme: str, palette: str) -> str:
         "dot": colors.dot,
         "curve0": colors.curves[0],
         "curve1": colors.curves[1],
+        "empty": empty_cell(colors),
     }
     return "".join(f"--{name}:rgb({red} {green} {blue});" for name, (red, green, blue) in named.items())

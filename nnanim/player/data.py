@@ -10,25 +10,25 @@ import numpy as np
 
 from nnanim.design import theme, wording
 from nnanim.design.axis import Axis
-from nnanim.design.coloring import COLORINGS, BySign, Coloring
-from nnanim.design.fonts import load_font, missing_glyphs, text_width_pt
+from nnanim.design.coloring import COLORINGS, BySign
 from nnanim.design.layout import Box
-from nnanim.design.scales import IntensityScale, WidthScale
-from nnanim.design.theme import pick_theme
+from nnanim.design.scales import WidthScale
 from nnanim.frames.curves import Curve, display_names
 from nnanim.frames.history import History
+from nnanim.frames.rows import RowHistory
 from nnanim.frames.weights import Weights
 from nnanim.options import THEMES, Options
 from nnanim.painting.graphviz_engine import draw
 from nnanim.panels.network import NetworkScales, neuron_names
 from nnanim.panels.network_dot import dot_source
 from nnanim.panels.node_places import NodePlaces
+from nnanim.player.looks import LEVELS, VIEWS, color_tables, cut, width_pt
+from nnanim.player.rows import row_numbers, rows_data
 
-LEVELS = 128  # looks between 0 and saturation; the eye tells fewer apart
 CURVE_POINTS = 1000  # more than a screen is wide
-# Width and height in points, scale of the theme's sizes: the narrow one for phones and columns.
-VIEWS = {"wide": (640.0, 430.0, 1.0), "narrow": (360.0, 400.0, 0.85)}
 LABEL_SHARE = 0.24  # of a view's width, at most, for names at one side
+CAPTION_SHARE = 0.12  # at most, for the half of an outer column's caption
+EDGE_PT = 2.0  # between a text and the end of the view
 SMALLEST_TEXT = 0.7  # of the text's size; what is still too long is cut
 
 
@@ -40,11 +40,35 @@ def as_plain(history: History, stays_s: Sequence[float], options: Options) -> di
         stays_s: how long each snapshot is shown.
         options: the user's choices.
     """
+    names = display_names([curve.metric for curve in history.curves])
+    shown = rows_data(history, options) if isinstance(history.shown, RowHistory) else _network(history, options)
+    return {
+        "name": history.name,
+        "titles": list(history.titles),
+        "durations_ms": [round(1000 * duration) for duration in stays_s],
+        "loop": options.loop,
+        "smooth": options.tween > 0,
+        "since": {"which": options.since, "text": history.since},
+        "curves": [_curve(curve, name, history) for curve, name in zip(history.curves, names, strict=True)],
+        "curve_x": _list(history.curve_x),
+        "axes": _axes(history.curves),
+        **shown,
+    }
+
+
+def numbers(history: History) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the page unpacks: weights (S, E) and biases (S, N), or what rows have in their place."""
+    if isinstance(history.shown, RowHistory):
+        return row_numbers(history.shown)
+    weights: Weights = history.shown
+    return weights.edges.values, weights.biases.values
+
+
+def _network(history: History, options: Options) -> dict[str, Any]:
     weights: Weights = history.shown
     selection = weights.selection
     starts = np.cumsum([0, *map(len, selection.nodes)])
     scales = NetworkScales.of_runs([history], options)
-    names = display_names([curve.metric for curve in history.curves])
     modes = {}
     for name, coloring in COLORINGS.items():
         if name == BySign.name and weights.only_norms:
@@ -56,16 +80,10 @@ def as_plain(history: History, stays_s: Sequence[float], options: Options) -> di
             "domain": _plain(colors.domain),
             "ring_domain": _plain(scales.ring_colors[name].domain),
             "legend": asdict(legend),
-            "themes": {theme: _color_tables(theme, coloring, options, colors) for theme in THEMES},
+            "themes": {theme: color_tables(theme, coloring, options, colors) for theme in THEMES},
         }
     return {
-        "name": history.name,
-        "titles": list(history.titles),
-        "durations_ms": [round(1000 * duration) for duration in stays_s],
-        "loop": options.loop,
-        "smooth": options.tween > 0,
         "color": options.color,
-        "since": {"which": options.since, "text": history.since},
         "layers": [{"name": name, "norm": name in weights.norms} for name in weights.names],
         "nodes": {
             "column": np.repeat(np.arange(len(selection.nodes)), [len(nodes) for nodes in selection.nodes]).tolist(),
@@ -83,9 +101,6 @@ def as_plain(history: History, stays_s: Sequence[float], options: Options) -> di
         "ring_domain": None if scales.rings is None else _plain(scales.rings.domain),
         "modes": modes,
         "views": {} if options.panels == "curve" else _views(weights, options, scales.widths, scales.rings),
-        "curves": [_curve(curve, name, history) for curve, name in zip(history.curves, names, strict=True)],
-        "curve_x": _list(history.curve_x),
-        "axes": _axes(history.curves),
     }
 
 
@@ -95,15 +110,6 @@ def _plain(domain: np.ndarray) -> Any:
 
 def _list(values: np.ndarray) -> list[float | None]:
     return [float(f"{value:.7g}") if np.isfinite(value) else None for value in values]
-
-
-def _color_tables(name: str, coloring: Coloring, options: Options, scale: IntensityScale) -> dict[str, Any]:
-    """Return the colours for shares of the domain from -1 to 1, as hexadecimal digits without a break."""
-    colors = pick_theme(name, options.palette)
-    shares = scale.of_share(np.linspace(-1, 1, 2 * LEVELS + 1))
-    ramp = coloring.ramp(colors)
-    tables = {"edge": colors.edge_colors(shares, ramp), "ring": colors.ring_colors(shares, ramp)}
-    return {which: table.tobytes().hex() for which, table in tables.items()}
 
 
 def _names(weights: Weights, options: Options) -> list[str]:
@@ -124,11 +130,15 @@ def _views(
     selection = weights.selection
     names = _names(weights, options)
     sides = (names[: len(selection.nodes[0])], names[len(names) - len(selection.nodes[-1]) :])
+    words = wording.captions(selection, weights.names)
     networks, sources, texts = [], [], []
     for view, (width, height, scale) in VIEWS.items():
         text = theme.TEXT_PT * scale
-        shown = [[_cut(name, text, LABEL_SHARE * width) for name in side] for side in sides]
-        left, right = (max((_width_pt(name, text) for name in side), default=0.0) + 12 * scale for side in shown)
+        shown = [[cut(name, text, LABEL_SHARE * width) for name in side] for side in sides]
+        left, right = (
+            max(max((width_pt(name, text) for name in side), default=0.0) + 12 * scale, _overhang(lines, text, width))
+            for side, lines in zip(shown, (words[0], words[-1]), strict=True)
+        )
         box = Box(left, 3.4 * text, width - left - right, height - 4 * text)
         network = NodePlaces.fill(selection, box, scale)
         edges, nodes = len(selection.layer), sum(map(len, selection.nodes))
@@ -143,10 +153,10 @@ def _views(
         VIEWS.items(), networks, texts, draw(sources, options.engine), strict=True
     ):
         columns = [float(centers[0, 0]) for centers in network.centers_pt]
-        room = 0.96 * (columns[1] - columns[0])
+        pitch = 0.96 * (columns[1] - columns[0])
         captions = [
-            _caption(x, texts, text, room)
-            for x, texts in zip(columns, wording.captions(selection, weights.names), strict=True)
+            _caption(x, texts, text, min(pitch, 2 * (x - EDGE_PT), 2 * (width - EDGE_PT - x)))
+            for x, texts in zip(columns, words, strict=True)
         ]
         views[view] = {
             "size": [width, height],
@@ -167,25 +177,20 @@ def _views(
     return views
 
 
+def _overhang(lines: tuple[str, str], size: float, width: float) -> float:
+    """Return how far a caption reaches beyond the middle of an outer column."""
+    return min(max(width_pt(line, size) for line in lines) / 2 + EDGE_PT, CAPTION_SHARE * width)
+
+
 def _caption(x: float, texts: tuple[str, str], size: float, room: float) -> dict[str, Any]:
-    widest = max(_width_pt(text, size) for text in texts)
+    widest = max(width_pt(text, size) for text in texts)
     shrunk = size * min(1.0, max(SMALLEST_TEXT, room / max(widest, 1.0)))
-    return {"x": round(x, 2), "size": round(shrunk, 2), "lines": [_cut(text, shrunk, room) for text in texts]}
-
-
-def _cut(text: str, size: float, room: float) -> str:
-    if _width_pt(text, size) <= room:
-        return text
-    while text and _width_pt(text + "…", size) > room:
-        text = text[:-1]
-    return text + "…"
-
-
-def _width_pt(text: str, size: float) -> float:
-    # The page has the reader's fonts; what the bundled one lacks (Chinese, Japanese) is about as wide as a W.
-    line = " ".join(text.split())
-    missing = missing_glyphs([line], load_font(None))
-    return text_width_pt(line.translate(dict.fromkeys(map(ord, missing), "W")), size)
+    return {
+        "x": round(x, 2),
+        "size": round(shrunk, 2),
+        "room": round(room, 2),
+        "lines": [cut(text, shrunk, room) for text in texts],
+    }
 
 
 def _flip(points: np.ndarray, height: float) -> np.ndarray:

@@ -1,43 +1,12 @@
 // Time, wishes, keys.
 
-function drawLegend() {
-  if (!view) return;
-  const legend = data.modes[state.mode].legend;
-  const table = colors("edge");
-  $("ramp").replaceChildren();
-  $("ramp").hidden = !legend.ramp;
-  if (legend.ramp) {
-    const row = make("+div", { class: "row" }, $("ramp"));
-    make("+span", {}, row, legend.ramp[0]).style.color = table[0];
-    const bar = make("svg", {
-      viewBox: "0 0 41 6", preserveAspectRatio: "none", "shape-rendering": "crispEdges", "aria-hidden": "true",
-    }, row);
-    for (let step = 0; step <= 40; step++) {
-      const fill = table[Math.round((step / 40) * (table.length - 1))];
-      make("rect", { x: step, y: 0, width: 1.1, height: 6, fill }, bar);
-    }
-    make("+span", {}, row, legend.ramp[1]).style.color = table[table.length - 1];
-    make("+p", { class: "print" }, $("ramp"), minus(legend.ramp_print));
-  }
-  $("samples").replaceChildren();
-  const row = make("+div", { class: "row" }, $("samples"));
-  const scale = $("graph").clientWidth / view.size[0] || 1;
-  for (const [text, share] of legend.samples) {
-    const sample = make("svg", { class: "sample", viewBox: "0 0 28 14", "aria-hidden": "true" }, row);
-    const width = scale * view.widths[Math.round(share * levels)];
-    make("line", { x1: 0, x2: 28, y1: 7, y2: 7, "stroke-width": width }, sample);
-    make("+span", {}, row, text);
-  }
-  make("+p", { class: "print" }, $("samples"), legend.samples_print);
-}
-
 function draw() {
   const index = Math.floor(state.position);
   $("time").textContent = data.titles[index];
   $("slider").value = index;
   const metrics = data.curves.map((curve) => `${curve.metric} ${curve.values[index]}`);
   $("slider").setAttribute("aria-valuetext", [data.titles[index], ...metrics].join(", "));
-  drawNetwork();
+  if (view) drawing.draw();
   drawCurve();
   drawDetails();
 }
@@ -47,7 +16,7 @@ function say() {
   const index = Math.floor(state.position);
   const words = [data.titles[index], ...data.curves.map((curve) => `${curve.metric} ${curve.values[index]}`)];
   if (chosen()) {
-    const told = facts();
+    const told = drawing.facts(chosen());
     words.push(told.title, ...told.rows.map(([name, value]) => `${name} ${value}`));
   }
   $("spoken").textContent = words.join(", ");
@@ -117,8 +86,10 @@ function setMode(mode) {
 }
 
 function repaint() {
-  drawnColors.fill(-1);
-  drawLegend();
+  if (view) {
+    drawing.repaint();
+    drawing.legend();
+  }
   draw();
 }
 
@@ -144,10 +115,11 @@ function fit() {
   if (!Object.keys(data.views).length) return;
   const wanted = $("network").clientWidth < 520 ? "narrow" : "wide";
   if ($("graph").dataset.view !== wanted) {
-    buildNetwork(wanted);
+    drawing.build(wanted);
     draw();
   }
-  drawLegend();
+  drawing.legend();
+  root.style.setProperty("--controls", $("controls").offsetHeight + "px");
 }
 
 // Keys that a control needs itself.
@@ -159,7 +131,7 @@ function isOwn(element, key) {
 }
 
 function walk(element, step) {
-  const things = element.dataset.kind === "edge" ? lines : circles;
+  const things = drawing.things(element.dataset.kind);
   const next = things[(Number(element.dataset.index) + step + things.length) % things.length];
   for (const thing of things) thing.setAttribute("tabindex", -1);
   next.setAttribute("tabindex", 0);
@@ -209,6 +181,8 @@ if (data.planes < 4) {
 }
 root.classList.toggle("without-network", !Object.keys(data.views).length);
 root.classList.toggle("without-curve", !data.axes);
+root.classList.toggle("of-layers", Boolean(data.rows));
+if (data.rows) $("network").setAttribute("aria-label", "Layers");
 if (data.axes) buildCurve();
 
 $("play").addEventListener("click", keys[" "]);
@@ -232,14 +206,14 @@ const look = (thing) => {
   graph.style.cursor = thing ? "pointer" : "";
   drawDetails();
 };
-graph.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") look(find(event)); });
+graph.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") look(drawing.find(event)); });
 graph.addEventListener("pointerleave", () => look(null));
-graph.addEventListener("click", (event) => keep(find(event)));
+graph.addEventListener("click", (event) => keep(drawing.find(event)));
 graph.addEventListener("focusin", (event) => {
   const { kind, index } = event.target.dataset;
   if (!kind || !event.target.matches(":focus-visible")) return;
   state.hovered = { kind, index: Number(index) };
-  event.target.setAttribute("aria-label", kind === "edge" ? edgeName(index) : nodeName(index));
+  event.target.setAttribute("aria-label", drawing.name({ kind, index }));
   drawDetails();
   say();
 });

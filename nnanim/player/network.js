@@ -1,10 +1,8 @@
 // The network as Graphviz drew it.
 
-let view = null;
 let lines = [];
 let circles = [];
 let halo = null;
-let scene = null;
 let drawnWidths = new Int16Array(edgeCount);
 let drawnColors = new Int16Array(edgeCount);
 
@@ -33,26 +31,28 @@ function buildNetwork(name) {
   for (const [x, y] of view.left_out) {
     for (const step of [-4, 0, 4]) make("circle", { class: "mark", cx: x, cy: y + step, r: 1.4 }, scene);
   }
-  for (const { x, size, lines: texts } of view.captions) {
-    texts.forEach((text, row) => make("text", {
+  for (const { x, size, room, lines: texts } of view.captions) {
+    texts.forEach((text, row) => fitText(make("text", {
       x, y: view.captions_y + 1.15 * row * view.text, "font-size": size, "text-anchor": "middle",
       "dominant-baseline": "middle",
-    }, scene, text));
+    }, scene, text), room));
   }
   const last = data.nodes.column[nodeCount - 1];
   [0, last].forEach((column, side) => {
     const own = view.circles.filter((_, node) => data.nodes.column[node] === column);
-    view.labels[side].forEach((text, row) => make("text", {
-      class: "label", x: own[row][0] + (side ? 1 : -1) * view.label_offset, y: own[row][1], "font-size": view.text,
-      "text-anchor": side ? "start" : "end", "dominant-baseline": "central",
-    }, scene, text));
+    view.labels[side].forEach((text, row) => {
+      const x = own[row][0] + (side ? 1 : -1) * view.label_offset;
+      fitText(make("text", {
+        class: "label", x, y: own[row][1], "font-size": view.text, "text-anchor": side ? "start" : "end",
+        "dominant-baseline": "central",
+      }, scene, text), side ? width - x : x);
+    });
   });
   drawnWidths = new Int16Array(edgeCount).fill(-1);
   drawnColors = new Int16Array(edgeCount).fill(-1);
 }
 
 function drawNetwork() {
-  if (!view) return;
   const mode = data.modes[state.mode];
   const edgeColors = colors("edge");
   for (let edge = 0; edge < edgeCount; edge++) {
@@ -110,3 +110,89 @@ function find(event) {
   });
   return best;
 }
+
+function edgesOf(node) {
+  const found = [];
+  for (let edge = 0; edge < edgeCount; edge++) {
+    if (data.edges.tail[edge] === node || data.edges.head[edge] === node) found.push(edge);
+  }
+  const strength = (edge) => Math.abs(at(weights, edge, state.position));
+  return found.sort((a, b) => strength(b) - strength(a)).slice(0, STRONGEST);
+}
+
+function networkFacts(thing) {
+  const position = state.position;
+  if (thing.kind === "edge") {
+    const word = edgeWord(thing.index);
+    return {
+      title: edgeName(thing.index),
+      values: weights,
+      rows: [
+        [word, number(at(weights, thing.index, position))],
+        [`|${word}| since ${data.since.text}`, signed(changeAt(weights, thing.index, position))],
+      ],
+      strongest: [],
+    };
+  }
+  const bias = at(biases, thing.index, position);
+  const rows = Number.isNaN(bias) ? [["bias", "none"]] : [
+    ["bias", number(bias)],
+    [`|bias| since ${data.since.text}`, signed(changeAt(biases, thing.index, position))],
+  ];
+  return { title: nodeName(thing.index), values: Number.isNaN(bias) ? null : biases, rows,
+    strongest: edgesOf(thing.index) };
+}
+
+function networkLegend() {
+  const legend = data.modes[state.mode].legend;
+  const table = colors("edge");
+  $("ramp").replaceChildren();
+  $("ramp").hidden = !legend.ramp;
+  if (legend.ramp) {
+    const row = make("+div", { class: "row" }, $("ramp"));
+    make("+span", {}, row, legend.ramp[0]).style.color = table[0];
+    const bar = make("svg", {
+      viewBox: "0 0 41 6", preserveAspectRatio: "none", "shape-rendering": "crispEdges", "aria-hidden": "true",
+    }, row);
+    for (let step = 0; step <= 40; step++) {
+      const fill = table[Math.round((step / 40) * (table.length - 1))];
+      make("rect", { x: step, y: 0, width: 1.1, height: 6, fill }, bar);
+    }
+    make("+span", {}, row, legend.ramp[1]).style.color = table[table.length - 1];
+    make("+p", { class: "print" }, $("ramp"), minus(legend.ramp_print));
+  }
+  $("samples").replaceChildren();
+  const row = make("+div", { class: "row" }, $("samples"));
+  const scale = $("graph").clientWidth / view.size[0] || 1;
+  for (const [text, share] of legend.samples) {
+    const sample = make("svg", { class: "sample", viewBox: "0 0 28 14", "aria-hidden": "true" }, row);
+    const width = scale * view.widths[Math.round(share * levels)];
+    make("line", { x1: 0, x2: 28, y1: 7, y2: 7, "stroke-width": width }, sample);
+    make("+span", {}, row, text);
+  }
+  make("+p", { class: "print" }, $("samples"), legend.samples_print);
+}
+
+function markInNetwork(thing) {
+  if (halo) halo.setAttribute("visibility", thing && thing.kind === "node" ? "visible" : "hidden");
+  if (!thing) return;
+  if (thing.kind === "edge") {
+    lines[thing.index].classList.add("hot");
+    return;
+  }
+  for (const edge of edgesOf(thing.index)) lines[edge].classList.add("hot");
+  const [x, y, r] = view.circles[thing.index];
+  for (const [key, value] of Object.entries({ cx: x, cy: y, r: r + 5 })) halo.setAttribute(key, value);
+}
+
+const drawing = {
+  build: buildNetwork,
+  draw: drawNetwork,
+  repaint: () => drawnColors.fill(-1),
+  legend: networkLegend,
+  find,
+  facts: networkFacts,
+  mark: markInNetwork,
+  things: (kind) => (kind === "edge" ? lines : circles),
+  name: ({ kind, index }) => (kind === "edge" ? edgeName(index) : nodeName(index)),
+};

@@ -10,12 +10,22 @@ const nodeCount = data.nodes.neuron.length;
 const REACH = 9; // points around the pointer in which an edge is found
 const STRONGEST = 5;
 
+let view = null; // the places of what is drawn, for this shape of a screen
+let scene = null;
+
 function make(name, attributes = {}, parent = null, text = null) {
   const element = name[0] === "+" ? document.createElement(name.slice(1)) : document.createElementNS(SVG, name);
   for (const key in attributes) element.setAttribute(key, attributes[key]);
   if (text !== null) element.textContent = text;
   if (parent) parent.append(element);
   return element;
+}
+
+// The reader's font may be wider than the one that texts were measured in: what is too wide is narrowed.
+function fitText(element, room) {
+  if (element.getComputedTextLength() <= room) return;
+  element.setAttribute("textLength", room);
+  element.setAttribute("lengthAdjust", "spacingAndGlyphs");
 }
 
 // Base64 of deflated byte planes of differences of float32 bit patterns, one thing after the other, each along time.

@@ -1,0 +1,153 @@
+"""What the page is told of weight tensors: a row for each, with the looks and words of the picture of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nnanim.design.coloring import COLORINGS, ByChange
+from nnanim.design.row_scales import RowScales, moved_ramp, percent
+from nnanim.design.theme import TEXT_PT, Color, Theme, pick_theme
+from nnanim.design.wording import short, thousands
+from nnanim.frames.history import History
+from nnanim.frames.rows import RowHistory
+from nnanim.model.weight_rows import Row
+from nnanim.options import THEMES, Options
+from nnanim.panels.layers import BAR_THICKNESS, CELL_SHARE, HEADINGS, LayersLegend
+from nnanim.player.looks import VIEWS, color_tables, cut_front, width_pt
+
+ROW_PT, HEADING_PT = 19.0, 21.0  # heights of a row, and of a block's name above its rows
+BLOCK_GAP_PT = 7.0  # where rows without a block follow one
+TOP_PT, BOTTOM_PT = 24.0, 22.0  # for the headings above and the snapshots below
+GAP_PT = 8.0
+SIDE_PT = 5.0  # left and right of a row
+NAME_SHARE, BAR_SHARE = 0.32, 0.11  # of a view's width: of names, at most, and of the bars
+SIZE_PT = {"wide": 0.96 * TEXT_PT, "narrow": 0.88 * TEXT_PT}
+SMALL_PRINT = 0.9
+WIDEST = ("0.0057 %", "1.2e+02")  # relative change and norm, where those of the run are shorter
+
+
+def row_numbers(shown: RowHistory) -> tuple[np.ndarray, np.ndarray]:
+    """Return float32 for the page: norms, then their growth, (S, 2 R); and relative changes, (S, R)."""
+    with np.errstate(over="ignore"):
+        sizes = np.concatenate([shown.norms, shown.growth], axis=1).astype(np.float32)
+        return sizes, shown.relative_changes.astype(np.float32)
+
+
+def rows_data(history: History, options: Options) -> dict[str, Any]:
+    """Return what JSON can hold.
+
+    Args:
+        history: of a run whose rows are shown.
+        options: the user's choices.
+    """
+    shown: RowHistory = history.shown
+    scales = RowScales.of_runs([history], options)
+    coloring = COLORINGS[ByChange.name]
+    low, high, moved, shrank, grew, size = LayersLegend.texts(scales, history.since)
+    count = len(shown.rows)
+    return {
+        "color": coloring.name,
+        "modes": {
+            coloring.name: {
+                "domain": float(scales.growth.domain),
+                "themes": {theme: color_tables(theme, coloring, options, scales.growth) for theme in THEMES},
+            }
+        },
+        "rows": [_row(row) for row in shown.rows],
+        "moved": {
+            "low": scales.moved.low,
+            "high": scales.moved.high,
+            "themes": {theme: moved_ramp(pick_theme(theme, options.palette)).tobytes().hex() for theme in THEMES},
+        },
+        "thickness": list(BAR_THICKNESS),
+        "cell": CELL_SHARE,
+        "legends": [{"ends": [low, high], "print": moved}, {"ends": [shrank, grew], "print": size}],
+        "remarks": "1 weight tensor" if count == 1 else f"{thousands(count)} weight tensors",
+        "views": {} if options.panels == "curve" else {view: _view(view, history) for view in VIEWS},
+        "layers": [],
+        "nodes": {"column": [], "neuron": [], "name": []},
+        "edges": {"layer": [], "tail": [], "head": []},
+    }
+
+
+def empty_cell(theme: Theme) -> Color:
+    """Return the colour of a strip where the run has not come yet."""
+    red, green, blue = (round(0.08 * a + 0.92 * b) for a, b in zip(theme.muted, theme.background, strict=True))
+    return red, green, blue
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {"name": row.title, "keys": list(row.keys), "formula": row.formula}
+
+
+def _view(view: str, history: History) -> dict[str, Any]:
+    """Place columns and rows, in points, y down."""
+    shown: RowHistory = history.shown
+    width, size = VIEWS[view][0], SIZE_PT[view]
+    small = SMALL_PRINT * size
+    moved, norms = _widest(shown)
+    moved_pt = width_pt(moved, size)
+    norms_pt = max(width_pt(norms, size), width_pt(HEADINGS[2], small))
+    names = [cut_front(f"{row.name} {row.part or ''}", size, NAME_SHARE * width) for row in shown.rows]
+    left = max(width_pt(name, size) for name in names) + GAP_PT + SIDE_PT
+    norms_right = width - SIDE_PT
+    bars_right = norms_right - norms_pt - 1.5 * GAP_PT
+    bars_left = bars_right - moved_pt - BAR_SHARE * width - GAP_PT
+    strips_pt = bars_left - 1.5 * GAP_PT - left
+    y, places, blocks = _places(shown.rows)
+    since = HEADINGS[0].format(since=history.since)
+    fits = [text for text in (since, "moved over time", "moved") if width_pt(text, small) <= strips_pt + GAP_PT]
+    return {
+        "size": [width, round(y + BOTTOM_PT, 2)],
+        "text": round(size, 2),
+        "small": round(small, 2),
+        "row": ROW_PT,
+        "names": names,
+        "middles": places,
+        "blocks": [[middle, cut_front(block, size, width - 2 * SIDE_PT)] for middle, block in blocks],
+        "strips": [round(left, 2), round(strips_pt, 2)],
+        "side": SIDE_PT,
+        "gap": GAP_PT,
+        "bars": [round(bars_left, 2), round(BAR_SHARE * width, 2), round(bars_right, 2)],
+        "headings": [fits[0] if fits else "", *HEADINGS[1:]],
+        "headings_y": round(TOP_PT / 2, 2),
+        "ticks": _ticks(history.titles, strips_pt, small),
+        "ticks_y": round(y + BOTTOM_PT / 2, 2),
+    }
+
+
+def _widest(shown: RowHistory) -> tuple[str, str]:
+    """Return the widest texts of relative changes and of norms."""
+    found = []
+    for values, write, usual in ((shown.relative_changes, percent, WIDEST[0]), (shown.norms, short, WIDEST[1])):
+        known = values[np.isfinite(values)]
+        texts = [usual] + [
+            write(float(value)) for end in (known, known[known > 0]) if end.size for value in (end.min(), end.max())
+        ]
+        found.append(max(texts, key=lambda text: width_pt(text, 1.0)))
+    return found[0], found[1]
+
+
+def _places(rows: Sequence[Row]) -> tuple[float, list[float], list[tuple[float, str]]]:
+    """Return where the rows end, the middle of each, and the middles of the blocks' names above their rows."""
+    y, middles, blocks, before = TOP_PT, [], [], ""
+    for row in rows:
+        if row.block != before and row.block:
+            blocks.append((round(y + HEADING_PT / 2 + 1, 2), row.block))
+            y += HEADING_PT
+        elif row.block != before:
+            y += BLOCK_GAP_PT
+        before = row.block
+        middles.append(round(y + ROW_PT / 2, 2))
+        y += ROW_PT
+    return y, middles, blocks
+
+
+def _ticks(titles: Sequence[str], room: float, size: float) -> list[tuple[str, str]]:
+    """Return the texts below the strips with their anchors: the first snapshot and the last, if there is room."""
+    if len(titles) > 1 and width_pt(titles[0], size) + width_pt(titles[-1], size) + GAP_PT <= room:
+        return [("start", titles[0]), ("end", titles[-1])]
+    return [("end", titles[-1])]
