@@ -61,14 +61,14 @@ def test_torch_and_the_reader_here_give_the_same_bits(result: Path) -> None:
     result.mkdir()
     flat = torch.randn(200)
     state = {
-        "a.weight": flat[3:23].view(5, 4),
-        "a.bias": flat[30:40:2],
-        "b.weight": flat[40:65].view(5, 5).t(),
-        "b.bias": torch.randn(5).to(torch.bfloat16),
-        "c.weight": torch.randn(6, 5, dtype=torch.float64),
-        "d.weight": torch.randn(2, 6).to(torch.bfloat16),
-        "e.weight": torch.randn(7, 2).half(),
-        "f.weight": torch.nn.Parameter(torch.randn(1, 7)),
+        "l1.weight": flat[3:23].view(5, 4),
+        "l1.bias": flat[30:40:2],
+        "l2.weight": flat[40:65].view(5, 5).t(),
+        "l2.bias": torch.randn(5).to(torch.bfloat16),
+        "l3.weight": torch.randn(6, 5, dtype=torch.float64),
+        "l4.weight": torch.randn(2, 6).to(torch.bfloat16),
+        "l5.weight": torch.randn(7, 2).half(),
+        "l6.weight": torch.nn.Parameter(torch.randn(1, 7)),
         "count": torch.tensor(3),
     }
     torch.save({"state_dict": state, "epoch": 4}, result / "net.pt")
@@ -104,12 +104,16 @@ def test_state_of_an_optimizer_is_no_snapshot(result: Path) -> None:
     assert "'result/adam_1.pt' holds no weights and is not drawn" in run.notes
 
 
-def test_old_format_is_refused_clearly(result: Path) -> None:
+def test_old_format_is_read_and_told(result: Path) -> None:
     torch = pytest.importorskip("torch")
     result.mkdir()
-    torch.save({"w": torch.ones(2, 2)}, result / "net_1.pth", _use_new_zipfile_serialization=False)
-    with pytest.raises(nnanim.SnapshotError, match=r"in the format that PyTorch wrote before 1\.6"):
-        nnanim.open_run(result)
+    module = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.ReLU(), torch.nn.Linear(5, 3))
+    torch.save(module.state_dict(), result / "net_1.pth", _use_new_zipfile_serialization=False)
+    run = nnanim.open_run(result)
+    assert any("before 1.6" in note for note in run.notes)
+    for layer, linear in zip(run.snapshots[0].read(), (module[0], module[2]), strict=True):
+        assert np.array_equal(layer.weight, linear.weight.detach().numpy())
+        assert np.array_equal(layer.bias, linear.bias.detach().numpy())
 
 
 def test_functional_model_of_keras(result: Path) -> None:

@@ -98,3 +98,10 @@ def test_layers_that_the_user_names() -> None:
         ("fc1.weight", "logvar.weight", "user")
     ]
     assert asked.why_not_drawn("mu.weight") == "not asked for"
+
+
+def test_layers_that_keras_counts_follow_each_other() -> None:
+    """``dense``, ``dense_1``: the first of a kind has no number, and sizes that come again leave names to tell."""
+    shapes = {"dense.kernel": (5, 5), "dense.bias": (5,), "dense_1.kernel": (5, 5), "dense_1.bias": (5,)}
+    model = model_of(shapes, convention="numpy")
+    assert list(model.chain_keys) == ["dense.kernel", "dense_1.kernel"]
