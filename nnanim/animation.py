@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -16,6 +17,7 @@ from nnanim.encoders.seal import sealed
 from nnanim.encoders.targets import PAGE, VIDEOS, find_targets, open_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target, whole_file
 from nnanim.errors import OptionError, RunError
+from nnanim.frames.boxes import BoxHistory
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
 from nnanim.frames.timeline import timeline
@@ -24,6 +26,7 @@ from nnanim.options import OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.figure import make_figure
 from nnanim.panels.layers import LayersPanel
+from nnanim.panels.map_panel import MapPanel
 from nnanim.panels.network import NetworkPanel
 from nnanim.panels.views import pick_view
 from nnanim.printable import encodable
@@ -191,7 +194,7 @@ class Animation(Sequence[Frame]):
         targets = find_targets(paths, file_format)
         films = [target for target in targets if target.format != PAGE]
         theme = self._figure.style.theme
-        more = self._figure.view.colors if isinstance(self._figure.view, LayersPanel) else None
+        more = self._figure.view.colors if isinstance(self._figure.view, LayersPanel | MapPanel) else None
         palette = theme.gif_palette(COLORINGS[self.options.color].ramp(theme), more)
         loop, full_color = self.options.loop, self.options.full_color
         movie = Movie(self.size_px, tuple(self.durations_s), palette, loop, comment, full_color)
@@ -237,7 +240,9 @@ class Animation(Sequence[Frame]):
         stays_s = [0.0] * len(self._history)
         for moment in self._moments:
             stays_s[self._history.place(moment.at).before] += moment.duration_s
-        return page(self._history, stays_s, self.options, comment)
+        # The page has no map: it shows the same weights as rows.
+        shown = self._history.shown.rows if isinstance(self._history.shown, BoxHistory) else self._history.shown
+        return page(replace(self._history, shown=shown), stays_s, self.options, comment)
 
     def __repr__(self) -> str:
         (width, height), count = self.size_px, len(self)

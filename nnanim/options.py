@@ -17,7 +17,7 @@ COLORS = ("change", "sign")
 SCALES = ("network", "layer")
 THEMES = ("light", "dark")
 PALETTES = ("vivid", "safe")
-VIEWS = ("auto", "network", "layers")
+VIEWS = ("auto", "network", "layers", "map")
 PANELS = ("both", "network", "curve")
 ENDINGS = ("ink", "change", "both")
 SPACINGS = ("even", "log")
@@ -67,7 +67,8 @@ class Options:
         theme: ``"light"`` or ``"dark"``.
         palette: ``"vivid"`` or ``"safe"`` for colour-blind eyes.
         panels: ``"both"``, ``"network"`` or ``"curve"``.
-        view: ``"network"`` (neurons and edges), ``"layers"`` (a row for each weight tensor), or ``"auto"``.
+        view: ``"network"`` (neurons and edges), ``"layers"`` (a row for each weight tensor),
+            ``"map"`` (boxes and arrows), or ``"auto"``.
         title: a line above all panels, such as the name of the run.
         figsize: width and height in inches.
         dpi: pixels per inch.

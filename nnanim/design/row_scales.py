@@ -79,7 +79,11 @@ class RowScales:
     @classmethod
     def of_runs(cls, histories: Sequence[History], _options: Options) -> RowScales:
         """Make one set of scales for all runs."""
-        runs: list[RowHistory] = [history.shown for history in histories]
+        return cls.of_rows([history.shown for history in histories])
+
+    @classmethod
+    def of_rows(cls, runs: Sequence[RowHistory]) -> RowScales:
+        """Make one set of scales for the rows of all runs."""
         growth = np.concatenate([run.growth.ravel() for run in runs])
         known = np.abs(growth[np.isfinite(growth)])
         end = float(np.quantile(known, CHANGE_QUANTILE)) if known.size else 0.0

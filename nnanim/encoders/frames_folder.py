@@ -14,7 +14,7 @@ from PIL import Image
 
 from nnanim.encoders.movie import Append, Movie
 from nnanim.encoders.places import INDEX
-from nnanim.frames.frame import Edges, Frame, Nodes, Rows
+from nnanim.frames.frame import Boxes, Edges, Frame, Nodes, Rows
 
 VERSION = 1  # of the layout of frames.json
 
@@ -29,9 +29,12 @@ def open_frames(path: Path, movie: Movie, frames: Sequence[Frame]) -> Iterator[A
     """Write frames into a new folder; see `nnanim.encoders.movie`."""
     path.mkdir()
     with (path / INDEX).open("w", encoding="utf-8", newline="\n") as index:
-        head = {"version": VERSION, "size_px": movie.size_px, "loop": movie.loop}
+        head: dict[str, Any] = {"version": VERSION, "size_px": movie.size_px, "loop": movie.loop}
         if movie.comment is not None:
             head["comment"] = movie.comment
+        if len(frames) and (boxes := frames[0].boxes) is not None:
+            names = [row.title for row in boxes.rows]
+            head["arrows"] = [[names[tail], names[end]] for tail, end in boxes.arrows]
         # One line for each frame, written as it comes: the whole need not be in memory.
         index.write(json.dumps(head)[:-1] + ', "frames": [')
         before = "\n"
@@ -74,6 +77,8 @@ def meaning(frame: Frame) -> dict[str, Any]:
     }
     if frame.rows is not None:
         return told | {"rows": _rows(frame.rows), "folded_rows": _rows(frame.folded_rows or frame.rows)}
+    if frame.boxes is not None:
+        return told | {"boxes": _boxes(frame.boxes)}
     return told | {"edges": _edges(frame.edges), "nodes": _nodes(frame.nodes)}
 
 
@@ -97,6 +102,14 @@ def _nodes(nodes: Nodes) -> dict[str, Any]:
         "ring_px": _floats(nodes.ring_px.astype(np.float32)),
         "color": _hex(nodes.color),
     }
+
+
+def _boxes(boxes: Boxes) -> list[dict[str, Any]]:
+    numbers = zip(boxes.rows, boxes.norm.tolist(), boxes.relative_change.tolist(), strict=True)
+    return [
+        {"name": row.title, "keys": list(row.keys), "norm": _finite(norm), "relative_change": _finite(change)}
+        for row, norm, change in numbers
+    ]
 
 
 def _rows(rows: Rows) -> list[dict[str, Any]]:

@@ -75,6 +75,29 @@ class Rows:
     color: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """What is drawn of a map in one frame, a box for each weight or for several of one module.
+
+    Attributes:
+        rows: names and keys.
+        norm: (B,) float64, ‖W‖; NaN where a weight is not finite.
+        relative_change: (B,) float64, ‖W − W_ref‖ / ‖W_ref‖; NaN where the reference is zero.
+        growth: (B,) float64, ‖W‖ / ‖W_ref‖ − 1; NaN where the reference is zero.
+        fill: (B, 3) uint8, darker where it moved farther (brighter in the dark theme).
+        line: (B, 3) uint8, of the border, red where the norm has grown.
+        arrows: indices of boxes, (from, to).
+    """
+
+    rows: tuple[Row, ...]
+    norm: np.ndarray
+    relative_change: np.ndarray
+    growth: np.ndarray
+    fill: np.ndarray
+    line: np.ndarray
+    arrows: tuple[tuple[int, int], ...]
+
+
 class Painter(Protocol):
     """Whoever can paint a frame."""
 
@@ -99,6 +122,7 @@ class Frame:
         nodes: what is drawn of the nodes; none where no network is.
         rows: every weight tensor, where the view shows layers; else None.
         folded_rows: the rows that are drawn: those of `rows`, or fewer where not all fit.
+        boxes: what is drawn of a map; None in other views.
     """
 
     index: int
@@ -114,6 +138,7 @@ class Frame:
     nodes: Nodes = field(default_factory=lambda: Nodes(_NO_INDEX, _NO_INDEX, _NONE, _NONE, _NONE, _NO_COLOR))
     rows: Rows | None = None
     folded_rows: Rows | None = None
+    boxes: Boxes | None = None
 
     @property
     def image(self) -> np.ndarray:
@@ -124,6 +149,8 @@ class Frame:
         holds = f"{len(self.edges.weight)} edges, {len(self.nodes.bias)} nodes"
         if self.rows is not None:
             holds = f"{len(self.rows.rows)} rows"
+        if self.boxes is not None:
+            holds = f"{len(self.boxes.rows)} boxes, {len(self.boxes.arrows)} arrows"
         return f"<Frame {self.index}: {self.title}, {holds}, {self.duration_s:g} s>"
 
     def _repr_png_(self) -> bytes:

@@ -125,6 +125,28 @@ class Brush:
         path.should_simplify = False
         self._renderer.draw_path(context, path, self._to_px)
 
+    def curve(self, points: np.ndarray, width: float, color: Shade) -> None:
+        """Paint a Bézier curve through every third point, (3 N + 1, 2)."""
+        context = self._renderer.new_gc()
+        context.set_linewidth(width)
+        context.set_foreground(unit(color))
+        context.set_snap(False)
+        context.set_capstyle("butt")
+        path = Path(points, [Path.MOVETO, *[Path.CURVE4] * (len(points) - 1)])
+        path.should_simplify = False
+        self._renderer.draw_path(context, path, self._to_px)
+
+    def polygon(self, corners: np.ndarray, width: float, color: Shade, fill: Shade | None) -> None:
+        """Fill a polygon, (N, 2), and paint its border."""
+        context = self._renderer.new_gc()
+        context.set_linewidth(width)
+        context.set_foreground(unit(color))
+        context.set_joinstyle("miter")
+        context.set_snap(False)
+        path = Path(np.concatenate([corners, corners[:1]]), closed=True)
+        path.should_simplify = False
+        self._renderer.draw_path(context, path, self._to_px, None if fill is None else (*unit(fill), 1.0))
+
     def area(self, box: Box, color: Shade) -> None:
         """Fill a rectangle."""
         context = self._renderer.new_gc()

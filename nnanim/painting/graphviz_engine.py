@@ -1,4 +1,4 @@
-"""DOT text to drawing operations. The only caller of Graphviz.
+"""DOT text to drawing operations, or to places. The only caller of Graphviz.
 
 Two engines give the same drawing: the system's ``dot -Kneato`` through the ``graphviz`` package, which reads all graphs
 of a call in one process, and the Graphviz libraries inside the ``pygraphviz`` wheel, which need no installation. Both
@@ -12,14 +12,34 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from nnanim.errors import GraphvizError
 from nnanim.painting.xdot import Drawing, is_drawn, read_drawing, split_answer
 
-ENGINES = ("system", "wheel")
+
+
+class Task(NamedTuple):
+    """What Graphviz is asked for.
+
+    Attributes:
+        layout: of the program.
+        no_op: its ``-n``, how much is given already, or None.
+        in_process: the same layout as the libraries call it.
+        answer: format of the answer.
+    """
+
+    layout: str
+    no_op: int | None
+    in_process: bytes
+    answer: str
+
+
 FORMAT = "xdot"
+FIXED = Task("neato", 2, b"nop2", FORMAT)  # draw at the places that are given
+HIERARCHY = Task("dot", None, b"dot", "dot")  # find places
+ENGINES = ("system", "wheel")
 PROGRAM = "dot"  # what the `graphviz` package runs, as ``dot -Kneato``
 # A frame of 85 edges takes 3 ms, and its text has 6 KB: these leave a hundred times of it, and time to start.
 LEAST_LIMIT_S = 60.0
@@ -48,13 +68,12 @@ def draw(sources: Sequence[str], engine: str | None = None) -> list[Drawing]:
         engine = pick_engine()
     if engine not in ENGINES:
         raise ValueError(f"unknown engine: {engine!r} (must be one of {', '.join(ENGINES)})")
-    run: Callable[[Sequence[str]], Iterable[tuple[str, str]]] = _run_system if engine == "system" else _run_wheel
     if not sources:
         return []
     names = [_graph_name(source) for source in sources]
     drawings: list[Drawing] = []
     try:
-        for name, source, (answered, body) in zip(names, sources, run(sources), strict=False):
+        for name, source, (answered, body) in zip(names, sources, _run(sources, engine, FIXED), strict=False):
             if answered != name:
                 break
             drawings.append(_read(name, source, body, engine))
@@ -69,12 +88,37 @@ def draw(sources: Sequence[str], engine: str | None = None) -> list[Drawing]:
     return drawings
 
 
+def lay_out(sources: Sequence[str], engine: str | None = None) -> list[str]:
+    """Let Graphviz's ``dot`` place the nodes and edges of graphs.
+
+    Args:
+        sources: DOT graphs with distinct names.
+        engine: as for `draw`.
+
+    Returns:
+        For each graph its body as DOT with ``pos`` of nodes and edges and ``bb`` of clusters, in points.
+
+    Raises:
+        GraphvizError: as from `draw`.
+    """
+    engine = engine or pick_engine()
+    placed = dict(_run(sources, engine, HIERARCHY))
+    for source in sources:
+        if _graph_name(source) not in placed:
+            raise GraphvizError(f"{_told(engine)} did not place {_graph_name(source)!r}")
+    return [placed[_graph_name(source)] for source in sources]
+
+
+def _run(sources: Sequence[str], engine: str, task: Task) -> Iterable[tuple[str, str]]:
+    return _run_system(sources, task) if engine == "system" else _run_wheel(sources, task)
+
+
 def _read(name: str, source: str, body: str, engine: str) -> Drawing:
     try:
         drawing = read_drawing(body)
     except ValueError as error:
         raise GraphvizError(f"the answer of {_told(engine)} to {name!r} cannot be understood: {error}") from error
-    asked, drawn = len(_ID.findall(_QUOTED.sub("", source))), len(drawing.circles_pt) + len(drawing.segments_pt)
+    asked, drawn = len(_ID.findall(_QUOTED.sub("", source))), drawing.count
     if drawn != asked:
         raise GraphvizError(f"{_told(engine)} drew {drawn} of {asked} nodes and edges of {name!r}")
     return drawing
@@ -91,13 +135,13 @@ def _graph_name(source: str) -> str:
     return source.split(None, 2)[1]
 
 
-def _run_system(sources: Sequence[str]) -> Iterable[tuple[str, str]]:
+def _run_system(sources: Sequence[str], task: Task = FIXED) -> Iterable[tuple[str, str]]:
     import graphviz
     from graphviz.backend import dot_command, execute
 
     data = "".join(sources).encode()
     limit_s = LEAST_LIMIT_S + LIMIT_S_PER_MB * len(data) / 1e6
-    command = dot_command.command("neato", FORMAT, neato_no_op=2)
+    command = dot_command.command(task.layout, task.answer, neato_no_op=task.no_op)
     try:
         # What `graphviz.pipe` does, which knows of no limit.
         done = execute.run_check(command, input=data, capture_output=True, quiet=True, timeout=limit_s)
@@ -130,12 +174,12 @@ def _first_not_drawn(sources: Sequence[str], answer: bytes | None) -> str:
     return next((name for name in names if name not in drawn), names[0])
 
 
-def _run_wheel(sources: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _run_wheel(sources: Sequence[str], task: Task = FIXED) -> Iterator[tuple[str, str]]:
     library = _wheel_library()
     context = library.gvContextWithBuiltins()
     try:
         for source in sources:
-            yield from split_answer(_render_in_process(library, context, source).decode(errors="replace"))
+            yield from split_answer(_render_in_process(library, context, source, task).decode(errors="replace"))
     finally:
         library.gvFreeContext(context)
 
@@ -158,7 +202,7 @@ def _wheel_library() -> Any:
     return library
 
 
-def _render_in_process(library: Any, context: Any, source: str) -> bytes:
+def _render_in_process(library: Any, context: Any, source: str, task: Task) -> bytes:
     name = _graph_name(source)
     try:
         with tempfile.TemporaryFile() as file:  # the library reads from a C FILE only
@@ -171,10 +215,10 @@ def _render_in_process(library: Any, context: Any, source: str) -> bytes:
     except OSError as error:
         raise GraphvizError(f"{_told('wheel')} got no temporary file for {name!r}: {error.strerror}") from error
     try:
-        if library.gvLayout(context, graph, b"nop2") != 0:
+        if library.gvLayout(context, graph, task.in_process) != 0:
             raise GraphvizError(f"{_told('wheel')} could not lay out {name!r}")
         try:
-            failed, answer = library.gvRenderData(context, graph, FORMAT.encode())
+            failed, answer = library.gvRenderData(context, graph, task.answer.encode())
             if failed:
                 raise GraphvizError(f"{_told('wheel')} could not render {name!r}")
             result: bytes = answer

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnanim.painting.xdot_boxes import IS_MAP, LOOKED_AT, BoxDrawing, read_boxes
+
 DEFAULT_LINE_PT = 1.0  # Graphviz names no width where it is the default
 
 _BEGIN = re.compile(r"^(?:strict )?(?:di)?graph (\S+) \{\n", re.MULTILINE)
@@ -37,6 +39,7 @@ class Drawing:
         circle_fill: (N, 3) uint8.
         circle_line: (N, 3) uint8.
         circle_line_pt: (N,) widths of the outlines.
+        map: boxes and arrows instead, where these were drawn.
     """
 
     segments_pt: np.ndarray
@@ -46,6 +49,14 @@ class Drawing:
     circle_fill: np.ndarray
     circle_line: np.ndarray
     circle_line_pt: np.ndarray
+    map: BoxDrawing | None = None
+
+    @property
+    def count(self) -> int:
+        """How many nodes and edges it has."""
+        if self.map is not None:
+            return len(self.map.boxes) + len(self.map.curves)
+        return len(self.circles_pt) + len(self.segments_pt)
 
 
 def split_answer(text: str) -> Iterator[tuple[str, str]]:
@@ -59,6 +70,8 @@ def split_answer(text: str) -> Iterator[tuple[str, str]]:
 
 def is_drawn(body: str) -> bool:
     """Tell whether every node and edge of a graph carries its operations."""
+    if IS_MAP in body[:LOOKED_AT]:
+        return len(_PART.findall(body)) == body.count("_draw_=") - 1  # one is that of the graph
     return len(_PART.findall(body)) == len(_EDGE.findall(body)) + len(_NODE.findall(body))
 
 
@@ -66,8 +79,12 @@ def read_drawing(body: str) -> Drawing:
     """Read the body of a graph.
 
     Raises:
-        ValueError: it is not what Graphviz makes of circles and straight edges with the ids 0, 1, 2, …
+        ValueError: it is not what Graphviz makes of circles and straight edges, or of boxes and arrows, with the ids
+            0, 1, 2, …
     """
+    if IS_MAP in body[:LOOKED_AT]:
+        none = np.zeros(0)
+        return Drawing(none, none, none, none, none, none, none, read_boxes(body))
     # A straight Bézier curve: its ends are the edge.
     edges = sorted(_EDGE.findall(body), key=_id)
     nodes = sorted(_NODE.findall(body), key=_id)

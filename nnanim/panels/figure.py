@@ -14,6 +14,7 @@ from nnanim.frames.history import History
 from nnanim.options import Options
 from nnanim.painting.part import Ground, Sheet
 from nnanim.panels.curve import CurvePanel
+from nnanim.panels.map_panel import MapPanel
 from nnanim.panels.panel import Panel
 from nnanim.panels.title import TitlePanel, height_of_title
 from nnanim.panels.views import View
@@ -79,6 +80,8 @@ def make_figure(history: History, view: View | None, scales: Any, options: Optio
     if layout.view is not None and view is not None:
         shown = view.panel(history, scales, layout.view, style, options)
         panels.append(shown)
-    notes = [f"the font has no glyph for {missing!r}: name a font file that has with --font"] if missing else []
+    notes = list(shown.notes) if isinstance(shown, MapPanel) else []
+    if missing:
+        notes.append(f"the font has no glyph for {missing!r}: name a font file that has with --font")
     width_px, height_px = (int(inches * options.dpi + ROUNDING) for inches in options.figsize)
     return Figure(style, tuple(panels), shown, (width_px, height_px), tuple(notes))

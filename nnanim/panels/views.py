@@ -10,12 +10,14 @@ from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales
 from nnanim.design.style import Style
 from nnanim.errors import OptionError
+from nnanim.frames.boxes import BoxHistory, boxes_of
 from nnanim.frames.history import History, Snapshot
 from nnanim.frames.rows import RowHistory, read_rows
 from nnanim.frames.weights import Weights, read_weights
 from nnanim.options import Options
-from nnanim.panels import layers, network
+from nnanim.panels import layers, map_panel, network
 from nnanim.panels.layers import LayersPanel
+from nnanim.panels.map_panel import MapPanel
 from nnanim.panels.network import NetworkPanel, NetworkScales
 from nnanim.panels.panel import Panel
 from nnanim.reading.run import Run
@@ -48,11 +50,17 @@ def _read_layers(run: Run, snapshots: Sequence[Snapshot], options: Options) -> R
     return read_rows(snapshots, options, rows=run.weight_rows)
 
 
+def _read_map(run: Run, snapshots: Sequence[Snapshot], options: Options) -> BoxHistory:
+    pairs = [(each.tail, each.head) for each in run.model.connections]
+    return boxes_of(read_rows(snapshots, options, rows=run.weight_rows), pairs, run.model.reason)
+
+
 VIEWS = {
     view.name: view
     for view in (
         View("network", _read_network, NetworkScales.of_runs, NetworkPanel, network.words_of),
         View("layers", _read_layers, RowScales.of_runs, LayersPanel, layers.words_of),
+        View("map", _read_map, map_panel.scales_of, MapPanel, map_panel.words_of),
     )
 }
 
@@ -66,7 +74,7 @@ def pick_view(run: Run, options: Options) -> View:
     name = run.view if options.view == "auto" else options.view
     if name == "network" and not run.layers:
         raise OptionError(
-            f"view is 'network', but {run.why_view} in {str(run.path)!r}"
+            f"view is 'network', but {run.model.reason} in {str(run.path)!r}"
             " (name the layers with --layers, or take --view layers)"
         )
     return VIEWS[name]

@@ -1,0 +1,237 @@
+"""The panel of the map: a box for each weight in the cluster of its module, arrows where connections are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnanim.design import theme as looks
+from nnanim.design.coloring import COLORINGS, ByChange
+from nnanim.design.layout import TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
+from nnanim.design.row_scales import RowScales, moved_ramp
+from nnanim.design.style import Style
+from nnanim.design.wording import thousands
+from nnanim.frames.boxes import BoxHistory
+from nnanim.frames.frame import Boxes, Frame
+from nnanim.frames.history import History
+from nnanim.frames.history import Place as RunPlace
+from nnanim.options import Options
+from nnanim.painting.brush import Brush, Place, Shade
+from nnanim.painting.xdot import Drawing
+from nnanim.panels.layers import LayersLegend
+from nnanim.panels.map_dot import map_dot
+from nnanim.panels.map_labels import MapLabels, label_map
+from nnanim.panels.map_layout import MapPlaces, place_map
+from nnanim.panels.row_folding import fold_rows
+
+SMALLEST_TEXT_PT = 4.6  # of a box's name; with smaller ones, boxes of a block are taken together
+LESS = 0.8  # so many of the boxes are left then
+BORDER_PT = (0.5, 4.0)  # of boxes whose norms have shrunk and grown most
+REMARK_DROP_PT = 3.0
+CLUSTER_SHADE = 0.05  # of the ink, over the background
+
+
+@dataclass(frozen=True, eq=False)
+class MapLook:
+    """What moves in the panel.
+
+    Attributes:
+        title: text above the map.
+        fill: (B, 3) uint8, of the boxes.
+        line: (B, 3) uint8, of their borders.
+        line_pt: (B,) widths of their borders.
+    """
+
+    title: str
+    fill: np.ndarray
+    line: np.ndarray
+    line_pt: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class MapPart:
+    """The panel in its place.
+
+    Attributes:
+        style: of the figure.
+        row: for the title and the remarks.
+        places: of boxes, arrows and clusters.
+        labels: names of boxes and clusters.
+        remarks: small text beside the title.
+        legend: its blocks.
+    """
+
+    style: Style
+    row: Box
+    places: MapPlaces
+    labels: MapLabels
+    remarks: str
+    legend: LayersLegend
+
+    @property
+    def text_places(self) -> tuple[Place, ...]:
+        size = looks.TITLE_PT * self.style.scale
+        return (Place(self.row.left, self.row.top, size, self.style.theme.ink, va="top"),)
+
+    def paint_ground(self, brush: Brush) -> None:
+        """Paint clusters with their names, the remarks and the legend."""
+        style, theme, scale = self.style, self.style.theme, self.style.scale
+        order = np.argsort([-(right - left) * (top - bottom) for left, bottom, right, top in self.places.clusters_pt])
+        for index in order.tolist():
+            left, bottom, right, top = self.places.clusters_pt[index].tolist()
+            brush.area(Box(left, bottom, right - left, top - bottom), self._cluster_shade)
+            corners = np.array([[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]])
+            brush.line(corners, 0.6 * scale, theme.unchanged)
+        for place, name in self.labels.clusters:
+            brush.text(place, name)
+        size = looks.TEXT_PT * scale
+        place = Place(self.row.right, self.row.top - REMARK_DROP_PT * scale, size, theme.muted, "right", "top")
+        brush.text(place, style.drawable(self.remarks))
+        self.legend.paint(brush)
+
+    @property
+    def _cluster_shade(self) -> Shade:
+        theme = self.style.theme
+        shades = [
+            CLUSTER_SHADE * one + (1 - CLUSTER_SHADE) * other
+            for one, other in zip(theme.ink, theme.background, strict=True)
+        ]
+        return shades[0], shades[1], shades[2]
+
+    def dot(self, name: str, look: MapLook) -> str:
+        """Write the map as DOT, lengths in points."""
+        muted, scale = self.style.theme.muted, self.style.scale
+        return map_dot(name, self.places, look.fill, look.line, look.line_pt, muted, scale)
+
+    def paint(self, brush: Brush, look: MapLook, drawing: Drawing | None) -> None:
+        """Paint arrows, boxes above them, and the names in these."""
+        assert drawing is not None and drawing.map is not None
+        for curve, head in zip(drawing.map.curves, drawing.map.heads, strict=True):
+            brush.curve(curve.points_pt, curve.line_pt, _shade(curve.line))
+            brush.polygon(head.points_pt, head.line_pt, _shade(head.line), _shade(head.line))
+        for box in drawing.map.boxes:
+            brush.polygon(box.points_pt, box.line_pt, _shade(box.line), None if box.fill is None else _shade(box.fill))
+        theme = self.style.theme
+        for lines, fill in zip(self.labels.boxes, look.fill, strict=True):
+            on_fill = _readable_on(fill, theme.ink, theme.background)
+            for x, y, size_pt, text in lines:
+                brush.text(Place(x, y, size_pt, on_fill, "center", "center"), text)
+
+    def texts(self, look: MapLook) -> tuple[str, ...]:
+        return (self.style.drawable(look.title),)
+
+
+class MapPanel:
+    """The panel of one run's map."""
+
+    def __init__(self, history: History, scales: RowScales, box: Box, style: Style, options: Options) -> None:
+        """Let Graphviz place the boxes.
+
+        Args:
+            history: of the run.
+            scales: over all runs of the picture.
+            box: where the panel stands.
+            style: of the figure.
+            options: the user's choices.
+
+        Raises:
+            OptionError: the figure is too small.
+            GraphvizError: Graphviz is missing or fails.
+        """
+        self._history, self._scales, self._style = history, scales, style
+        scale = style.scale
+        legend_boxes, bottom = rows_of_blocks(box, LayersLegend.widths(scales, history.since, style), scale)
+        bottom += 0.4 * looks.TEXT_PT * scale
+        room = Box(box.left, bottom, box.width, box.top - TITLE_HEIGHT_PT * scale - bottom)
+        check_room(room, options.figsize, scale)
+        every: BoxHistory = history.shown
+        self._shown, places, labels = _fold_until_readable(every, room, style, options)
+        self.part = MapPart(
+            style,
+            title_row(box, scale),
+            places,
+            labels,
+            _remarks(every, self._shown),
+            LayersLegend(legend_boxes, scales, history.since, style),
+        )
+
+    @property
+    def colors(self) -> np.ndarray:
+        """The colours of its areas, (C, 3) uint8."""
+        return moved_ramp(self._style.theme)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be told."""
+        why = self._history.shown.why_no_arrows
+        return (f"the map has no arrows: {why}",) if why else ()
+
+    def meaning(self, place: RunPlace, *, in_ink: bool) -> dict[str, Any]:
+        """Return how far every box has moved and how its norm grew."""
+        shown, theme = self._shown.boxes, self._style.theme
+        norm, moved, growth = (
+            shown.at(values, place) for values in (shown.norms, shown.relative_changes, shown.growth)
+        )
+        line = theme.edge_colors(self._scales.growth(np.nan_to_num(growth)), COLORINGS[ByChange.name].ramp(theme))
+        if in_ink:
+            line[:] = theme.ink
+        fill = self._scales.moved.colors(moved, theme)
+        return {"boxes": Boxes(shown.rows, norm, moved, growth, fill, line, self._shown.arrows)}
+
+    def look(self, frame: Frame) -> MapLook:
+        """Return what moves in a frame."""
+        boxes = frame.boxes
+        assert boxes is not None
+        known = np.clip(np.nan_to_num(boxes.growth / self._scales.growth.domain, posinf=1.0), -1, 1)
+        thinnest, thickest = (width * self._style.scale for width in BORDER_PT)
+        return MapLook(frame.title, boxes.fill, boxes.line, thinnest + (thickest - thinnest) * (known + 1) / 2)
+
+
+def scales_of(histories: Sequence[History], _options: Options) -> RowScales:
+    """Make one set of scales for all runs."""
+    return RowScales.of_rows([history.shown.boxes for history in histories])
+
+
+def words_of(history: History, _options: Options) -> list[str]:
+    """Return the texts from the run that the panel writes."""
+    return [*(row.title for row in history.shown.boxes.rows), *history.titles]
+
+
+def _fold_until_readable(
+    every: BoxHistory, room: Box, style: Style, options: Options
+) -> tuple[BoxHistory, MapPlaces, MapLabels]:
+    shown, most = every, len(every.boxes.rows)
+    while True:
+        labels = label_map(shown, style)
+        places = place_map(labels.graph, room, style.scale, options.engine)
+        put = labels.put(places, style)
+        most = min(int(LESS * most), len(shown.boxes.rows) - 1)
+        if put.size_pt >= SMALLEST_TEXT_PT or most < 1:
+            return shown, places, put
+        groups = fold_rows(every.boxes.rows, most)
+        assert groups is not None
+        shown = every.fold(groups)
+
+
+def _remarks(every: BoxHistory, shown: BoxHistory) -> str:
+    count, drawn = len(every.boxes.rows), len(shown.boxes.rows)
+    text = "1 weight tensor" if count == 1 else f"{thousands(count)} weight tensors"
+    if drawn < count:
+        text += f" in {drawn} boxes"
+    return text if shown.arrows else f"{text}, no arrows known"
+
+
+def _readable_on(fill: np.ndarray, ink: Shade, background: Shade) -> Shade:
+    """Return the colour whose brightness is farther from that of a box."""
+    light = float(np.dot(fill, _BRIGHTNESS))
+    return max((ink, background), key=lambda color: abs(float(np.dot(color, _BRIGHTNESS)) - light))
+
+
+_BRIGHTNESS = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+
+
+def _shade(color: np.ndarray) -> Shade:
+    return float(color[0]), float(color[1]), float(color[2])
