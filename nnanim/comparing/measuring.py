@@ -127,7 +127,7 @@ def vectors_of(run: Run) -> list[list[str]]:
     """
     name = str(run.path)
     if not run.layers:
-        raise RunError(f"hidden units of {name!r} cannot be told apart: {run.why_view}")
+        raise RunError(f"hidden units of {name!r} cannot be told apart: {run.model.reason}")
     if run.left_out:
         raise RunError(f"hidden units of {name!r} cannot be exchanged: {run.left_out[0].name!r} is beside its layers")
     biases = {header.bias_key for header in run.layers}

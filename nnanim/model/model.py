@@ -46,6 +46,11 @@ REASONS = {
 }
 
 
+MOST_CHAINED = 8  # layers of a plain sequence that are drawn as neurons and edges by default
+MOST_BOXES = 60  # of a map by default
+LEAST_KNOWN = 0.5  # share of the weights of whose connections something is known, for a map by default
+
+
 @dataclass(frozen=True)
 class Model:
     """What is known of a model.
@@ -80,6 +85,29 @@ class Model:
         layers = tuple(weight for weight in found if weight is not None)
         is_drawable = len(layers) == len(self.chain_keys) and all(two.follows(one) for one, two in pairwise(layers))
         return layers if is_drawable else ()
+
+    @property
+    def known_weights(self) -> int:
+        """Of how many weights it is known what they follow, or what follows them."""
+        connected = {key for each in self.connections for key in (each.tail, each.head)}
+        return sum(weight.key in connected for weight in self.weights)
+
+    def choose_view(self, layers: int, *, is_asked: bool) -> tuple[str, str]:
+        """Choose how the model is drawn by default, and say why.
+
+        Args:
+            layers: how many are drawn as a plain sequence, 0 where there is none.
+            is_asked: whether the user named them or their sizes.
+
+        Returns:
+            ``"network"``, ``"map"`` or ``"layers"``, and the reason.
+        """
+        if layers and (is_asked or layers <= MOST_CHAINED):
+            return "network", self.reason
+        known, count = self.known_weights, len(self.weights)
+        if known and known >= LEAST_KNOWN * count and count <= MOST_BOXES:
+            return "map", f"of {known} of {count} weights it is known what follows what"
+        return ("network" if layers else "layers"), self.reason
 
     def why_not_drawn(self, key: str) -> str:
         """Return why the network view does not draw a tensor; nothing where it does."""

@@ -8,11 +8,10 @@ import graphviz
 import numpy as np
 
 from nnanim.design.theme import POINTS_PER_INCH
-from nnanim.panels.map_layout import MapPlaces
+from nnanim.panels.map_layout import MapPlaces, arrow_size
 from nnanim.panels.network_dot import hex_color
 
 GRAPH_ATTRIBUTES = {"outputorder": "edgesfirst", "notranslate": "true", "bgcolor": "transparent"}
-ARROW_SIZE = 0.55  # of Graphviz's arrowhead, at the reference size
 
 
 def map_dot(
@@ -38,8 +37,7 @@ def map_dot(
     graph = graphviz.Digraph(name, engine="neato")
     graph.attr("graph", **GRAPH_ATTRIBUTES)
     graph.attr("node", label="", shape="box", fixedsize="true", style="filled")
-    arrow_size = f"{ARROW_SIZE * min(scale, 1.5):.3f}"
-    graph.attr("edge", color=hex_color(arrow), penwidth=f"{scale:.3f}", arrowsize=arrow_size)
+    graph.attr("edge", color=hex_color(arrow), penwidth=f"{scale:.3f}", arrowsize=f"{arrow_size(scale):.3f}")
     graph.body.extend(
         f'\tn{index} [id={index} pos="{x:.2f},{y:.2f}" width={width / POINTS_PER_INCH:.5f}'
         f' height={height / POINTS_PER_INCH:.5f} fillcolor="{hex_color(inside)}" color="{hex_color(border)}"'

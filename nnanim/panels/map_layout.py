@@ -21,6 +21,7 @@ from nnanim.painting.graphviz_engine import lay_out
 NODE_GAP_PT, RANK_GAP_PT = 9.0, 17.0  # of the reference size, before all is made to fit the room
 CLUSTER_MARGIN_PT = 6.0
 COLUMNS = (1, 2, 3, 4, 6, 9)  # of what is not connected
+HEAD_PT = 10.0  # length of Graphviz's arrowhead of size 1
 STRETCH = 1.7  # boxes grow at most so far where there is room
 _CLUSTER = re.compile(r'subgraph cluster_(\d+) \{\s*graph \[[^;]*?\bbb="([^"]+)"')
 _GRAPH = re.compile(r'^\tgraph \[[^;]*?\bbb="([^"]+)"', re.MULTILINE)
@@ -88,6 +89,11 @@ def place_map(graph: MapGraph, room: Box, scale: float, engine: str | None) -> M
     return max(found, key=lambda places: (round(places.factor, 3), _filled(places)))
 
 
+def arrow_size(scale: float) -> float:
+    """Return the size of an arrowhead as a share of Graphviz's own."""
+    return 0.6 * min(scale, 1.5)
+
+
 def _filled(places: MapPlaces) -> float:
     return float(places.boxes_pt[:, 2:].prod(axis=1).sum())
 
@@ -148,7 +154,7 @@ def _source(name: str, graph: MapGraph, direction: str, outer: int, inner: int) 
         ranksep=f"{RANK_GAP_PT / POINTS_PER_INCH:.4f}",
     )
     dot.attr("node", label="", shape="box", fixedsize="true")
-    dot.attr("edge", arrowsize="0.55")
+    dot.attr("edge", arrowsize=f"{arrow_size(1.0):.3f}")
     sizes = graph.sizes_pt / POINTS_PER_INCH
     nodes = [
         f"n{box} [width={width:.4f} height={height:.4f}]\n" for box, (width, height) in enumerate(sizes.tolist())
@@ -208,7 +214,11 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float) -> MapPlaces:
         found, pos = _EDGE_ID.search(attributes), _POS.search(attributes)
         if found is not None and pos is not None:
             points = pos[1].split(";")[0].replace("e,", "").split()
-            curves[int(found[1])] = moved(np.array([_numbers(point) for point in points]))
+            curve = moved(np.array([_numbers(point) for point in points]))
+            # The head keeps its size where the rest is stretched.
+            way = curve[-1] - curve[0]
+            curve[-1] = curve[0] + way / max(float(np.hypot(*way)), 1e-6) * HEAD_PT * arrow_size(scale)
+            curves[int(found[1])] = curve
     return MapPlaces(
         np.concatenate([moved(boxes), graph.sizes_pt * stretch], axis=1),
         graph.arrows,

@@ -21,7 +21,7 @@ from nnanim.frames.history import Place as RunPlace
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
-from nnanim.panels.layers import LayersLegend
+from nnanim.panels.layers import LayersLegend, wide_pt
 from nnanim.panels.map_dot import map_dot
 from nnanim.panels.map_labels import MapLabels, label_map
 from nnanim.panels.map_layout import MapPlaces, place_map
@@ -77,7 +77,7 @@ class MapPart:
         return (Place(self.row.left, self.row.top, size, self.style.theme.ink, va="top"),)
 
     def paint_ground(self, brush: Brush) -> None:
-        """Paint clusters with their names, the remarks and the legend."""
+        """Paint clusters, the remarks and the legend."""
         style, theme, scale = self.style, self.style.theme, self.style.scale
         order = np.argsort([-(right - left) * (top - bottom) for left, bottom, right, top in self.places.clusters_pt])
         for index in order.tolist():
@@ -85,8 +85,6 @@ class MapPart:
             brush.area(Box(left, bottom, right - left, top - bottom), self._cluster_shade)
             corners = np.array([[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]])
             brush.line(corners, 0.6 * scale, theme.unchanged)
-        for place, name in self.labels.clusters:
-            brush.text(place, name)
         size = looks.TEXT_PT * scale
         place = Place(self.row.right, self.row.top - REMARK_DROP_PT * scale, size, theme.muted, "right", "top")
         brush.text(place, style.drawable(self.remarks))
@@ -107,11 +105,15 @@ class MapPart:
         return map_dot(name, self.places, look.fill, look.line, look.line_pt, muted, scale)
 
     def paint(self, brush: Brush, look: MapLook, drawing: Drawing | None) -> None:
-        """Paint arrows, boxes above them, and the names in these."""
+        """Paint arrows, names of clusters, boxes above them, and the names in these."""
         assert drawing is not None and drawing.map is not None
         for curve, head in zip(drawing.map.curves, drawing.map.heads, strict=True):
             brush.curve(curve.points_pt, curve.line_pt, _shade(curve.line))
             brush.polygon(head.points_pt, head.line_pt, _shade(head.line), _shade(head.line))
+        for place, name in self.labels.clusters:
+            wide = wide_pt(name, place.size_pt, self.style)
+            brush.area(Box(place.x, place.y - place.size_pt * 1.1, wide, place.size_pt * 1.1), self._cluster_shade)
+            brush.text(place, name)
         for box in drawing.map.boxes:
             brush.polygon(box.points_pt, box.line_pt, _shade(box.line), None if box.fill is None else _shade(box.fill))
         theme = self.style.theme

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnanim.errors import RunError, SnapshotError
+from nnanim.model.connections import USER
 from nnanim.model.layer_choice import Chain
 from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
 from nnanim.model.model import Model, make_model
@@ -134,7 +135,6 @@ class Run:
         left_out: layers of the first snapshot that are not drawn, each with its reason in ``skipped``.
         skipped: names of the files that were left out because they are broken, each with the reason.
         model: what is known of what follows what in the drawn model.
-        why_view: why the run is drawn as it is.
         tensors: every array of the drawn model, as the first snapshot has them.
         other_tensors: those of the other models in the first snapshot that are no copies of the drawn one.
         models: names of all models in a snapshot, or of all networks in the folder, the drawn one first; none where
@@ -153,7 +153,6 @@ class Run:
     left_out: tuple[LayerHeader, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     model: Model = field(default_factory=lambda: make_model((), ()), repr=False)
-    why_view: str = ""
     tensors: tuple[ArrayHeader, ...] = ()
     other_tensors: tuple[ArrayHeader, ...] = ()
     models: tuple[str, ...] = ()
@@ -203,19 +202,34 @@ class Run:
 
     @property
     def view(self) -> str:
-        """How the run is drawn by default: ``"network"``, neurons and edges, or ``"layers"``, a row for each tensor."""
-        return "network" if self.layers else "layers"
+        """How the run is drawn by default: ``"network"``, neurons and edges, ``"map"``, boxes and arrows, or
+        ``"layers"``, a row for each tensor.
+        """
+        return self._view[0]
+
+    @property
+    def why_view(self) -> str:
+        """Why the run is drawn as it is by default."""
+        return self._view[1]
+
+    @cached_property
+    def _view(self) -> tuple[str, str]:
+        is_asked = self.declared_shape is not None or any(each.known_from == USER for each in self.model.connections)
+        return self.model.choose_view(len(self.layers), is_asked=is_asked)
 
     @property
     def connections(self) -> tuple[tuple[str, str, str], ...]:
-        """Pairs of keys that are drawn with edges between them, and where each is known from."""
+        """Pairs of keys that are drawn with edges or arrows between them, and where each is known from."""
+        if self.view == "map":
+            return tuple((each.tail, each.head, each.known_from) for each in self.model.connections)
         keys = [layer.key for layer in self.layers]
         known_from = {(each.tail, each.head): each.known_from for each in self.model.connections}
         return tuple((tail, head, known_from[tail, head]) for tail, head in pairwise(keys))
 
     def listed_tensors(self) -> Iterator[tuple[str, tuple[int, ...], str, bool]]:
         """Yield key, shape in the file, role and whether it is drawn of every tensor with two axes or more."""
-        drawn = {key for layer in self.layers for key in (layer.key, *layer.members)}
+        layers = self.layers if self.view == "network" else ()
+        drawn = {key for layer in layers for key in (layer.key, *layer.members)}
         for headers, is_drawn in ((self.tensors, True), (self.other_tensors, False)):
             roles = roles_of(headers, self.convention)
             for place in in_model_order(headers, roles, is_ordered=self.is_ordered):
@@ -330,7 +344,6 @@ def open_run(
         left_out=chain.left_out,
         skipped=skipped,
         model=known,
-        why_view=known.reason,
         tensors=contents[0].tensors,
         other_tensors=_other_tensors(contents[0]),
         models=contents[0].models if len(contents[0].models) > 1 else networks,
