@@ -62,7 +62,8 @@ def _named(folded: RowHistory, rows: RowHistory, groups: Sequence[Sequence[int]]
         first = members[0]
         if same:
             roles = {member.role for member in members}
-            made.append(replace(first, part=None, slice=None, role=first.role if len(roles) == 1 else ""))
+            parts = ", ".join(dict.fromkeys(member.part for member in members if member.part))
+            made.append(replace(first, part=None, slice=None, role=first.role if len(roles) == 1 else parts))
         else:
             made.append(replace(row, name="", block=_common([member.title for member in members]), role=""))
     seen: Counter[str] = Counter()

@@ -86,12 +86,6 @@ class Model:
         is_drawable = len(layers) == len(self.chain_keys) and all(two.follows(one) for one, two in pairwise(layers))
         return layers if is_drawable else ()
 
-    @property
-    def known_weights(self) -> int:
-        """Of how many weights it is known what they follow, or what follows them."""
-        connected = {key for each in self.connections for key in (each.tail, each.head)}
-        return sum(weight.key in connected for weight in self.weights)
-
     def choose_view(self, layers: int, *, is_asked: bool) -> tuple[str, str]:
         """Choose how the model is drawn by default, and say why.
 
@@ -104,10 +98,16 @@ class Model:
         """
         if layers and (is_asked or layers <= MOST_CHAINED):
             return "network", self.reason
-        known, count = self.known_weights, len(self.weights)
+        connected = {key for each in self.connections if self._are_apart(each) for key in (each.tail, each.head)}
+        known, count = sum(weight.key in connected for weight in self.weights), len(self.weights)
         if known and known >= LEAST_KNOWN * count and count <= MOST_BOXES:
             return "map", f"of {known} of {count} weights it is known what follows what"
         return ("network" if layers else "layers"), self.reason
+
+    def _are_apart(self, connection: Connection) -> bool:
+        """Tell whether two tensors are weights of their own, not factors of one, as those of an adapter."""
+        roles = {tensor.role for tensor in self.tensors if tensor.key in (connection.tail, connection.head)}
+        return roles != {names.LORA_A, names.LORA_B}
 
     def why_not_drawn(self, key: str) -> str:
         """Return why the network view does not draw a tensor; nothing where it does."""

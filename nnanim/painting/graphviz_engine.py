@@ -19,7 +19,6 @@ from nnanim.errors import GraphvizError
 from nnanim.painting.xdot import Drawing, is_drawn, read_drawing, split_answer
 
 
-
 class Task(NamedTuple):
     """What Graphviz is asked for.
 

@@ -85,14 +85,14 @@ class MapNames:
 
 def label_map(shown: BoxHistory, style: Style) -> MapNames:
     """Name boxes and clusters, and say what is to be placed."""
-    rows = shown.boxes.rows
-    blocks, parents = _clusters(rows)
+    modules = _modules(shown.boxes.rows)
+    blocks, parents = _clusters([module for module, _, _ in modules])
     number = {block: index for index, block in enumerate(blocks)}
-    own = tuple(number.get(row.block, -1) if row.name else -1 for row in rows)
+    own = tuple(number.get(module, -1) for module, _, _ in modules)
     texts = []
-    for row, cluster in zip(rows, own, strict=True):
-        name = row.name if cluster >= 0 else row.title
-        texts.append((_cut(name, NAME_PT, style), _cut(_role(row), ROLE_PT, style)))
+    for (module, name, role), cluster in zip(modules, own, strict=True):
+        text = name if cluster >= 0 or not module else f"{module}.{name}"
+        texts.append((_cut(text, NAME_PT, style), _cut(role, ROLE_PT, style)))
     sizes = [_size(name, role, style) for name, role in texts]
     names = tuple(
         style.drawable(block[len(blocks[parent]) + 1 :] if parent >= 0 else block)
@@ -102,12 +102,28 @@ def label_map(shown: BoxHistory, style: Style) -> MapNames:
     return MapNames(tuple(texts), names, MapGraph(np.array(sizes), shown.arrows, own, labels, parents))
 
 
-def _clusters(rows: Sequence[Row]) -> tuple[list[str], tuple[int, ...]]:
+def _modules(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """Return for each box its module, its name in it and its role; a box of several weights is a module of another."""
+    named = [(row.block, row.name, row.role) for row in rows]
+    prefixes = Counter(
+        ".".join(parts[:size]) for parts in (row.title.split(".") for row in rows) for size in range(1, len(parts))
+    )
+    for index, row in enumerate(rows):
+        if row.block and not row.name:
+            parts = row.block.split(".")
+            shared = [size for size in range(1, len(parts)) if prefixes[".".join(parts[:size])] > 1]
+            size = max(shared, default=0)
+            count = f"{len(row.keys)} tensors"
+            named[index] = (".".join(parts[:size]), ".".join(parts[size:]), count)
+    return named
+
+
+def _clusters(modules: Sequence[str]) -> tuple[list[str], tuple[int, ...]]:
     """Return the modules that are drawn around boxes, outer ones first, and for each that which it lies in, or -1.
 
     They are the blocks of several boxes, and what holds several of these but not all of the model.
     """
-    count = Counter(row.block for row in rows if row.block and row.name)
+    count = Counter(filter(None, modules))
     blocks = [block for block, boxes in count.items() if boxes > 1]
     outer: Counter[str] = Counter()
     for block in blocks:
@@ -117,16 +133,16 @@ def _clusters(rows: Sequence[Row]) -> tuple[list[str], tuple[int, ...]]:
     # Of modules that hold the same blocks the innermost one is drawn.
     held = {name: frozenset(block for block in blocks if block.startswith(name + ".")) for name in wide}
     drawn = [name for name in wide if not any(o != name and held[o] == held[name] and len(o) > len(name) for o in wide)]
-    every = sorted({*blocks, *drawn}, key=lambda name: (name.count("."), name))
+
+    def place(name: str) -> tuple[int, int]:
+        return name.count("."), next(at for at, own in enumerate(modules) if f"{own}.".startswith(f"{name}."))
+
+    every = sorted({*blocks, *drawn}, key=place)  # outer ones first, then in the order of the model
     parents = []
     for name in every:
         around = [index for index, other in enumerate(every) if name.startswith(other + ".")]
         parents.append(max(around, key=lambda index: len(every[index]), default=-1))
     return every, tuple(parents)
-
-
-def _role(row: Row) -> str:
-    return row.role
 
 
 def _cut(text: str, size_pt: float, style: Style) -> str:

@@ -26,7 +26,7 @@ STRETCH = 1.7  # boxes grow at most so far where there is room
 _CLUSTER = re.compile(r'subgraph cluster_(\d+) \{\s*graph \[[^;]*?\bbb="([^"]+)"')
 _GRAPH = re.compile(r'^\tgraph \[[^;]*?\bbb="([^"]+)"', re.MULTILINE)
 _NODE = re.compile(r'^\t+n(\d+)\t\[[^;]*?\bpos="([^"]+)"', re.MULTILINE)
-_EDGE = re.compile(r'^\t+n(\d+) -> n(\d+)\t\[([^;]*?)\];', re.MULTILINE)
+_EDGE = re.compile(r"^\t+n(\d+) -> n(\d+)\t\[([^;]*?)\];", re.MULTILINE)
 _POS = re.compile(r'\bpos="([^"]+)"')
 _EDGE_ID = re.compile(r'\bid="?(\d+)')
 
@@ -81,11 +81,10 @@ def place_map(graph: MapGraph, room: Box, scale: float, engine: str | None) -> M
     Raises:
         GraphvizError: Graphviz is missing or fails.
     """
-    tried = [
-        (direction, outer, inner) for direction in ("TB", "LR") for outer, inner in _columns(graph)
-    ]
+    tried = [(direction, outer, inner) for direction in ("TB", "LR") for outer, inner in _columns(graph)]
     sources = [_source(f"map_{place}", graph, *each) for place, each in enumerate(tried)]
-    found = [_placed(body, graph, room, scale) for body in lay_out(sources, engine)]
+    placed = zip(lay_out(sources, engine), tried, strict=True)
+    found = [_placed(body, graph, room, scale, turned=direction == "LR") for body, (direction, _, _) in placed]
     return max(found, key=lambda places: (round(places.factor, 3), _filled(places)))
 
 
@@ -152,13 +151,12 @@ def _source(name: str, graph: MapGraph, direction: str, outer: int, inner: int) 
         rankdir=direction,
         nodesep=f"{NODE_GAP_PT / POINTS_PER_INCH:.4f}",
         ranksep=f"{RANK_GAP_PT / POINTS_PER_INCH:.4f}",
+        labelloc="t" if direction == "TB" else "b",  # what is placed from left to right is turned upside down
     )
     dot.attr("node", label="", shape="box", fixedsize="true")
     dot.attr("edge", arrowsize=f"{arrow_size(1.0):.3f}")
     sizes = graph.sizes_pt / POINTS_PER_INCH
-    nodes = [
-        f"n{box} [width={width:.4f} height={height:.4f}]\n" for box, (width, height) in enumerate(sizes.tolist())
-    ]
+    nodes = [f"n{box} [width={width:.4f} height={height:.4f}]\n" for box, (width, height) in enumerate(sizes.tolist())]
     dot.body.extend(_cluster(graph, -1, nodes))
     dot.body.extend(f"\tn{tail} -> n{head} [id={index}]\n" for index, (tail, head) in enumerate(graph.arrows))
     units, parts = _units(graph)
@@ -192,8 +190,11 @@ def _cluster(graph: MapGraph, cluster: int, nodes: Sequence[str]) -> Iterator[st
         yield "}\n"
 
 
-def _placed(body: str, graph: MapGraph, room: Box, scale: float) -> MapPlaces:
-    """Stretch an arrangement into a room, at most by so much that its texts have their full size."""
+def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool) -> MapPlaces:
+    """Stretch an arrangement into a room, at most by so much that its texts have their full size.
+
+    From left to right, ``dot`` puts what comes first lowest: turned upside down it stands first.
+    """
     whole = _GRAPH.search(body)
     assert whole is not None
     left, bottom, right, top = _numbers(whole[1])
@@ -202,7 +203,10 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float) -> MapPlaces:
     low = np.array([room.left, room.bottom]) + (np.array([room.width, room.height]) - size * stretch) / 2
 
     def moved(points: np.ndarray) -> np.ndarray:
-        there: np.ndarray = (points - [left, bottom]) * stretch + low
+        there: np.ndarray = (points - [left, bottom]) * stretch
+        if turned:
+            there[..., 1] = size[1] * stretch[1] - there[..., 1]
+        there += low
         return there
 
     centers = {int(index): _numbers(pos) for index, pos in _NODE.findall(body)}
@@ -223,7 +227,7 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float) -> MapPlaces:
         np.concatenate([moved(boxes), graph.sizes_pt * stretch], axis=1),
         graph.arrows,
         tuple(curves[index] for index in range(len(graph.arrows))),
-        moved(corners).reshape(-1, 4),
+        np.concatenate([moved(corners).min(axis=1), moved(corners).max(axis=1)], axis=1),
         float(min(*stretch, scale)),
     )
 

@@ -156,7 +156,7 @@ class MapPanel:
             title_row(box, scale),
             places,
             labels,
-            _remarks(every, self._shown),
+            _remarks(every, self._shown, room.width, history.titles, style),
             LayersLegend(legend_boxes, scales, history.since, style),
         )
 
@@ -218,21 +218,36 @@ def _fold_until_readable(
         shown = every.fold(groups)
 
 
-def _remarks(every: BoxHistory, shown: BoxHistory) -> str:
+def _remarks(every: BoxHistory, shown: BoxHistory, room_pt: float, titles: Sequence[str], style: Style) -> str:
+    """Say how many weights there are and of how many it is known what follows what, as far as it fits beside titles."""
     count, drawn = len(every.boxes.rows), len(shown.boxes.rows)
-    text = "1 weight tensor" if count == 1 else f"{thousands(count)} weight tensors"
-    if drawn < count:
-        text += f" in {drawn} boxes"
-    return text if shown.arrows else f"{text}, no arrows known"
+    known = len({box for arrow in every.arrows for box in arrow})
+    text = "1 weight" if count == 1 else f"{thousands(count)} weights"
+    boxes = f" in {drawn} boxes" if drawn < count else ""
+    arrows = "" if known == count else f", arrows of {known} known" if known else ", no arrows known"
+    room_pt -= max(wide_pt(title, looks.TITLE_PT * style.scale, style) for title in titles)
+    size = looks.TEXT_PT * style.scale
+    for remark in (text + boxes + arrows, text + arrows, arrows[2:], text):
+        if remark and wide_pt(remark, size, style) + size <= room_pt:
+            return remark
+    return ""
 
 
 def _readable_on(fill: np.ndarray, ink: Shade, background: Shade) -> Shade:
-    """Return the colour whose brightness is farther from that of a box."""
-    light = float(np.dot(fill, _BRIGHTNESS))
-    return max((ink, background), key=lambda color: abs(float(np.dot(color, _BRIGHTNESS)) - light))
+    """Return the colour that can be read better on a box."""
+    return max((ink, background), key=lambda color: _contrast(_luminance(np.array(color)), _luminance(fill)))
 
 
-_BRIGHTNESS = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+def _contrast(one: float, other: float) -> float:
+    """Return the contrast ratio of two luminances, https://www.w3.org/TR/WCAG21/#dfn-contrast-ratio."""
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def _luminance(color: np.ndarray) -> float:
+    """Return the relative luminance of an sRGB colour, https://www.w3.org/TR/WCAG21/#dfn-relative-luminance."""
+    share = np.asarray(color) / 255.0
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
 def _shade(color: np.ndarray) -> Shade:

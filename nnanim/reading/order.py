@@ -77,7 +77,8 @@ def _with_rest(first: Contents, layers: tuple[LayerHeader, ...], model: Model) -
 def _tell(first: Contents, model: Model, chain: Chain, notes: list[str]) -> None:
     if not chain.layers:
         reason = _why_no_edges(model) if model.weights else f"no layers in {str(first.path)!r}"
-        notes.append(f"no edges are drawn: {reason}")
+        is_map = model.choose_view(0, is_asked=False)[0] == "map"
+        notes.append(f"{'not drawn neuron by neuron' if is_map else 'no edges are drawn'}: {reason}")
         return
     for reason, headers in _by_reason(chain.left_out).items():
         notes.append(f"layers not drawn: {_shapes(headers)} ({reason})")
