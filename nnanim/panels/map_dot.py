@@ -47,7 +47,7 @@ def map_dot(
         )
     )
     graph.body.extend(
-        f'\tn{tail} -> n{head} [id={index} pos="{_spline(curve)}"]\n'
+        f'\tn{tail} -> n{head} [id={index} pos="{_spline(curve.tolist())}"]\n'
         for index, ((tail, head), curve) in enumerate(zip(places.arrows, places.curves_pt, strict=True))
     )
     source: str = graph.source

@@ -106,7 +106,8 @@ class MapPart:
 
     def paint(self, brush: Brush, look: MapLook, drawing: Drawing | None) -> None:
         """Paint arrows, names of clusters, boxes above them, and the names in these."""
-        assert drawing is not None and drawing.map is not None
+        assert drawing is not None
+        assert drawing.map is not None
         for curve, head in zip(drawing.map.curves, drawing.map.heads, strict=True):
             brush.curve(curve.points_pt, curve.line_pt, _shade(curve.line))
             brush.polygon(head.points_pt, head.line_pt, _shade(head.line), _shade(head.line))

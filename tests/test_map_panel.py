@@ -1,0 +1,212 @@
+"""What a map shows: a box for each weight, arrows only where connections are known, texts that keep apart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from folders import save
+from matplotlib.font_manager import FontProperties
+
+from nnanim import Animation, open_run
+from nnanim.design.theme import pick_theme
+from nnanim.painting.brush import Brush, Place
+from nnanim.painting.graphviz_engine import ENGINES, draw
+from nnanim.panels.map_panel import MapPanel
+
+THEME = pick_theme("light", "vivid")
+SIZES = [(9.0, 6.0), (6.0, 4.0), (4.5, 7.0)]
+TOWERS = {
+    "policy.0.weight": (6, 4),
+    "policy.2.weight": (5, 6),
+    "value.0.weight": (6, 4),
+    "value.2.weight": (1, 6),
+}
+
+
+def run_of(folder: Path, shapes: dict[str, tuple[int, ...]], growth: dict[str, float] | None = None) -> Path:
+    """Write three snapshots in which each weight is multiplied by its growth from one to the next."""
+    folder.mkdir()
+    random = np.random.default_rng(3)
+    first = {key: random.normal(size=shape) for key, shape in shapes.items()}
+    for epoch in range(3):
+        arrays = {key: (value * (growth or {}).get(key, 1.1) ** epoch).astype("f4") for key, value in first.items()}
+        save(folder / f"net_epoch{epoch}.npz", arrays)
+    return folder
+
+
+def map_of(folder: Path, **options: Any) -> Animation:
+    return Animation(open_run(folder), view="map", **options)
+
+
+def panel_of(animation: Animation) -> MapPanel:
+    view = animation._figure.view
+    assert isinstance(view, MapPanel)
+    return view
+
+
+def many(blocks: int) -> dict[str, tuple[int, ...]]:
+    parts = {
+        "attn.q_proj": (8, 8),
+        "attn.k_proj": (8, 8),
+        "attn.o_proj": (8, 8),
+        "mlp.fc1": (16, 8),
+        "mlp.fc2": (8, 16),
+    }
+    return {f"model.layers.{n}.{name}.weight": shape for n in range(blocks) for name, shape in parts.items()}
+
+
+def pairs(animation: Animation) -> set[tuple[str, str]]:
+    boxes = animation[0].boxes
+    assert boxes is not None
+    return {(boxes.rows[tail].keys[0], boxes.rows[head].keys[0]) for tail, head in boxes.arrows}
+
+
+def test_arrows_are_the_known_connections(tmp_path: Path) -> None:
+    run = open_run(run_of(tmp_path / "run", TOWERS))
+    assert run.view == "map"
+    assert pairs(Animation(run)) == {
+        ("policy.0.weight", "policy.2.weight"),
+        ("value.0.weight", "value.2.weight"),
+    }
+    assert pairs(Animation(run)) == {(tail, head) for tail, head, _ in run.connections}
+
+
+def test_numbers_are_those_of_the_weights(tmp_path: Path) -> None:
+    folder = run_of(tmp_path / "run", TOWERS)
+    boxes = map_of(folder)[2].boxes
+    assert boxes is not None
+    first, last = (dict(np.load(folder / f"net_epoch{epoch}.npz")) for epoch in (0, 2))
+    assert sorted(row.keys for row in boxes.rows) == sorted((key,) for key in TOWERS)
+    for row, norm, moved in zip(boxes.rows, boxes.norm, boxes.relative_change, strict=True):
+        old, new = (arrays[row.keys[0]].astype(float) for arrays in (first, last))
+        assert norm == pytest.approx(np.linalg.norm(new), rel=1e-6)
+        assert moved == pytest.approx(np.linalg.norm(new - old) / np.linalg.norm(old), rel=1e-6)
+
+
+def test_a_box_is_filled_by_its_change_and_its_border_tells_growth(tmp_path: Path) -> None:
+    growth = {"policy.0.weight": 1.2, "policy.2.weight": 0.8, "value.0.weight": 1.0, "value.2.weight": 1.0}
+    animation = map_of(run_of(tmp_path / "run", TOWERS, growth))
+    frame = animation[1]
+    assert frame.boxes is not None
+    place = {row.keys[0]: index for index, row in enumerate(frame.boxes.rows)}
+    look = panel_of(animation).look(frame)
+    grown, shrunk, still = (look.line_pt[place[key]] for key in list(TOWERS)[:3])
+    assert grown > still > shrunk
+    assert look.line[place["policy.0.weight"]][0] > look.line[place["policy.0.weight"]][2]
+    assert look.line[place["policy.2.weight"]][2] > look.line[place["policy.2.weight"]][0]
+    assert tuple(look.line[place["value.0.weight"]]) == THEME.unchanged
+    assert tuple(look.fill[place["value.0.weight"]]) == THEME.unmoved
+    image, boxes = frame.image, panel_of(animation).part.places.boxes_pt
+    for index, (x, y, width, _) in enumerate(boxes):
+        column, row = int((x - 0.42 * width) * 100 / 72), image.shape[0] - 1 - int(y * 100 / 72)
+        assert np.abs(image[row, column].astype(int) - look.fill[index]).max() <= 2
+
+
+def test_without_known_connections_there_is_no_arrow_and_it_is_said(tmp_path: Path) -> None:
+    shapes = {"left.a.weight": (4, 4), "left.b.weight": (4, 4), "right.a.weight": (4, 4), "right.b.weight": (4, 4)}
+    animation = map_of(run_of(tmp_path / "run", shapes))
+    assert animation.run.view != "map"
+    assert pairs(animation) == set()
+    assert "no arrows known" in panel_of(animation).part.remarks
+    assert any("the map has no arrows" in note for note in animation.notes)
+    assert [name for _, name in panel_of(animation).part.labels.clusters] == ["left", "right"]
+
+
+def test_frames_json_holds_boxes_for_each_frame_and_arrows_once(tmp_path: Path) -> None:
+    map_of(run_of(tmp_path / "run", TOWERS)).write(f"{tmp_path}/frames/")
+    told = json.loads((tmp_path / "frames/frames.json").read_text())
+    assert sorted(map(tuple, told["arrows"])) == [("policy.0", "policy.2"), ("value.0", "value.2")]
+    names = {box["name"] for box in told["frames"][0]["boxes"]}
+    assert {name for arrow in told["arrows"] for name in arrow} <= names
+    for frame in told["frames"]:
+        assert sorted(key for box in frame["boxes"] for key in box["keys"]) == sorted(TOWERS)
+        assert {box["norm"] is not None and box["relative_change"] is not None for box in frame["boxes"]} == {True}
+
+
+def test_every_weight_is_in_a_box_where_boxes_are_folded(tmp_path: Path) -> None:
+    shapes = many(30)
+    animation = map_of(run_of(tmp_path / "run", shapes), figsize=(6, 4))
+    boxes = animation[0].boxes
+    assert boxes is not None
+    assert len(boxes.rows) < len(shapes)
+    assert {key for row in boxes.rows for key in row.keys} == set(shapes)
+    assert len({row.title for row in boxes.rows}) == len(boxes.rows)
+    assert f"{len(boxes.rows)} boxes" in panel_of(animation).part.remarks
+
+
+@pytest.mark.parametrize("figsize", SIZES)
+@pytest.mark.parametrize("shapes", [TOWERS, many(3), many(14)], ids=["towers", "3 blocks", "14 blocks"])
+def test_no_text_overlaps_another(
+    figsize: tuple[float, float], shapes: dict[str, tuple[int, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[tuple[float, float, float, float, str]] = []
+    write = Brush.text
+
+    def noting(brush: Brush, place: Place, content: str) -> None:
+        font = FontProperties(family=brush._families, size=place.size_pt)
+        size = brush._renderer.get_text_width_height_descent(content, font, ismath=False)
+        width, height, descent = (length * 72 / brush._dpi for length in size)
+        left = place.x - {"left": 0, "center": width / 2, "right": width}[place.ha]
+        bottom = place.y - {"top": height, "center": height / 2, "baseline": descent}[place.va]
+        if content:
+            written.append((left, bottom, left + width, bottom + height, content))
+        write(brush, place, content)
+
+    monkeypatch.setattr(Brush, "text", noting)
+    animation = map_of(run_of(tmp_path / "run", shapes), figsize=figsize)
+    animation.write_still(tmp_path / "still.png", 1)  # whose moving texts the brush writes too
+    last = list(dict.fromkeys(written))  # the ground is painted twice
+    names = [text for *_, text in last]
+    assert "epoch 1" in names
+    boxes = animation[1].boxes
+    assert boxes is not None
+    assert len(last) > len(boxes.rows)
+    width, height = figsize[0] * 72, figsize[1] * 72
+    for index, one in enumerate(last):
+        assert one[0] > -0.5
+        assert one[1] > -0.5
+        assert one[2] < width + 0.5
+        assert one[3] < height + 0.5
+        for other in last[index + 1 :]:
+            apart = one[2] <= other[0] + 0.3 or other[2] <= one[0] + 0.3 or one[3] <= other[1] + 0.3
+            assert apart or other[3] <= one[1] + 0.3, (one[4], other[4])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_boxes_stay_where_dot_put_them(engine: str, tmp_path: Path) -> None:
+    if engine == "wheel":
+        pytest.importorskip("pygraphviz")
+    animation = map_of(run_of(tmp_path / "run", TOWERS), engine=engine)
+    part = panel_of(animation).part
+    first, last = draw([animation.dot(animation[0]), animation.dot(animation[2])], engine)
+    assert first.map is not None
+    assert last.map is not None
+    assert len(first.map.boxes) == len(TOWERS)
+    assert len(first.map.curves) == len(first.map.heads) == 2
+    for one, other, (x, y, width, height) in zip(first.map.boxes, last.map.boxes, part.places.boxes_pt, strict=True):
+        np.testing.assert_array_equal(one.points_pt, other.points_pt)
+        middle = (one.points_pt.min(axis=0) + one.points_pt.max(axis=0)) / 2
+        np.testing.assert_allclose(middle, [x, y], atol=1.0)
+        np.testing.assert_allclose(np.ptp(one.points_pt, axis=0), [width, height], atol=1.1)
+    for curve, (tail, head) in zip(first.map.curves, part.places.arrows, strict=True):
+        for end, box in ((curve.points_pt[0], tail), (curve.points_pt[-1], head)):
+            reach = np.abs(end - part.places.boxes_pt[box, :2]) - part.places.boxes_pt[box, 2:] / 2
+            assert reach.max() < 10
+
+
+def test_a_page_shows_the_weights_as_rows(tmp_path: Path) -> None:
+    page = map_of(run_of(tmp_path / "run", TOWERS)).html()
+    assert all(key in page for key in TOWERS)
+
+
+def test_a_chain_of_few_layers_stays_a_network(tmp_path: Path) -> None:
+    shapes = {f"{2 * n}.weight": (5, 5 if n else 4) for n in range(10)}
+    short = dict(list(shapes.items())[:8])
+    assert open_run(run_of(tmp_path / "short", short)).view == "network"
+    long = run_of(tmp_path / "long", shapes)
+    assert open_run(long).view == "map"
+    assert open_run(long, layers=list(shapes)).view == "network"
