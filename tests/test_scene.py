@@ -186,7 +186,7 @@ def test_choices_that_cannot_be(choices, message):
 @pytest.mark.parametrize("shape", [(2, 1), (13, 8, 8, 3), (64, 20, 20, 10), (784, 100, 10), (20,) * 13], ids=str)
 def test_nodes_and_thick_edges_keep_inside_and_apart(tmp_path: Path, shape, figsize):
     folder = result_folder(tmp_path / "result", shape, epochs=(1, 2))
-    animation = Animation(open_run(folder), figsize=figsize)
+    animation = Animation(open_run(folder), figsize=figsize, view="network")
     frame = animation[0]
     width, height = animation.size_px
     points = np.concatenate(animation.node_centers_px)
