@@ -127,6 +127,33 @@ def test_frames_json_holds_boxes_for_each_frame_and_arrows_once(tmp_path: Path) 
         assert {box["norm"] is not None and box["relative_change"] is not None for box in frame["boxes"]} == {True}
 
 
+def test_equal_blocks_are_one_with_a_stripe_for_each(tmp_path: Path) -> None:
+    shapes = {"embed.weight": (9, 8), **many(30), "head.weight": (9, 8)}
+    growth = {key: 1 + 0.01 * int(key.split(".")[2]) for key in shapes if "layers" in key}
+    animation = map_of(run_of(tmp_path / "run", shapes, growth), figsize=(6, 4))
+    frame, panel = animation[1], panel_of(animation)
+    assert frame.boxes is not None
+    assert [name for _, name in panel.part.labels.clusters] == ["model.layers.0–29 × 30"]
+    place = [row.name for row in frame.boxes.rows].index("mlp.fc1")
+    group = frame.boxes.groups[place]
+    assert [row.keys for row in group.rows] == [(f"model.layers.{n}.mlp.fc1.weight",) for n in range(30)]
+    np.testing.assert_allclose(group.relative_change, [0.01 * n for n in range(30)], rtol=1e-4, atol=1e-7)
+    assert pairs(animation) == {("model.layers.0.mlp.fc1.weight", "model.layers.0.mlp.fc2.weight")}
+    stripes = panel.look(frame).stripes[place]
+    assert tuple(stripes[0]) == THEME.unmoved
+    assert len({tuple(stripe) for stripe in stripes}) > 5
+    image = frame.image
+    x, y, width, height = panel.part.places.boxes_pt[place]
+    row = image.shape[0] - 1 - int((y + 0.38 * height) * 100 / 72)
+    for index in (2, 15, 27):
+        column = int((x - width / 2 + width * (index + 0.5) / 30) * 100 / 72)
+        assert np.abs(image[row, column].astype(int) - stripes[index]).max() <= 2
+    animation.write(f"{tmp_path}/frames/")
+    told = json.loads((tmp_path / "frames/frames.json").read_text())["frames"][1]["boxes"][place]
+    assert [block["relative_change"] for block in told["blocks"]] == group.relative_change.tolist()
+    assert told["keys"] == [key for block in told["blocks"] for key in block["keys"]]
+
+
 def test_every_weight_is_in_a_box_where_boxes_are_folded(tmp_path: Path) -> None:
     shapes = many(30)
     animation = map_of(run_of(tmp_path / "run", shapes), figsize=(6, 4))

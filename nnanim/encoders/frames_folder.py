@@ -105,7 +105,15 @@ def _nodes(nodes: Nodes) -> dict[str, Any]:
 
 
 def _boxes(boxes: Boxes) -> list[dict[str, Any]]:
-    numbers = zip(boxes.rows, boxes.norm.tolist(), boxes.relative_change.tolist(), strict=True)
+    told = _named(boxes)
+    for box, group in zip(told, boxes.groups, strict=True):
+        if len(group.rows) > 1:
+            box["blocks"] = _named(group)
+    return told
+
+
+def _named(shown: Boxes | Rows) -> list[dict[str, Any]]:
+    numbers = zip(shown.rows, shown.norm.tolist(), shown.relative_change.tolist(), strict=True)
     return [
         {"name": row.title, "keys": list(row.keys), "norm": _finite(norm), "relative_change": _finite(change)}
         for row, norm, change in numbers

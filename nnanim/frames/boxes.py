@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from nnanim.frames.rows import RowHistory
+from nnanim.model.weight_rows import Row
+
+LEAST_REPEATS = 3  # equal blocks that are drawn as one
+LONGEST_NUMBER = 9  # digits of a block's number
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,19 +23,65 @@ class BoxHistory:
         boxes: the same, the parts of one weight together.
         arrows: indices of the boxes that are connected, (from, to), each once.
         why_no_arrows: why there are none; empty where there are.
+        groups: for each box the weights that it stands for, indices of `weights`; one each where none are folded.
+        are_repeats: for each box whether these are the same weight of blocks that follow each other, each a stripe.
+        weights: the boxes before any were folded.
     """
 
     rows: RowHistory
     boxes: RowHistory
     arrows: tuple[tuple[int, int], ...]
-    why_no_arrows: str = ""
+    why_no_arrows: str
+    groups: tuple[tuple[int, ...], ...]
+    are_repeats: tuple[bool, ...]
+    weights: RowHistory
 
     def fold(self, groups: Sequence[Sequence[int]]) -> BoxHistory:
         """Take boxes together, with the arrows that lead from one group to another."""
         group_of = {box: group for group, boxes in enumerate(groups) for box in boxes}
         arrows = dict.fromkeys((group_of[tail], group_of[head]) for tail, head in self.arrows)
         folded = tuple((tail, head) for tail, head in arrows if tail != head)
-        return replace(self, boxes=_named(self.boxes.fold(groups), self.boxes, groups), arrows=folded)
+        return replace(
+            self,
+            boxes=_named(self.boxes.fold(groups), self.boxes, groups),
+            arrows=folded,
+            groups=tuple(tuple(each for box in group for each in self.groups[box]) for group in groups),
+            are_repeats=tuple(len(group) == 1 and self.are_repeats[group[0]] for group in groups),
+        )
+
+    def fold_repeats(self) -> BoxHistory:
+        """Take equal blocks that follow each other together: one box for the same weight of each."""
+        rows = self.boxes.rows
+        repeats = find_repeats(rows)
+        if not repeats:
+            return self
+        groups: dict[tuple[str, str], list[int]] = {}
+        for index, row in enumerate(rows):
+            repeat = repeats.get(index)
+            groups.setdefault((repeat.block, row.name) if repeat else ("", row.title), []).append(index)
+        members = tuple(tuple(group) for group in groups.values())
+        group_of = {box: group for group, boxes in enumerate(members) for box in boxes}
+
+        def is_to_next(tail: int, head: int) -> bool:
+            one, other = repeats.get(tail), repeats.get(head)
+            return one is not None and other is not None and one.family == other.family and one.number != other.number
+
+        arrows = dict.fromkeys(
+            (group_of[tail], group_of[head]) for tail, head in self.arrows if not is_to_next(tail, head)
+        )
+        folded = self.boxes.fold(members)
+        named = []
+        for group in members:
+            repeat, row = repeats.get(group[0]), rows[group[0]]
+            keys = tuple(key for index in group for key in rows[index].keys)
+            named.append(replace(row, keys=keys, block=repeat.block) if repeat else row)
+        return replace(
+            self,
+            boxes=replace(folded, rows=tuple(named)),
+            arrows=tuple((tail, head) for tail, head in arrows if tail != head),
+            groups=members,
+            are_repeats=tuple(len(group) > 1 for group in members),
+        )
 
 
 def boxes_of(rows: RowHistory, connections: Iterable[tuple[str, str]], reason: str) -> BoxHistory:
@@ -50,7 +101,64 @@ def boxes_of(rows: RowHistory, connections: Iterable[tuple[str, str]], reason: s
         (box_of[tail], box_of[head]) for tail, head in connections if tail in box_of and head in box_of
     )
     arrows = tuple((tail, head) for tail, head in pairs if tail != head)
-    return BoxHistory(rows, boxes, arrows, "" if arrows else reason)
+    own = tuple((index,) for index in range(len(groups)))
+    return BoxHistory(rows, boxes, arrows, "" if arrows else reason, own, (False,) * len(own), boxes)
+
+
+class Repeat(NamedTuple):
+    """The place of a weight in a run of equal blocks.
+
+    Attributes:
+        family: the module that holds the blocks, and the number of the first of the run.
+        number: of its block.
+        block: name of its block with all numbers of the run: ``"layers.0–11 × 12"``.
+    """
+
+    family: tuple[str, int]
+    number: int
+    block: str
+
+
+def find_repeats(rows: Sequence[Row]) -> dict[int, Repeat]:
+    """Find blocks that are numbered one after the other and hold weights of the same names and roles.
+
+    Returns:
+        For each row in such a run its place. Outer blocks go before inner ones.
+    """
+    found: dict[int, Repeat] = {}
+    paths = [(*row.block.split("."), row.name) if row.block else (row.name,) for row in rows]
+    for depth in range(1, max(map(len, paths), default=0)):
+        holders: dict[str, dict[int, list[int]]] = {}
+        for index, path in enumerate(paths):
+            is_numbered = len(path) > depth + 1 and path[depth].isdigit() and len(path[depth]) < LONGEST_NUMBER
+            if index not in found and is_numbered:
+                holders.setdefault(".".join(path[:depth]), {}).setdefault(int(path[depth]), []).append(index)
+        for holder, blocks in holders.items():
+            for run in _runs({number: _signature(rows, paths, each, depth) for number, each in blocks.items()}):
+                for number in run:
+                    for index in blocks[number]:
+                        inner = paths[index][depth + 1 : -1]
+                        name = ".".join([f"{holder}.{run[0]}–{run[-1]} × {len(run)}", *inner])
+                        found[index] = Repeat((holder, run[0]), number, name)
+    return found
+
+
+def _signature(
+    rows: Sequence[Row], paths: Sequence[tuple[str, ...]], indices: Sequence[int], depth: int
+) -> tuple[tuple[tuple[str, ...], str], ...]:
+    return tuple((paths[index][depth + 1 :], rows[index].role) for index in indices)
+
+
+def _runs(signatures: Mapping[int, Any]) -> Iterator[list[int]]:
+    """Yield numbers one after the other with the same signature, as many as make a run."""
+    run: list[int] = []
+    for number in [*sorted(signatures), None]:
+        if run and (number != run[-1] + 1 or signatures[number] != signatures[run[-1]]):
+            if len(run) >= LEAST_REPEATS:
+                yield run
+            run = []
+        if number is not None:
+            run.append(number)
 
 
 def _named(folded: RowHistory, rows: RowHistory, groups: Sequence[Sequence[int]]) -> RowHistory:

@@ -87,6 +87,7 @@ class Boxes:
         fill: (B, 3) uint8, darker where it moved farther (brighter in the dark theme).
         line: (B, 3) uint8, of the border, red where the norm has grown.
         arrows: indices of boxes, (from, to).
+        groups: for each box the weights that it stands for.
     """
 
     rows: tuple[Row, ...]
@@ -96,6 +97,7 @@ class Boxes:
     fill: np.ndarray
     line: np.ndarray
     arrows: tuple[tuple[int, int], ...]
+    groups: tuple[Rows, ...]
 
 
 class Painter(Protocol):

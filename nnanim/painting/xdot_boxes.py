@@ -1,6 +1,7 @@
 """Read Graphviz's drawing of a map: rectangles, Bézier curves and their heads, as `nnanim.painting.xdot` does circles.
 
-A node's operations: ``C 7 -#e2e2e2 P 4 27 18 0 18 0 0 27 0``; an edge's: ``B 4 27 18 …`` and, for its head, ``P 3 …``.
+A node's operations: ``C 7 -#e2e2e2 P 4 27 18 0 18 0 0 27 0``; where it has stripes, each of these and then
+its outline; an edge's: ``B 4 27 18 …`` and, for its head, ``P 3 …``.
 The operations: https://graphviz.org/docs/outputs/canon/#xdot.
 """
 
@@ -20,6 +21,7 @@ _ID = re.compile(r'\bid="?(\d+)')
 _WIDTH = re.compile(r"setlinewidth\(([^)]+)\)")
 _PEN = re.compile(r"\bc 7 -#([0-9a-f]{6})")
 _FILL = re.compile(r"\bC 7 -#([0-9a-f]{6})")
+_SHAPES = re.compile(r"[^Pp]*[Pp] \d+ (?:[-+0-9.e]+ )+")  # operations up to a polygon; "P" is filled, "p" is not
 _POINTS = re.compile(r"\b([PpBb]) (\d+) ([-+0-9.e ]+)$")
 
 
@@ -46,11 +48,13 @@ class BoxDrawing:
 
     Attributes:
         boxes: polygons, in the order of their ``id``.
+        stripes: for each box the polygons inside it, side by side; none where it has one colour.
         curves: of the arrows, in the order of their ``id``.
         heads: of the arrows.
     """
 
     boxes: tuple[Shape, ...]
+    stripes: tuple[tuple[Shape, ...], ...]
     curves: tuple[Shape, ...]
     heads: tuple[Shape, ...]
 
@@ -64,6 +68,7 @@ def read_boxes(body: str) -> BoxDrawing:
     boxes: dict[int, Shape] = {}
     curves: dict[int, Shape] = {}
     heads: dict[int, Shape] = {}
+    stripes: dict[int, tuple[Shape, ...]] = {}
     for _, head, attributes in _STATEMENT.findall(body):
         drawn = dict(_DRAWN.findall(attributes))
         found = _ID.search(attributes)
@@ -73,13 +78,21 @@ def read_boxes(body: str) -> BoxDrawing:
         if head:
             curves[index], heads[index] = _shape(drawn["_draw_"], "Bb"), _shape(drawn["_hdraw_"], "Pp")
         else:
-            boxes[index] = _shape(drawn["_draw_"], "Pp")
+            *inside, outline = _SHAPES.findall(drawn["_draw_"] + " ") or [""]
+            boxes[index] = _shape(outline, "Pp")
+            stripes[index] = tuple(_shape(stripe, "P") for stripe in inside)
     if not boxes:
         raise ValueError("no boxes")
     for shapes in (boxes, curves):
         if sorted(shapes) != list(range(len(shapes))):
             raise ValueError(f"{len(boxes)} boxes and {len(curves)} arrows with other ids than were asked")
-    return BoxDrawing(*(tuple(shapes[index] for index in sorted(shapes)) for shapes in (boxes, curves, heads)))
+    return BoxDrawing(
+        _in_order(boxes), tuple(stripes[index] for index in sorted(stripes)), _in_order(curves), _in_order(heads)
+    )
+
+
+def _in_order(shapes: dict[int, Shape]) -> tuple[Shape, ...]:
+    return tuple(shapes[index] for index in sorted(shapes))
 
 
 def _shape(operations: str, kinds: str) -> Shape:

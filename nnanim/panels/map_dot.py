@@ -17,7 +17,7 @@ GRAPH_ATTRIBUTES = {"outputorder": "edgesfirst", "notranslate": "true", "bgcolor
 def map_dot(
     name: str,
     places: MapPlaces,
-    fill: np.ndarray,
+    stripes: Sequence[np.ndarray],
     line: np.ndarray,
     line_pt: np.ndarray,
     arrow: tuple[int, int, int],
@@ -28,7 +28,7 @@ def map_dot(
     Args:
         name: name of the graph, which Graphviz repeats in its answer.
         places: of boxes and arrows, in points.
-        fill: (B, 3) uint8, colours of the boxes.
+        stripes: for each box (K, 3) uint8, its colours side by side.
         line: (B, 3) uint8, colours of their borders.
         line_pt: (B,) widths of their borders in points.
         arrow: colour of all arrows.
@@ -40,10 +40,10 @@ def map_dot(
     graph.attr("edge", color=hex_color(arrow), penwidth=f"{scale:.3f}", arrowsize=f"{arrow_size(scale):.3f}")
     graph.body.extend(
         f'\tn{index} [id={index} pos="{x:.2f},{y:.2f}" width={width / POINTS_PER_INCH:.5f}'
-        f' height={height / POINTS_PER_INCH:.5f} fillcolor="{hex_color(inside)}" color="{hex_color(border)}"'
-        f" penwidth={thick:.3f}]\n"
+        f' height={height / POINTS_PER_INCH:.5f} fillcolor="{":".join(map(hex_color, inside))}"'
+        f' color="{hex_color(border)}" penwidth={thick:.3f}{" style=striped" if len(inside) > 1 else ""}]\n'
         for index, ((x, y, width, height), inside, border, thick) in enumerate(
-            zip(places.boxes_pt.tolist(), fill, line, line_pt.tolist(), strict=True)
+            zip(places.boxes_pt.tolist(), stripes, line, line_pt.tolist(), strict=True)
         )
     )
     graph.body.extend(

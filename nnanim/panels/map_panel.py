@@ -15,9 +15,10 @@ from nnanim.design.row_scales import RowScales, moved_ramp
 from nnanim.design.style import Style
 from nnanim.design.wording import thousands
 from nnanim.frames.boxes import BoxHistory
-from nnanim.frames.frame import Boxes, Frame
+from nnanim.frames.frame import Boxes, Frame, Rows
 from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
+from nnanim.frames.rows import RowHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
@@ -28,6 +29,7 @@ from nnanim.panels.map_layout import MapPlaces, place_map
 from nnanim.panels.row_folding import fold_rows
 
 SMALLEST_TEXT_PT = 4.6  # of a box's name; with smaller ones, boxes of a block are taken together
+MOST_PLACED, MOST_ARROWS = 200, 1000  # boxes and arrows that Graphviz is asked to place
 LESS = 0.8  # so many of the boxes are left then
 BORDER_PT = (0.5, 4.0)  # of boxes whose norms have shrunk and grown most
 REMARK_DROP_PT = 3.0
@@ -41,12 +43,14 @@ class MapLook:
     Attributes:
         title: text above the map.
         fill: (B, 3) uint8, of the boxes.
+        stripes: for each box (K, 3) uint8, the colours of the blocks that it stands for, or its own.
         line: (B, 3) uint8, of their borders.
         line_pt: (B,) widths of their borders.
     """
 
     title: str
     fill: np.ndarray
+    stripes: tuple[np.ndarray, ...]
     line: np.ndarray
     line_pt: np.ndarray
 
@@ -102,7 +106,7 @@ class MapPart:
     def dot(self, name: str, look: MapLook) -> str:
         """Write the map as DOT, lengths in points."""
         muted, scale = self.style.theme.muted, self.style.scale
-        return map_dot(name, self.places, look.fill, look.line, look.line_pt, muted, scale)
+        return map_dot(name, self.places, look.stripes, look.line, look.line_pt, muted, scale)
 
     def paint(self, brush: Brush, look: MapLook, drawing: Drawing | None) -> None:
         """Paint arrows, names of clusters, boxes above them, and the names in these."""
@@ -115,12 +119,20 @@ class MapPart:
             wide = wide_pt(name, place.size_pt, self.style)
             brush.area(Box(place.x, place.y - place.size_pt * 1.1, wide, place.size_pt * 1.1), self._cluster_shade)
             brush.text(place, name)
-        for box in drawing.map.boxes:
+        for box, stripes in zip(drawing.map.boxes, drawing.map.stripes, strict=True):
+            if stripes:
+                low = np.array([stripe.points_pt.min(axis=0) for stripe in stripes])
+                size = np.array([np.ptp(stripe.points_pt, axis=0) for stripe in stripes])
+                brush.areas(np.concatenate([low, size], axis=1), np.array([stripe.fill for stripe in stripes]))
             brush.polygon(box.points_pt, box.line_pt, _shade(box.line), None if box.fill is None else _shade(box.fill))
         theme = self.style.theme
-        for lines, fill in zip(self.labels.boxes, look.fill, strict=True):
-            on_fill = _readable_on(fill, theme.ink, theme.background)
+        for lines, fill, colors in zip(self.labels.boxes, look.fill, look.stripes, strict=True):
+            on_fill = _readable_on(fill, theme.ink, theme.background) if len(colors) == 1 else theme.ink
             for x, y, size_pt, text in lines:
+                if len(colors) > 1:  # no colour can be read on all of them
+                    wide = wide_pt(text, size_pt, self.style) + 0.4 * size_pt
+                    plate = Box(x - wide / 2, y - 0.6 * size_pt, wide, 1.2 * size_pt)
+                    brush.area(plate, theme.background)
                 brush.text(Place(x, y, size_pt, on_fill, "center", "center"), text)
 
     def texts(self, look: MapLook) -> tuple[str, ...]:
@@ -174,15 +186,23 @@ class MapPanel:
 
     def meaning(self, place: RunPlace, *, in_ink: bool) -> dict[str, Any]:
         """Return how far every box has moved and how its norm grew."""
-        shown, theme = self._shown.boxes, self._style.theme
+        shown, every = self._rows(self._shown.boxes, place, in_ink), self._rows(self._shown.weights, place, in_ink)
+        groups = tuple(_some(every, group) for group in self._shown.groups)
+        fill = self._scales.moved.colors(shown.relative_change, self._style.theme)
+        boxes = Boxes(
+            shown.rows, shown.norm, shown.relative_change, shown.growth, fill, shown.color, self._shown.arrows, groups
+        )
+        return {"boxes": boxes}
+
+    def _rows(self, shown: RowHistory, place: RunPlace, in_ink: bool) -> Rows:
+        theme = self._style.theme
         norm, moved, growth = (
             shown.at(values, place) for values in (shown.norms, shown.relative_changes, shown.growth)
         )
         line = theme.edge_colors(self._scales.growth(np.nan_to_num(growth)), COLORINGS[ByChange.name].ramp(theme))
         if in_ink:
             line[:] = theme.ink
-        fill = self._scales.moved.colors(moved, theme)
-        return {"boxes": Boxes(shown.rows, norm, moved, growth, fill, line, self._shown.arrows)}
+        return Rows(shown.rows, norm, moved, growth, line)
 
     def look(self, frame: Frame) -> MapLook:
         """Return what moves in a frame."""
@@ -190,7 +210,24 @@ class MapPanel:
         assert boxes is not None
         known = np.clip(np.nan_to_num(boxes.growth / self._scales.growth.domain, posinf=1.0), -1, 1)
         thinnest, thickest = (width * self._style.scale for width in BORDER_PT)
-        return MapLook(frame.title, boxes.fill, boxes.line, thinnest + (thickest - thinnest) * (known + 1) / 2)
+        theme = self._style.theme
+        stripes = tuple(
+            self._scales.moved.colors(group.relative_change, theme) if repeats else fill[None]
+            for group, repeats, fill in zip(boxes.groups, self._shown.are_repeats, boxes.fill, strict=True)
+        )
+        thickness = thinnest + (thickest - thinnest) * (known + 1) / 2
+        return MapLook(frame.title, boxes.fill, stripes, boxes.line, thickness)
+
+
+def _some(rows: Rows, places: Sequence[int]) -> Rows:
+    chosen = list(places)
+    return Rows(
+        tuple(rows.rows[place] for place in chosen),
+        rows.norm[chosen],
+        rows.relative_change[chosen],
+        rows.growth[chosen],
+        rows.color[chosen],
+    )
 
 
 def scales_of(histories: Sequence[History], _options: Options) -> RowScales:
@@ -206,15 +243,22 @@ def words_of(history: History, _options: Options) -> list[str]:
 def _fold_until_readable(
     every: BoxHistory, room: Box, style: Style, options: Options
 ) -> tuple[BoxHistory, MapPlaces, MapLabels]:
-    shown, most = every, len(every.boxes.rows)
+    """Take weights together until their names can be read: equal blocks first, then what blocks hold."""
+    shown, is_folded = every, False
     while True:
-        labels = label_map(shown, style)
-        places = place_map(labels.graph, room, style.scale, options.engine)
-        put = labels.put(places, style)
-        most = min(int(LESS * most), len(shown.boxes.rows) - 1)
-        if put.size_pt >= SMALLEST_TEXT_PT or most < 1:
-            return shown, places, put
-        groups = fold_rows(every.boxes.rows, most)
+        count = len(shown.boxes.rows)
+        if count <= MOST_PLACED and len(shown.arrows) <= MOST_ARROWS:
+            labels = label_map(shown, style)
+            places = place_map(labels.graph, room, style.scale, options.engine)
+            put = labels.put(places, style)
+            if put.size_pt >= SMALLEST_TEXT_PT or count == 1:
+                return shown, places, put
+        if not is_folded:
+            is_folded = True
+            shown = every = every.fold_repeats()
+            if len(shown.boxes.rows) < count:
+                continue
+        groups = fold_rows(every.boxes.rows, min(int(LESS * count), count - 1))
         assert groups is not None
         shown = every.fold(groups)
 
