@@ -202,15 +202,19 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
     stretch = np.minimum(np.array([room.width, room.height]) / size, STRETCH * scale)
     low = np.array([room.left, room.bottom]) + (np.array([room.width, room.height]) - size * stretch) / 2
 
+    centers = {int(index): _numbers(pos) for index, pos in _NODE.findall(body)}
+    boxes = np.array([centers[index] for index in range(len(graph.cluster))])
+    mirrored = not turned and _runs_backwards(boxes)
+
     def moved(points: np.ndarray) -> np.ndarray:
         there: np.ndarray = (points - [left, bottom]) * stretch
+        if mirrored:
+            there[..., 0] = size[0] * stretch[0] - there[..., 0]
         if turned:
             there[..., 1] = size[1] * stretch[1] - there[..., 1]
         there += low
         return there
 
-    centers = {int(index): _numbers(pos) for index, pos in _NODE.findall(body)}
-    boxes = np.array([centers[index] for index in range(len(graph.cluster))])
     clusters = {int(index): _numbers(box) for index, box in _CLUSTER.findall(body)}
     corners = np.array([clusters[index] for index in range(len(graph.parents))]).reshape(-1, 2, 2)
     curves: dict[int, np.ndarray] = {}
@@ -230,6 +234,14 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
         np.concatenate([moved(corners).min(axis=1), moved(corners).max(axis=1)], axis=1),
         float(min(*stretch, scale)),
     )
+
+
+def _runs_backwards(centers: np.ndarray) -> bool:
+    """Tell whether more boxes of one height stand from right to left than from left to right."""
+    x, y = centers.T
+    is_level = np.abs(y[:, None] - y) < 1.0
+    rightward = np.sign(x - x[:, None])
+    return float((np.triu(rightward, 1) * is_level).sum()) < 0
 
 
 def _numbers(text: str) -> list[float]:
