@@ -11,7 +11,7 @@ import pytest
 from folders import save
 from matplotlib.font_manager import FontProperties
 
-from nnanim import Animation, open_run
+from nnanim import Animation, Recorder, open_run
 from nnanim.design.theme import pick_theme
 from nnanim.painting.brush import Brush, Place
 from nnanim.painting.graphviz_engine import ENGINES, draw
@@ -237,3 +237,25 @@ def test_a_chain_of_few_layers_stays_a_network(tmp_path: Path) -> None:
     long = run_of(tmp_path / "long", shapes)
     assert open_run(long).view == "map"
     assert open_run(long, layers=list(shapes)).view == "network"
+
+
+def test_joins_of_a_recording_are_drawn(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run")
+    random = np.random.default_rng(0)
+    for epoch in (1, 2):
+        arrays = {f"{name}.weight": random.normal(size=(4, 4)).astype("f4") for name in ("stem", "conv", "head")}
+        recorder.record(arrays, epoch=epoch)
+    arrows = [["stem", "conv"], ["stem", "~1"], ["conv", "~1"], ["~1", "head"], ["head", "~2"]]
+    named = [[end if end.startswith("~") else f"{end}.weight" for end in arrow] for arrow in arrows]
+    content = {"version": 1, "arrows": named, "joins": {"~1": "sum", "~2": "sum"}, "inputs": [], "outputs": []}
+    (tmp_path / "run" / "connections.json").write_text(json.dumps(content))
+    animation = map_of(tmp_path / "run")
+    part = panel_of(animation).part
+    assert [lines[0][3] for lines in part.labels.boxes] == ["stem", "conv", "head", "+"]
+    assert set(part.places.arrows) == {(0, 1), (0, 3), (1, 3), (3, 2)}
+    assert pairs(animation) == {
+        ("stem.weight", "conv.weight"),
+        ("stem.weight", "head.weight"),
+        ("conv.weight", "head.weight"),
+    }
+    assert animation[0].image.shape == (600, 900, 3)

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from nnanim.frames.rows import RowHistory
 from nnanim.model.weight_rows import Row
+from nnanim.reading.connections import Connections
 
 LEAST_REPEATS = 3  # equal blocks that are drawn as one
+MOST_JOINS = 100  # that are drawn
 LONGEST_NUMBER = 9  # digits of a block's number
 
 
@@ -26,6 +28,8 @@ class BoxHistory:
         groups: for each box the weights that it stands for, indices of `weights`; one each where none are folded.
         are_repeats: for each box whether these are the same weight of blocks that follow each other, each a stripe.
         weights: the boxes before any were folded.
+        joins: kinds of the sums, concatenations and products on the way, where they are known and nothing is folded.
+        routes: the arrows by way of these, (from, to); indices from the number of boxes on are those of joins.
     """
 
     rows: RowHistory
@@ -35,6 +39,32 @@ class BoxHistory:
     groups: tuple[tuple[int, ...], ...]
     are_repeats: tuple[bool, ...]
     weights: RowHistory
+    joins: tuple[str, ...] = ()
+    routes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def drawn_arrows(self) -> tuple[tuple[int, int], ...]:
+        """The arrows as they are drawn, by way of joins where these are known."""
+        return self.routes if self.joins else self.arrows
+
+    def with_joins(self, found: Connections) -> BoxHistory:
+        """Return the same with the joins of a recording, of whose arrows these are the pairs."""
+        count = len(self.boxes.rows)
+        number = {key: box for box, row in enumerate(self.boxes.rows) for key in row.keys}
+        known = [(tail, head) for tail, head in found.arrows if {tail, head} <= {*number, *found.joins}]
+        while True:  # leave out joins that lead nowhere, as the last sum of a model
+            tails, heads = ({pair[end] for pair in known} for end in (0, 1))
+            lead = [pair for pair in known if all(end in number or (end in tails and end in heads) for end in pair)]
+            if len(lead) == len(known):
+                break
+            known = lead
+        joins = [name for name in found.joins if name in tails]
+        if not joins or len(joins) > MOST_JOINS:
+            return self
+        number |= {name: count + place for place, name in enumerate(joins)}
+        pairs = dict.fromkeys((number[tail], number[head]) for tail, head in known)
+        routes = tuple((tail, head) for tail, head in pairs if tail != head)
+        return replace(self, joins=tuple(found.joins[name] for name in joins), routes=routes)
 
     def fold(self, groups: Sequence[Sequence[int]]) -> BoxHistory:
         """Take boxes together, with the arrows that lead from one group to another."""
@@ -46,6 +76,7 @@ class BoxHistory:
             boxes=_named(self.boxes.fold(groups), self.boxes, groups),
             arrows=folded,
             groups=tuple(tuple(each for box in group for each in self.groups[box]) for group in groups),
+            joins=(),
             are_repeats=tuple(len(group) == 1 and self.are_repeats[group[0]] for group in groups),
         )
 
@@ -80,6 +111,7 @@ class BoxHistory:
             boxes=replace(folded, rows=tuple(named)),
             arrows=tuple((tail, head) for tail, head in arrows if tail != head),
             groups=members,
+            joins=(),
             are_repeats=tuple(len(group) > 1 for group in members),
         )
 

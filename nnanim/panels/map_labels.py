@@ -20,6 +20,7 @@ NAME_PT, ROLE_PT = 10.0, 8.0  # of the reference size
 CLUSTER_PT = 8.5
 MOST_WIDE_PT = 110.0  # of a text in a box; longer ones are cut at their front
 PAD_PT = (12.0, 7.0)  # of a box around its texts, both sides together
+JOINS = {"sum": "+", "product": "×", "concatenation": "concat"}
 LINE = 1.2  # of the size of a text
 SMALLEST = 0.5  # a text is made smaller at most so far before it is cut
 
@@ -93,13 +94,21 @@ def label_map(shown: BoxHistory, style: Style) -> MapNames:
     for (module, name, role), cluster in zip(modules, own, strict=True):
         text = name if cluster >= 0 or not module else f"{module}.{name}"
         texts.append((_cut(text, NAME_PT, style), _cut(role, ROLE_PT, style)))
+    texts += [(JOINS.get(kind, kind), "") for kind in shown.joins]
+    own += tuple(_around(own, shown.routes, len(modules) + place) for place in range(len(shown.joins)))
     sizes = [_size(name, role, style) for name, role in texts]
     names = tuple(
         style.drawable(block[len(blocks[parent]) + 1 :] if parent >= 0 else block)
         for block, parent in zip(blocks, parents, strict=True)
     )
     labels = tuple((style.wide(name, CLUSTER_PT / 12.5) + 4, LINE * CLUSTER_PT) for name in names)
-    return MapNames(tuple(texts), names, MapGraph(np.array(sizes), shown.arrows, own, labels, parents))
+    return MapNames(tuple(texts), names, MapGraph(np.array(sizes), shown.drawn_arrows, own, labels, parents))
+
+
+def _around(own: Sequence[int], routes: Sequence[tuple[int, int]], join: int) -> int:
+    """Return the cluster that all boxes lie in whose output a join takes in, or -1."""
+    clusters = {own[tail] if tail < len(own) else -1 for tail, head in routes if head == join}
+    return clusters.pop() if len(clusters) == 1 else -1
 
 
 def _modules(rows: Sequence[Row]) -> list[tuple[str, str, str]]:

@@ -42,7 +42,7 @@ class MapLook:
 
     Attributes:
         title: text above the map.
-        fill: (B, 3) uint8, of the boxes.
+        fill: (B, 3) uint8, of the boxes and then of the joins.
         stripes: for each box (K, 3) uint8, the colours of the blocks that it stands for, or its own.
         line: (B, 3) uint8, of their borders.
         line_pt: (B,) widths of their borders.
@@ -216,7 +216,15 @@ class MapPanel:
             for group, repeats, fill in zip(boxes.groups, self._shown.are_repeats, boxes.fill, strict=True)
         )
         thickness = thinnest + (thickest - thinnest) * (known + 1) / 2
-        return MapLook(frame.title, boxes.fill, stripes, boxes.line, thickness)
+        joins = len(self._shown.joins)
+        plain = np.tile(np.array(theme.background, np.uint8), (joins, 1))
+        return MapLook(
+            frame.title,
+            np.concatenate([boxes.fill, plain]),
+            (*stripes, *plain[:, None]),
+            np.concatenate([boxes.line, np.tile(np.array(theme.muted, np.uint8), (joins, 1))]),
+            np.concatenate([thickness, np.full(joins, 0.8 * self._style.scale)]),
+        )
 
 
 def _some(rows: Rows, places: Sequence[int]) -> Rows:

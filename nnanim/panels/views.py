@@ -9,7 +9,7 @@ from typing import Any
 from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales
 from nnanim.design.style import Style
-from nnanim.errors import OptionError
+from nnanim.errors import OptionError, SnapshotError
 from nnanim.frames.boxes import BoxHistory, boxes_of
 from nnanim.frames.history import History, Snapshot
 from nnanim.frames.rows import RowHistory, read_rows
@@ -20,6 +20,7 @@ from nnanim.panels.layers import LayersPanel
 from nnanim.panels.map_panel import MapPanel
 from nnanim.panels.network import NetworkPanel, NetworkScales
 from nnanim.panels.panel import Panel
+from nnanim.reading.connections import read_connections
 from nnanim.reading.run import Run
 
 
@@ -52,7 +53,15 @@ def _read_layers(run: Run, snapshots: Sequence[Snapshot], options: Options) -> R
 
 def _read_map(run: Run, snapshots: Sequence[Snapshot], options: Options) -> BoxHistory:
     pairs = [(each.tail, each.head) for each in run.model.connections]
-    return boxes_of(read_rows(snapshots, options, rows=run.weight_rows), pairs, run.model.reason)
+    shown = boxes_of(read_rows(snapshots, options, rows=run.weight_rows), pairs, run.model.reason)
+    try:
+        found = read_connections(snapshots[0].path.parent)
+        is_same = found is not None and set(pairs) == {
+            pair for pair in found.pairs() if set(pair) <= {tensor.key for tensor in run.model.weights}
+        }
+    except SnapshotError:  # which a note of the run tells
+        return shown
+    return shown.with_joins(found) if found is not None and is_same else shown
 
 
 VIEWS = {
