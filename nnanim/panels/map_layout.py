@@ -24,7 +24,7 @@ COLUMNS = (1, 2, 3, 4, 6, 9)  # of what is not connected
 HEAD_PT = 10.0  # length of Graphviz's arrowhead of size 1
 STRETCH = 1.7  # boxes grow at most so far where there is room
 _CLUSTER = re.compile(r'subgraph cluster_(\d+) \{\s*graph \[[^;]*?\bbb="([^"]+)"')
-_GRAPH = re.compile(r'^\tgraph \[[^;]*?\bbb="([^"]+)"', re.MULTILINE)
+_GRAPH = re.compile(r'^\tgraph \[[^;]*?\bbb="([^"]+)"[^;]*\];', re.MULTILINE)
 _NODE = re.compile(r'^\t+n(\d+)\t\[[^;]*?\bpos="([^"]+)"', re.MULTILINE)
 _EDGE = re.compile(r"^\t+n(\d+) -> n(\d+)\t\[([^;]*?)\];", re.MULTILINE)
 _POS = re.compile(r'\bpos="([^"]+)"')
@@ -85,7 +85,12 @@ def place_map(graph: MapGraph, room: Box, scale: float, engine: str | None) -> M
     sources = [_source(f"map_{place}", graph, *each) for place, each in enumerate(tried)]
     placed = zip(lay_out(sources, engine), tried, strict=True)
     found = [_placed(body, graph, room, scale, turned=direction == "LR") for body, (direction, _, _) in placed]
-    return max(found, key=lambda places: (round(places.factor, 3), _filled(places)))
+    best = max(range(len(found)), key=lambda place: (round(found[place].factor, 3), _filled(found[place])))
+    x, y = found[best].boxes_pt[:, :2].T
+    if tried[best][0] == "LR" and _runs_backwards(np.stack([-y, x], axis=1)):  # it was better as it was
+        (body,) = lay_out([_source("map", graph, *tried[best], turned=False)], engine)
+        return _placed(body, graph, room, scale, turned=False)
+    return found[best]
 
 
 def arrow_size(scale: float) -> float:
@@ -144,14 +149,16 @@ def _together(count: int, pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _source(name: str, graph: MapGraph, direction: str, outer: int, inner: int) -> str:
+def _source(name: str, graph: MapGraph, direction: str, outer: int, inner: int, *, turned: bool = True) -> str:
     dot = graphviz.Digraph(name)
     dot.attr(
         "graph",
         rankdir=direction,
         nodesep=f"{NODE_GAP_PT / POINTS_PER_INCH:.4f}",
         ranksep=f"{RANK_GAP_PT / POINTS_PER_INCH:.4f}",
-        labelloc="t" if direction == "TB" else "b",  # what is placed from left to right is turned upside down
+        labelloc="b"
+        if turned and direction == "LR"
+        else "t",  # what is placed from left to right is turned upside down
     )
     dot.attr("node", label="", shape="box", fixedsize="true")
     dot.attr("edge", arrowsize=f"{arrow_size(1.0):.3f}")
@@ -204,7 +211,7 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
 
     centers = {int(index): _numbers(pos) for index, pos in _NODE.findall(body)}
     boxes = np.array([centers[index] for index in range(len(graph.cluster))])
-    mirrored = not turned and _runs_backwards(boxes)
+    mirrored = "rankdir=LR" not in whole[0] and _runs_backwards(boxes)
 
     def moved(points: np.ndarray) -> np.ndarray:
         there: np.ndarray = (points - [left, bottom]) * stretch
