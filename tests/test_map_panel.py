@@ -15,6 +15,7 @@ from nnanim import Animation, Recorder, open_run
 from nnanim.design.theme import pick_theme
 from nnanim.painting.brush import Brush, Place
 from nnanim.painting.graphviz_engine import ENGINES, draw
+from nnanim.panels.layers import wide_pt
 from nnanim.panels.map_panel import MapPanel
 
 THEME = pick_theme("light", "vivid")
@@ -201,6 +202,23 @@ def test_no_text_overlaps_another(
         for other in last[index + 1 :]:
             apart = one[2] <= other[0] + 0.3 or other[2] <= one[0] + 0.3 or one[3] <= other[1] + 0.3
             assert apart or other[3] <= one[1] + 0.3, (one[4], other[4])
+
+
+@pytest.mark.parametrize("figsize", SIZES)
+@pytest.mark.parametrize("shapes", [TOWERS, many(3), many(14)], ids=["towers", "3 blocks", "14 blocks"])
+def test_boxes_keep_apart_and_names_keep_inside(
+    figsize: tuple[float, float], shapes: dict[str, tuple[int, ...]], tmp_path: Path
+) -> None:
+    part = panel_of(map_of(run_of(tmp_path / "run", shapes), figsize=figsize)).part
+    boxes = part.places.boxes_pt
+    low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
+    meet = ((low[:, None] < high) & (low < high[:, None])).all(axis=-1)
+    assert meet.sum() == len(boxes)  # each meets itself alone
+    for lines, (_, _, width, height), top in zip(part.labels.boxes, boxes, high[:, 1], strict=True):
+        for _, y, size_pt, text in lines:
+            assert wide_pt(text, size_pt, part.style) <= width
+            assert top - height <= y - size_pt / 2
+            assert y + size_pt / 2 <= top
 
 
 @pytest.mark.parametrize("engine", ENGINES)

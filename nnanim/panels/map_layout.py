@@ -21,6 +21,7 @@ from nnanim.painting.graphviz_engine import lay_out
 NODE_GAP_PT, RANK_GAP_PT = 9.0, 17.0  # of the reference size, before all is made to fit the room
 CLUSTER_MARGIN_PT = 6.0
 COLUMNS = (1, 2, 3, 4, 6, 9)  # of what is not connected
+WORTH = 0.7  # so much smaller may texts be for boxes in their order
 HEAD_PT = 10.0  # length of Graphviz's arrowhead of size 1
 STRETCH = 1.7  # boxes grow at most so far where there is room
 _CLUSTER = re.compile(r'subgraph cluster_(\d+) \{\s*graph \[[^;]*?\bbb="([^"]+)"')
@@ -89,7 +90,8 @@ def place_map(graph: MapGraph, room: Box, scale: float, engine: str | None) -> M
     x, y = found[best].boxes_pt[:, :2].T
     if tried[best][0] == "LR" and _runs_backwards(np.stack([-y, x], axis=1)):  # it was better as it was
         (body,) = lay_out([_source("map", graph, *tried[best], turned=False)], engine)
-        return _placed(body, graph, room, scale, turned=False)
+        upright = _placed(body, graph, room, scale, turned=False)
+        return upright if upright.factor >= WORTH * found[best].factor else found[best]
     return found[best]
 
 
@@ -156,9 +158,7 @@ def _source(name: str, graph: MapGraph, direction: str, outer: int, inner: int, 
         rankdir=direction,
         nodesep=f"{NODE_GAP_PT / POINTS_PER_INCH:.4f}",
         ranksep=f"{RANK_GAP_PT / POINTS_PER_INCH:.4f}",
-        labelloc="b"
-        if turned and direction == "LR"
-        else "t",  # what is placed from left to right is turned upside down
+        labelloc="b" if turned and direction == "LR" else "t",
     )
     dot.attr("node", label="", shape="box", fixedsize="true")
     dot.attr("edge", arrowsize=f"{arrow_size(1.0):.3f}")
