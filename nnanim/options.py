@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -17,7 +17,7 @@ COLORS = ("change", "sign")
 SCALES = ("network", "layer")
 THEMES = ("light", "dark")
 PALETTES = ("vivid", "safe")
-VIEWS = ("auto", "network", "layers")
+VIEWS = ("auto", "network", "layers", "matrix")
 PANELS = ("both", "network", "curve")
 ENDINGS = ("ink", "change", "both")
 SPACINGS = ("even", "log")
@@ -67,7 +67,8 @@ class Options:
         theme: ``"light"`` or ``"dark"``.
         palette: ``"vivid"`` or ``"safe"`` for colour-blind eyes.
         panels: ``"both"``, ``"network"`` or ``"curve"``.
-        view: ``"network"`` (neurons and edges), ``"layers"`` (a row for each weight tensor), or ``"auto"``.
+        view: ``"network"`` (neurons and edges), ``"layers"`` (a row for each weight tensor), ``"matrix"`` (weight
+            matrices as heat maps), or ``"auto"``.
         title: a line above all panels, such as the name of the run.
         figsize: width and height in inches.
         dpi: pixels per inch.
@@ -224,6 +225,11 @@ class Reading:
     log: str | Path | None = None
     skip_bad: bool = False
     may_lack_snapshots: bool = False
+    must_follow: bool = True
+
+    def for_options(self, options: Options) -> Reading:
+        """Return how a folder is read for a picture."""
+        return replace(self, may_lack_snapshots=options.panels == "curve", must_follow=options.view != "matrix")
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ def draw(
     panels = panels or ("both" if choices["metric"] else "network")
     chosen = make_options({"panels": panels, **choices})
     check_target(output, STILL_SUFFIXES)
+    reading["must_follow"] = chosen.view != "matrix"
     run = nnanim.open_run(one_folder(results, reading), shape=shape, **reading)
     animation = nnanim.Animation.of(run, chosen)
     place = -1 if epoch is None and iteration is None else animation.place_of(epoch=epoch, iteration=iteration)

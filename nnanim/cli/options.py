@@ -198,7 +198,7 @@ dpi = click.option(
     help="Pixels per inch.",
 )
 panels = _choice("panels", library.PANELS, "What the picture holds.")
-view = _choice("view", library.VIEWS, "Neurons and edges, or a row for each weight tensor.")
+view = _choice("view", library.VIEWS, "Neurons and edges, a row for each weight tensor, or matrices as heat maps.")
 title = click.option("--title", metavar="TEXT", default="", help="A line above all, such as the name of the run.")
 no_curve = click.option("--curve/--no-curve", default=None, help="Short for --panels both and --panels network.")
 fps = click.option(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nnanim.design.cell_scales import CellScales
 from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales
 from nnanim.design.style import Style
@@ -14,8 +15,9 @@ from nnanim.frames.history import History, Snapshot
 from nnanim.frames.rows import RowHistory, read_rows
 from nnanim.frames.weights import Weights, read_weights
 from nnanim.options import Options
-from nnanim.panels import layers, network
+from nnanim.panels import layers, matrix, network
 from nnanim.panels.layers import LayersPanel
+from nnanim.panels.matrix import MatrixPanel, read_matrices
 from nnanim.panels.network import NetworkPanel, NetworkScales
 from nnanim.panels.panel import Panel
 from nnanim.reading.run import Run
@@ -52,6 +54,7 @@ VIEWS = {
     view.name: view
     for view in (
         View("network", _read_network, NetworkScales.of_runs, NetworkPanel, network.words_of),
+        View("matrix", read_matrices, CellScales.of_runs, MatrixPanel, matrix.words_of),
         View("layers", _read_layers, RowScales.of_runs, LayersPanel, layers.words_of),
     )
 }
