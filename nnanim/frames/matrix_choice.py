@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from math import prod
 
 from nnanim.errors import OptionError
-from nnanim.model.role_table import TRANSPOSED
+from nnanim.model.role_table import EMBEDDING, PARAMETER, POSITIONAL, TOKEN, TRANSPOSED
 from nnanim.model.tensors import Tensor
 from nnanim.model.weight_rows import Row
 from nnanim.reading.run import Run
 from nnanim.reading.snapshots.parameters import turn_axes
 
+TABLES = frozenset({EMBEDDING, POSITIONAL, TOKEN, PARAMETER})  # whose rows and columns are not (out, in)
 LISTED = 12  # names that a message lists
 
 
@@ -42,7 +43,10 @@ def turned_weights(run: Run) -> list[Turned]:
         if 0 in shape or len(shape) < 2:
             continue
         axes = _axes(row, len(shape), [tensors[key] for key in row.keys if key in tensors], turned, run.convention)
-        found.append(Turned(row, axes, tuple(shape[axis] for axis in axes)))
+        shape = tuple(shape[axis] for axis in axes)
+        if row.role in TABLES:  # (1, positions, width): no kernels
+            shape = (prod(shape[:-1]), shape[-1])
+        found.append(Turned(row, axes, shape))
     return found
 
 
@@ -94,6 +98,8 @@ def _axes(
 ) -> tuple[int, ...]:
     if row.formula == "B·A":
         return (0, 1)
+    if row.role in TABLES:
+        return tuple(range(dimensions))
     weight = next((tensor for tensor in tensors if tensor.weight is not None), None)
     if weight is None:
         return turn_axes(dimensions) if convention == "keras" else tuple(range(dimensions))

@@ -18,12 +18,13 @@ from nnanim.design.style import Style
 from nnanim.design.theme import POINTS_PER_INCH, pick_theme
 from nnanim.design.wording import thousands
 from nnanim.errors import OptionError
-from nnanim.frames.cells import CellHistory, read_cells
+from nnanim.frames.cells import CellHistory, Matrix, read_cells
 from nnanim.frames.frame import Cells, Frame
 from nnanim.frames.history import History, Snapshot
 from nnanim.frames.history import Place as RunPlace
-from nnanim.frames.matrix_choice import choose_weights, turned_weights
+from nnanim.frames.matrix_choice import TABLES, choose_weights, turned_weights
 from nnanim.model.role_table import HIDDEN
+from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
@@ -36,8 +37,11 @@ from nnanim.reading.run import Run
 
 FEW = 1024  # cells of a matrix up to which each is a rectangle, with room around it where cells are large
 CELL_GAP = (6.0, 0.08)  # pixels of a cell from which on there is room between two, and how much of it
-CAPTION_LINES = 2.35  # lines of small print for name and shape
-RADIUS_TEXTS = ("spectral radius {}", "sp. radius {}", "ρ {}")
+BELOW_CAPTION = 0.62  # of a line, between a caption and its matrix: a mark may reach into it
+CAPTION_LINES = 2.6  # lines of small print for name and shape
+SMALLER = 0.78  # of the small print, where the usual size does not fit
+RADIUS_TEXTS = (("spectral radius {}", 1.0), ("spectral radius {}", SMALLER), ("ρ {}", 1.0))  # with their size
+LONGEST_CUT = 100  # letters of a name that is cut in its middle
 WIDEST_RADIUS = "0.0057"
 MARK_PT = (3.2, 1.3, 1.1)  # half of the mark's least side, its line, and the line of background on both sides
 
@@ -136,7 +140,7 @@ class MatrixPart:
         """Frame a cell, in ink between two lines of the background, which is seen on every colour."""
         theme, scale = self.style.theme, self.style.scale
         least, line, beside = (length * scale for length in MARK_PT)
-        across, up = (max(length / 2 + beside, least) for length in (cell.width, cell.height))
+        across, up = (max(length / 2, least) for length in (cell.width, cell.height))
         x, y = cell.left + cell.width / 2, cell.bottom + cell.height / 2
         corners = np.array([[-across, -up], [across, -up], [across, up], [-across, up], [-across, -up]])
         corners += [x, y]
@@ -173,14 +177,15 @@ class MatrixPanel:
         check_room(min(rooms, key=lambda room: min(room.width, room.height)), options.figsize, style.scale)
         plans = tuple(place(plan_of(matrix), room) for matrix, room in zip(matrices, rooms, strict=True))
         texts, places = _captions(plans, rooms, style)
-        self._radius_text = RADIUS_TEXTS[-1]
         small = looks.TEXT_PT * SMALL_PRINT * style.scale
-        for text in RADIUS_TEXTS:
-            if wide_pt(text.format(WIDEST_RADIUS), small, style) <= rooms[0].width:
-                self._radius_text = text
-                break
+        ways = [
+            (text, share)
+            for text, share in RADIUS_TEXTS
+            if wide_pt(text.format(WIDEST_RADIUS), share * small, style) <= rooms[0].width
+        ]
+        self._radius_text, share = (ways or [RADIUS_TEXTS[-1]])[0]
         radius_places = tuple(
-            Place(room.left, room.top + 0.4 * small, small, style.theme.ink)
+            Place(room.left, room.top + BELOW_CAPTION * small, share * small, style.theme.ink)
             for room, matrix in zip(rooms, matrices, strict=True)
             if matrix.is_hidden
         )
@@ -276,7 +281,7 @@ def caption_pt(style: Style, with_radius: bool) -> float:
     return (CAPTION_LINES + (1.15 if with_radius else 0.0)) * looks.TEXT_PT * SMALL_PRINT * style.scale
 
 
-def plan_of(matrix: Any) -> Plan:
+def plan_of(matrix: Matrix) -> Plan:
     """Return how cells that were read are drawn; the place is still to be chosen."""
     shape = matrix.shape
     kernel = (prod(shape[2:-1]), shape[-1]) if len(shape) > 2 and prod(shape[2:]) > 1 and matrix.is_whole else None
@@ -293,34 +298,57 @@ def _captions(
 ) -> tuple[list[tuple[str, str]], list[tuple[Place, Place]]]:
     """Return name and shape above each matrix, cut to the width of its room, and where they stand."""
     theme, small = style.theme, looks.TEXT_PT * SMALL_PRINT * style.scale
-    factor = style.dpi / POINTS_PER_INCH
+    line = 1.15 * small
+    names = _names([style.drawable(_name(plan.matrix.row)) for plan in plans], small, rooms[0].width, style)
     texts, places = [], []
-    for plan, room in zip(plans, rooms, strict=True):
-        matrix = plan.matrix
-        line = 1.15 * small
-        base = room.top + 0.4 * small + (line if any(each.matrix.is_hidden for each in plans) else 0.0)
-        if not matrix.is_hidden:
-            base = room.top + 0.4 * small
-        name = shortened(style.drawable(matrix.row.title), small * factor, room.width * factor, style.families)
-        fits = [text for text in _shapes(matrix.shape) if wide_pt(text, small, style) <= room.width]
-        texts.append((name, fits[0] if fits else ""))
+    for plan, room, name in zip(plans, rooms, names, strict=True):
+        base = room.top + BELOW_CAPTION * small + (line if plan.matrix.is_hidden else 0.0)
+        fits = [(text, size) for text, size in _shapes(plan.matrix) if wide_pt(text, size * small, style) <= room.width]
+        shape, size = fits[0] if fits else ("", 1.0)
+        texts.append((name, shape))
         places.append(
-            (
-                Place(room.left, base + line, small, theme.ink),
-                Place(room.left, base, small, theme.muted),
-            )
+            (Place(room.left, base + line, small, theme.ink), Place(room.left, base, size * small, theme.muted)),
         )
     return texts, places
 
 
-def _shapes(shape: Sequence[int]) -> tuple[str, ...]:
-    """Return ways to write a shape, the longest first."""
-    out, into, *kernel = shape
+def _name(row: Row) -> str:
+    return row.title.removesuffix(f" ({row.part})") if row.part else row.title
+
+
+def _names(names: Sequence[str], size_pt: float, room_pt: float, style: Style) -> list[str]:
+    """Cut names so that they fit, at the front; in the middle where different names would then be the same."""
+    factor = style.dpi / POINTS_PER_INCH
+    cut = [shortened(name, size_pt * factor, room_pt * factor, style.families) for name in names]
+    origins: dict[str, set[str]] = {}
+    for short, name in zip(cut, names, strict=True):
+        origins.setdefault(short, set()).add(name)
+    return [
+        _cut_inside(name, size_pt, room_pt, style) if len(origins[short]) > 1 else short
+        for short, name in zip(cut, names, strict=True)
+    ]
+
+
+def _cut_inside(name: str, size_pt: float, room_pt: float, style: Style) -> str:
+    for keep in range(min(len(name), LONGEST_CUT) - 1, 1, -1):
+        text = name[: (keep + 1) // 2] + "…" + name[len(name) - keep // 2 :]
+        if wide_pt(text, size_pt, style) <= room_pt:
+            return text
+    return ""
+
+
+def _shapes(matrix: Matrix) -> list[tuple[str, float]]:
+    """Return ways to write part and shape with their size, the best first."""
+    (out, into, *kernel), part = matrix.shape, matrix.row.part
     plain = f"{thousands(out)} × {thousands(into)}"
+    axes = "" if matrix.row.role in TABLES else " (out × in)"
+    ways = [plain + axes, plain]
     if prod(kernel) > 1:
         size = "×".join(map(str, kernel))
-        return f"{plain} kernels of {size} (out × in)", f"{plain} kernels of {size}", f"{plain} × {size}", plain
-    return f"{plain} (out × in)", plain
+        ways = [f"{plain} kernels of {size}{axes}", f"{plain} kernels of {size}", f"{plain} × {size}"]
+    before = f"{part} " if part else ""
+    found = [(before + way, 1.0) for way in ways] + [(before + ways[-1], SMALLER)]
+    return [*found, (part, 1.0), (part, SMALLER)] if part else [*found, (plain, 1.0)]
 
 
 def _shade(color: looks.Color) -> Shade:

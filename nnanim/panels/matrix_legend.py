@@ -9,13 +9,13 @@ import numpy as np
 from nnanim.design import theme as looks
 from nnanim.design.cell_scales import CellScales, ink_ramp
 from nnanim.design.coloring import COLORINGS
-from nnanim.design.fonts import text_width_pt
 from nnanim.design.layout import Box
 from nnanim.design.style import Style
 from nnanim.design.wording import short
 from nnanim.frames.cells import CellHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
+from nnanim.panels.layers import wide_pt
 from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, RAMP_STEPS, SLACK, SMALL_PRINT
 
 USUAL_BLOCKS_PT = (222.0, 95.0, 92.0)  # widths of the blocks before their numbers are known
@@ -113,7 +113,7 @@ class MatrixLegend:
         left = box.left
         if block.low:
             brush.text(Place(left, upper, size, block.ends[0], va="center"), block.low)
-            left += text_width_pt(block.low, size, style.families) + GAP_PT * scale
+            left += wide_pt(block.low, size, style) + GAP_PT * scale
         if block.bar is None:
             half = MARK_PT * scale / 2
             corners = np.array([[-half, -half], [half, -half], [half, half], [-half, half], [-half, -half]])

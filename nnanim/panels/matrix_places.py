@@ -12,7 +12,7 @@ from nnanim.design.layout import Box
 from nnanim.frames.cells import Matrix, blocks
 from nnanim.frames.matrix_choice import Turned
 
-LEAST_SLOT_PT = (88.0, 66.0)  # width and height of the room for a matrix in a figure of the reference size
+LEAST_SLOT_PT = (88.0, 54.0)  # width and height of the room for a matrix in a figure of the reference size
 GAP_PT = (14.0, 8.0)  # between the rooms
 LEAST_CELL_PX = 2.0
 KERNEL_GAP = 0.6  # between kernels, in weights
