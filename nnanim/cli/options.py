@@ -115,7 +115,8 @@ layers = click.option(
     "--layers",
     metavar="NAME,NAME,...",
     callback=lambda _ctx, _param, value: tuple(name.strip() for name in value.split(",")) if value else None,
-    help="Names of the layers to draw, input first; inspect lists them.  [default: those that follow each other]",
+    help="Names of the layers to draw, input first; inspect lists them. For matrices any weights, in any order."
+    "  [default: those that follow each other]",
 )
 log = click.option(
     "--log",

@@ -82,7 +82,9 @@ class MatrixLegend:
             end = short(float(scales.magnitudes.domain))
             words = "size |w|" if not since else "at the end: |w|"
             blocks.append(Block("0", end, words, ink_ramp(theme), (_shade(theme.ink),) * 2))
-        many = ("cells: largest of several" if is_sign else "cells: root mean square") if has_many else "in each matrix"
+        many = (
+            ("a cell: the largest w of many" if is_sign else "a cell: √(mean of w²)") if has_many else "in each matrix"
+        )
         blocks.append(Block("", "largest |w|", many, None, (_shade(theme.ink),) * 2))
         return cls(tuple(blocks), style)
 
