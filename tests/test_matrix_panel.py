@@ -12,7 +12,7 @@ from folders import save
 from PIL import Image
 
 from nnanim import Animation, open_run
-from nnanim.design.cell_scales import STEPS, cell_ramp
+from nnanim.design.cell_scales import INK_STEPS, STEPS, cell_ramp
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import pick_theme
 from nnanim.painting.brush import Place
@@ -43,7 +43,7 @@ def mixed(tmp_path: Path, request: pytest.FixtureRequest) -> Animation:
             {
                 "few.weight": noise(5, 4, seed=step),
                 "many.weight": noise(60, 90, seed=step),
-                "kernels.weight": noise(12, 1, 3, 3, seed=step),
+                "kernels.weight": noise(12, 2, 3, 2, seed=step),
                 "still.weight": noise(6, 6),
                 "zero.weight": np.zeros((4, 4)),
             }
@@ -144,6 +144,11 @@ def test_changes_end_in_shades_of_the_weights(mixed: Animation) -> None:
     colors = mixed[-1].cells.color
     is_grey = (np.ptp(colors.astype(int), axis=1) == 0).all()
     assert is_grey == (mixed.options.color == "change")
+    if is_grey:
+        values = np.abs(np.stack([frame.cells.value for frame in mixed]))
+        share = np.minimum(values[-1] / np.quantile(values, 0.99), 1)
+        expected = THEME.unmoved[0] + share * (THEME.ink[0] - THEME.unmoved[0])
+        assert np.abs(colors[:, 0] - expected).max() <= (THEME.unmoved[0] - THEME.ink[0]) / INK_STEPS / 2 + 0.5
 
 
 @pytest.mark.parametrize("color", ["sign", "change"])
@@ -172,7 +177,7 @@ def test_a_planted_weight_among_a_million_is_marked_and_seen(tmp_path: Path, col
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_gif_shows_the_colours_of_cells_as_they_are(tmp_path: Path, theme: str) -> None:
     arrays = [{"a.weight": noise(9, 11, seed=step)} for step in range(3)]
-    animation = animation_of(tmp_path / "run", arrays, theme=theme)
+    animation = animation_of(tmp_path / "run", arrays, theme=theme, color="sign")
     animation.write(tmp_path / "a.gif")
     (plan,) = part_of(animation).plans
     with Image.open(tmp_path / "a.gif") as gif:

@@ -186,7 +186,8 @@ def reduce_to_cells(
             high = np.maximum(high, np.maximum.reduceat(upper, starts))
             low = np.minimum(low, np.minimum.reduceat(lower, starts))
             if not signed:
-                summed = np.square(block, dtype=np.float64).sum(axis=0)
+                with np.errstate(over="ignore"):
+                    summed = np.square(block, dtype=np.float64).sum(axis=0)
                 squares += np.add.reduceat(summed, starts)
         known = np.isfinite(high) & np.isfinite(low)
         shown = np.where(high >= -low, high, low) if signed else np.sqrt(squares / (lengths * (end - begin)))
