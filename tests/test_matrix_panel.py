@@ -287,3 +287,11 @@ def test_stills_hold_the_matrices(mixed: Animation, tmp_path: Path, suffix: str)
         assert content.count(b"<use") > 100
     else:
         assert b"/Image" in content
+
+
+@pytest.mark.parametrize("figsize", [(9, 6), (6, 4), (4.5, 7)])
+def test_names_that_are_cut_still_differ(tmp_path: Path, figsize: Any) -> None:
+    names = [f"encoder.blocks.{i}.attention.{n}_projection.weight" for i in range(4) for n in "qkv"]
+    animation = animation_of(tmp_path / "run", [{name: noise(8, 8) for name in names}], figsize=figsize)
+    shown = [name for name, _ in part_of(animation).captions]
+    assert len(set(shown)) == len(shown) >= 6

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from os.path import commonprefix
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,9 @@ RADIUS_TEXTS = (("spectral radius {}", 1.0), ("spectral radius {}", SMALLER), ("
 LONGEST_CUT = 100  # letters of a name that is cut in its middle
 WIDEST_RADIUS = "0.0057"
 MARK_PT = (3.2, 1.3, 1.1)  # half of the mark's least side, its line, and the line of background on both sides
+
+
+MARK_PX = (3.0, 1.2, 1.0)  # at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +143,10 @@ class MatrixPart:
     def _mark(self, brush: Brush, cell: Box) -> None:
         """Frame a cell, in ink between two lines of the background, which is seen on every colour."""
         theme, scale = self.style.theme, self.style.scale
-        least, line, beside = (length * scale for length in MARK_PT)
+        pixel = POINTS_PER_INCH / self.style.dpi
+        least, line, beside = (
+            max(length * scale, pixels * pixel) for length, pixels in zip(MARK_PT, MARK_PX, strict=True)
+        )
         across, up = (max(length / 2, least) for length in (cell.width, cell.height))
         x, y = cell.left + cell.width / 2, cell.bottom + cell.height / 2
         corners = np.array([[-across, -up], [across, -up], [across, up], [-across, up], [-across, -up]])
@@ -301,13 +308,16 @@ def _captions(
     line = 1.15 * small
     names = _names([style.drawable(_name(plan.matrix.row)) for plan in plans], small, rooms[0].width, style)
     texts, places = [], []
-    for plan, room, name in zip(plans, rooms, names, strict=True):
+    for plan, room, (name, name_share) in zip(plans, rooms, names, strict=True):
         base = room.top + BELOW_CAPTION * small + (line if plan.matrix.is_hidden else 0.0)
         fits = [(text, size) for text, size in _shapes(plan.matrix) if wide_pt(text, size * small, style) <= room.width]
         shape, size = fits[0] if fits else ("", 1.0)
         texts.append((name, shape))
         places.append(
-            (Place(room.left, base + line, small, theme.ink), Place(room.left, base, size * small, theme.muted)),
+            (
+                Place(room.left, base + line, name_share * small, theme.ink),
+                Place(room.left, base, size * small, theme.muted),
+            ),
         )
     return texts, places
 
@@ -316,17 +326,39 @@ def _name(row: Row) -> str:
     return row.title.removesuffix(f" ({row.part})") if row.part else row.title
 
 
-def _names(names: Sequence[str], size_pt: float, room_pt: float, style: Style) -> list[str]:
-    """Cut names so that they fit, at the front; in the middle where different names would then be the same."""
+def _names(names: Sequence[str], size_pt: float, room_pt: float, style: Style) -> list[tuple[str, float]]:
+    """Cut names so that they fit, with their size: at the front, and where different names would then be the same, so
+    that what tells them apart stays.
+    """
+
+    def fits(text: str, share: float) -> bool:
+        return wide_pt(text, share * size_pt, style) <= room_pt
+
     factor = style.dpi / POINTS_PER_INCH
     cut = [shortened(name, size_pt * factor, room_pt * factor, style.families) for name in names]
-    origins: dict[str, set[str]] = {}
-    for short, name in zip(cut, names, strict=True):
-        origins.setdefault(short, set()).add(name)
-    return [
-        _cut_inside(name, size_pt, room_pt, style) if len(origins[short]) > 1 else short
-        for short, name in zip(cut, names, strict=True)
-    ]
+    alike: dict[str, list[str]] = {}
+    for short, name in dict.fromkeys(zip(cut, names, strict=True)):
+        alike.setdefault(short, []).append(name)
+    told: dict[str, tuple[str, float]] = {}
+    for short, group in alike.items():
+        inside = [_cut_inside(name, size_pt, room_pt, style) for name in group]
+        ways = [([short], 1.0), (inside, 1.0), *((_unlike(group), share) for share in (1.0, SMALLER))]
+        good = [
+            (texts, share)
+            for texts, share in ways
+            if len(set(texts)) == len(group) and all(fits(text, share) for text in texts)
+        ]
+        texts, share = good[0] if good else (inside, 1.0)
+        told |= {name: (text, share) for name, text in zip(group, texts, strict=True)}
+    return [told[name] for name in names]
+
+
+def _unlike(names: Sequence[str]) -> list[str]:
+    """Return what is left of names without what all of them begin and end with."""
+    begin = len(commonprefix(names))
+    rest = [name[begin:] for name in names]
+    end = len(commonprefix([name[::-1] for name in rest]))
+    return [f"…{name[: len(name) - end]}" + ("…" if end else "") for name in rest]
 
 
 def _cut_inside(name: str, size_pt: float, room_pt: float, style: Style) -> str:
