@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from os.path import commonprefix
 from typing import Any
 
 import numpy as np
@@ -330,35 +330,29 @@ def _names(names: Sequence[str], size_pt: float, room_pt: float, style: Style) -
     """Cut names so that they fit, with their size: at the front, and where different names would then be the same, so
     that what tells them apart stays.
     """
-
-    def fits(text: str, share: float) -> bool:
-        return wide_pt(text, share * size_pt, style) <= room_pt
-
     factor = style.dpi / POINTS_PER_INCH
-    cut = [shortened(name, size_pt * factor, room_pt * factor, style.families) for name in names]
-    alike: dict[str, list[str]] = {}
-    for short, name in dict.fromkeys(zip(cut, names, strict=True)):
-        alike.setdefault(short, []).append(name)
-    told: dict[str, tuple[str, float]] = {}
-    for short, group in alike.items():
-        inside = [_cut_inside(name, size_pt, room_pt, style) for name in group]
-        ways = [([short], 1.0), (inside, 1.0), *((_unlike(group), share) for share in (1.0, SMALLER))]
-        good = [
-            (texts, share)
-            for texts, share in ways
-            if len(set(texts)) == len(group) and all(fits(text, share) for text in texts)
-        ]
-        texts, share = good[0] if good else (inside, 1.0)
-        told |= {name: (text, share) for name, text in zip(group, texts, strict=True)}
+
+    def cut(name: str, share: float = 1.0) -> str:
+        return shortened(name, share * size_pt * factor, room_pt * factor, style.families)
+
+    shown = {name: cut(name) for name in names}
+    alike = Counter(shown.values())
+    unclear = [name for name, short in shown.items() if alike[short] > 1]
+    inside = [_cut_inside(name, size_pt, room_pt, style) for name in unclear]
+    ways = [(inside, 1.0)] + [
+        ([cut(_initials(name, last), share) for name in unclear], share)
+        for last, share in ((None, 1.0), (None, SMALLER), (4, SMALLER))
+    ]
+    best, share = next((way for way in ways if len(set(way[0])) == len(unclear)), ways[0])
+    told = {name: (short, 1.0) for name, short in shown.items()}
+    told |= {name: (short, share) for name, short in zip(unclear, best, strict=True)}
     return [told[name] for name in names]
 
 
-def _unlike(names: Sequence[str]) -> list[str]:
-    """Return what is left of names without what all of them begin and end with."""
-    begin = len(commonprefix(names))
-    rest = [name[begin:] for name in names]
-    end = len(commonprefix([name[::-1] for name in rest]))
-    return [f"…{name[: len(name) - end]}" + ("…" if end else "") for name in rest]
+def _initials(name: str, last: int | None) -> str:
+    """Return a name with the first letters of its modules, numbers as they are: ``b.0.a.q_proj``."""
+    *modules, own = name.split(".")
+    return ".".join([*(each if each.isdigit() else each[:1] for each in modules), own[:last]])
 
 
 def _cut_inside(name: str, size_pt: float, room_pt: float, style: Style) -> str:
