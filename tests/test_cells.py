@@ -192,3 +192,35 @@ def test_a_page_of_matrices_is_refused_before_anything_is_written(run: Run, tmp_
     with pytest.raises(OptionError, match="view is 'matrix', which a page does not show"):
         Animation(run, view="matrix").write(tmp_path / "a.gif", tmp_path / "a.html")
     assert not (tmp_path / "a.gif").exists()
+
+
+def test_the_command_takes_layers_in_any_order_for_matrices_alone(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from nnanim.cli import main
+
+    folder = tmp_path / "run"
+    run_of(folder, [tensors(0), tensors(1)])
+    output = tmp_path / "a.gif"
+    asked = ["render", str(folder), "--layers", "still,wide", "-o", str(output)]
+    refused = CliRunner().invoke(main, asked)
+    assert refused.exit_code != 0
+    assert "takes in" in refused.output
+    for command in (
+        [*asked, "--view", "matrix"],
+        ["draw", str(folder), *asked[2:4], "--view", "matrix", "-o", "a.svg"],
+    ):
+        with CliRunner().isolated_filesystem(tmp_path):
+            done = CliRunner().invoke(main, command)
+        assert done.exit_code == 0, done.output
+    assert output.exists()
+
+
+def test_a_file_is_made_again_when_other_weights_are_asked_for(tmp_path: Path) -> None:
+    from nnanim.if_changed import fingerprint
+    from nnanim.options import Options
+
+    run_of(tmp_path / "run", [tensors(0)])
+    one, other = (open_run(tmp_path / "run", layers=[name], must_follow=False) for name in ("still", "wide"))
+    assert fingerprint(one, Options(view="matrix")) != fingerprint(other, Options(view="matrix"))
+    assert fingerprint(one, Options()) == fingerprint(other, Options())
