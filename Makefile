@@ -23,6 +23,7 @@ help:  ## List what make can do
 
 demo: demo.gif  ## Set everything up in .venv and render sample_results/iris into demo.gif
 	@echo 'demo.gif is ready: look at it in a browser or an image viewer'
+	@echo 'the program is $(VENV)/bin/nnanim: try $(VENV)/bin/nnanim --help'
 
 demo.gif: $(VENV)/.installed $(SOURCES) $(SAMPLE)
 	$(RUN) -m nnanim render sample_results/iris --shape 4,5,5,5,3 -o demo.gif

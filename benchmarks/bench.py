@@ -19,6 +19,7 @@ from synthetic import PLAIN, make_big_run, make_run
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "RESULTS.md"
 RENDER = ("-m", "nnanim", "render")
+EACH_ONCE = ("--fps", "10", "--ending", "ink")  # a frame for each snapshot, however many, as the rivals draw them
 RIVALS = {ARTICLE: "article.py", FUNC_ANIMATION: "funcanimation.py", LIMIT: "limit.py"}
 JOBS = {ONE: "1", TWO: "2"}
 QUICK = Sizes(
@@ -53,7 +54,9 @@ def render(tool: str, label: str, results: Sequence[Path], more: Sequence[str] =
     named = [str(result) for result in results]
     if tool in RIVALS:
         return Entry(tool, label, (str(HERE / RIVALS[tool]), *named, "{output}"), output)
-    return Entry(tool, label, (*RENDER, *named, "-o", "{output}", "--quiet", "--jobs", JOBS[tool], *more), output)
+    return Entry(
+        tool, label, (*RENDER, *named, "-o", "{output}", "--quiet", "--jobs", JOBS[tool], *EACH_ONCE, *more), output
+    )
 
 
 def rivals(runs: Runs, sizes: Sizes) -> list[Entry]:

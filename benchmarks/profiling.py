@@ -145,7 +145,7 @@ def _find(owner: Any, name: str, module: str, path: str) -> Any:
 def draw(result: Path, output: Path) -> float:
     """Draw a run in this process and thread; return how long that took, in s."""
     begun = perf_counter()
-    animation.Animation(run.open_run(result)).write(output, jobs=1)
+    animation.Animation(run.open_run(result), fps=10, ending="ink").write(output, jobs=1)  # a frame for each snapshot
     return perf_counter() - begun
 
 

@@ -16,7 +16,7 @@ from nnanim import Animation, open_run
 def main(result: Path, warm_up: Path, output: Path) -> None:
     Animation(open_run(warm_up)).write(output)
     begun = time.perf_counter()
-    animation = Animation(open_run(result))
+    animation = Animation(open_run(result), fps=10, ending="ink")  # a frame for each snapshot
     read = time.perf_counter()
     for _ in animation.paint(animation):
         pass

@@ -19,7 +19,7 @@ from nnanim.errors import OptionError, RunError
 from nnanim.frames.cells import CellHistory
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
-from nnanim.frames.timeline import timeline
+from nnanim.frames.timeline import thinning_note, timeline
 from nnanim.frames.weights import Weights
 from nnanim.options import OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
@@ -69,10 +69,9 @@ class Animation(Sequence[Frame]):
         self.run, self.options = run, options
         view = pick_view(run, options)
         self._history = make_history(run, options, view.read)
-        self._moments = timeline(
-            self._history.clock.ticks, self.options, in_ink=COLORINGS[self.options.color].ends_in_ink
-        )
         has_view = self._history.shown is not None
+        in_ink = has_view and options.panels != "curve" and COLORINGS[options.color].ends_in_ink
+        self._moments = timeline(self._history.clock.ticks, options, in_ink=in_ink)
         scales = view.scales([self._history], options) if has_view else None
         self._figure = make_figure(self._history, view if has_view else None, scales, options)
         self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
@@ -117,7 +116,8 @@ class Animation(Sequence[Frame]):
     def notes(self) -> tuple[str, ...]:
         """What a user should be told about the run and its picture."""
         units = tuple(curve.unit.note for curve in self._history.curves if curve.unit.note)
-        return self.run.notes + units + self._figure.notes
+        thinned = thinning_note([moment.epoch for moment in self.run.moments], self.options)
+        return self.run.notes + ((thinned,) if thinned else ()) + units + self._figure.notes
 
     @property
     def durations_s(self) -> list[float]:
@@ -271,7 +271,7 @@ class Animation(Sequence[Frame]):
     def write_still(self, path: str | Path, place: int, *, transparent: bool = False) -> None:
         """Write one frame as a picture whose suffix says the format: ``.svg``, ``.pdf`` or ``.png``.
 
-        Unlike the animation, which ends in neutral ink, a still of the last frame shows its changes too.
+        A still of the last frame shows its changes, also where the animation ends in neutral ink.
 
         Args:
             path: the file, which appears whole or not at all.

@@ -19,7 +19,7 @@ THEMES = ("light", "dark")
 PALETTES = ("vivid", "safe")
 VIEWS = ("auto", "network", "layers", "matrix")
 PANELS = ("both", "network", "curve")
-ENDINGS = ("ink", "change", "both")
+ENDINGS = ("both", "change", "ink")
 SPACINGS = ("even", "log")
 NODE_CHOICES = ("strongest", "even")
 EDGE_CHOICES = ("weight", "change")
@@ -42,13 +42,16 @@ RUN_PLACE = "{run}"  # in the name of an output: the name of the result folder
 DEFAULT_STILL = "network.svg"
 DEFAULT_FIGSIZE = (9.0, 6.0)
 DEFAULT_DPI = 100.0
-DEFAULT_FPS = 10.0
-DEFAULT_HOLD_S = 2.0
+SNAPSHOTS_PER_S = 10.0  # where neither a rate nor a duration is given
+MIN_MOVING_S = 4.0  # so long they play at least, and so long at most, the ending not counted
+MAX_MOVING_S = 12.0
+DEFAULT_HOLD_S = 3.0
 DEFAULT_MAX_NODES = 16
 DEFAULT_MAX_EDGES = 160
 
 MIN_FPS = 0.01
 MAX_FPS = 50.0  # viewers take delays under 20 ms for 100 ms
+MOST_SHOWN = int(MAX_MOVING_S * MAX_FPS)  # snapshots, where nothing says how many
 MAX_FRAME_S = 600.0  # a GIF counts a delay in 16 bits of 10 ms
 MAX_TWEEN = 1000
 MIN_SIDE_PX = 100
@@ -72,9 +75,12 @@ class Options:
         title: a line above all panels, such as the name of the run.
         figsize: width and height in inches.
         dpi: pixels per inch.
-        fps: frames per second, 0.01 to 50; by default 10, or what ``duration_s`` asks for.
-        hold_s: seconds for which the last snapshot stays.
-        ending: how: with its changes (``"change"``), in neutral ink (``"ink"``), or in both for half of the time each.
+        fps: frames per second, 0.01 to 50; by default what ``duration_s`` asks for. Where neither is given, snapshots
+            play at ten a second, but for 4 s at least and 12 s at most; of more than 600, so many are chosen evenly,
+            unless ``every`` or ``max_frames`` chooses.
+        hold_s: seconds for which the last snapshot stays after that.
+        ending: how: first with its changes and then in neutral ink, half of the time each (``"both"``), or all the time
+            with its changes (``"change"``) or in ink (``"ink"``).
         duration_s: seconds for the whole, the last frame's included.
         loop: whether the file plays again from the start.
         full_color: whether an animated WebP has all colours instead of the GIF's, in a file five times as large.
@@ -150,6 +156,11 @@ class Options:
         if self.start is not None and self.stop is not None and self.start > self.stop:
             raise OptionError(f"the first epoch {self.start:g} comes after the last epoch {self.stop:g}")
         self._check_size()
+
+    @property
+    def has_rhythm(self) -> bool:
+        """Whether the number of snapshots says how fast they play, since nothing else does."""
+        return self.fps is None and self.duration_s is None
 
     @property
     def metrics(self) -> tuple[str, ...]:

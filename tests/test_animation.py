@@ -15,6 +15,7 @@ import pytest
 from folders import SHAPE, log_rows, result_folder, save, trainer_arrays, weights
 from gif_reader import read_gif
 from pictures import IRIS, color_at, ends_px, ink_at, run_with, thickness_px
+from timing import ONE_FRAME_EACH
 
 from nnanim import Animation, OptionError, Run, ShapeError, SnapshotError, open_run, render
 from nnanim.design.theme import pick_theme
@@ -29,12 +30,12 @@ STAYS, GROWS, SHRINKS = 0, 1, 2
 
 @pytest.fixture
 def fan(tmp_path: Path) -> Animation:
-    return Animation(run_with(tmp_path / "fan", FAN), bias=False)
+    return Animation(run_with(tmp_path / "fan", FAN), bias=False, **ONE_FRAME_EACH)
 
 
 @pytest.fixture(scope="module")
 def iris() -> Animation:
-    return Animation(open_run(IRIS))
+    return Animation(open_run(IRIS), **ONE_FRAME_EACH)
 
 
 def toward(animation: Animation, index: int, edge: int, share: float) -> np.ndarray:
@@ -136,7 +137,7 @@ def test_more_change_more_colour(iris: Animation) -> None:
 
 
 def test_declared_shape_gives_the_same_as_the_one_that_is_found(iris: Animation) -> None:
-    declared = Animation(open_run(IRIS), shape=[4, 5, 5, 5, 3])
+    declared = Animation(open_run(IRIS), shape=[4, 5, 5, 5, 3], **ONE_FRAME_EACH)
     assert declared.shape == iris.shape == (4, 5, 5, 5, 3)
     for one, other in zip(declared[::25], iris[::25], strict=True):
         np.testing.assert_array_equal(one.edges.weight, other.edges.weight)
@@ -254,7 +255,7 @@ def red_dot(animation: Animation, image: np.ndarray) -> np.ndarray:
 
 def test_red_dot_moves_with_epoch_and_metric(tmp_path: Path) -> None:
     epochs = [1, 2, 4, 7, 8]
-    animation = Animation(open_run(result_folder(tmp_path / "result", epochs=epochs)))
+    animation = Animation(open_run(result_folder(tmp_path / "result", epochs=epochs)), **ONE_FRAME_EACH)
     dots = np.array([red_dot(animation, frame.image) for frame in animation])
     values = [frame.metrics["main/accuracy"] for frame in animation]
     assert (np.diff(dots[:, 0]) > 0).all()
@@ -269,7 +270,7 @@ def test_red_dot_moves_with_epoch_and_metric(tmp_path: Path) -> None:
 
 def test_dot_of_the_log_s_row_when_it_is_not_the_snapshot_s_own(tmp_path: Path) -> None:
     run = run_with(tmp_path / "run", FAN, [{"loss": 3.0, "epoch": 1}, {"loss": 1.0, "epoch": 3}])
-    animation = Animation(run)
+    animation = Animation(run, ending="ink")
     assert [frame.curve_x for frame in animation] == [1, 1, 3]
     assert [frame.epoch for frame in animation] == [1, 2, 3]
 
@@ -277,7 +278,7 @@ def test_dot_of_the_log_s_row_when_it_is_not_the_snapshot_s_own(tmp_path: Path) 
 def test_gap_in_the_log_has_no_dot(tmp_path: Path) -> None:
     rows = log_rows(3)
     rows[1]["main/accuracy"] = float("nan")
-    animation = Animation(run_with(tmp_path / "run", FAN, rows))
+    animation = Animation(run_with(tmp_path / "run", FAN, rows), ending="ink")
     dots = [red_dot(animation, frame.image) for frame in animation]
     assert [bool(np.isnan(dot).any()) for dot in dots] == [False, True, False]
 
@@ -348,25 +349,25 @@ def test_size_out_of_range(tmp_path: Path, figsize: tuple[float, float]) -> None
 # The whole way
 
 
-def test_sample_becomes_50_frames_of_900_by_600(tmp_path: Path) -> None:
+def test_sample_becomes_51_frames_of_900_by_600(tmp_path: Path) -> None:
     done: list[tuple[int, int]] = []
     animation = render(
         IRIS, tmp_path / "iris.gif", (4, 5, 5, 5, 3), progress=lambda count, total: done.append((count, total))
     )
-    assert done == [(count, 50) for count in range(1, 51)]
+    assert done == [(count, 51) for count in range(1, 52)]
     gif = read_gif(tmp_path / "iris.gif")
     assert gif.size == (900, 600) == animation.size_px
     assert gif.loop == 0
-    assert gif.delays_ms == [100] * 49 + [2000]
-    for index in (0, 25, 49):
+    assert gif.delays_ms == [100] * 49 + [1500, 1500]  # the last snapshot with its changes, then in ink
+    for index in (0, 25, 49, 50):
         error = np.abs(gif.images[index].astype(int) - animation[index].image.astype(int))
         assert error.mean() < 1
     # Seen in the file itself: what grew most is red, what shrank most is blue.
-    frame = animation[48]
+    frame = animation[49]
     for edge, sign in ((int(np.argmax(frame.edges.change)), 1), (int(np.argmin(frame.edges.change)), -1)):
         start, end = ends_px(animation, frame, edge)
         points = [start + share * (end - start) for share in np.linspace(0.2, 0.8, 25)]
-        redder = [float(color @ [1, 0, -1]) for color in (color_at(gif.images[48], point) for point in points)]
+        redder = [float(color @ [1, 0, -1]) for color in (color_at(gif.images[49], point) for point in points)]
         assert sign * np.median(redder) > 40
 
 
@@ -393,7 +394,7 @@ def test_frames_can_be_painted_in_any_order(tmp_path: Path) -> None:
 
 def test_more_frames_than_one_process_draws(tmp_path: Path) -> None:
     run = open_run(result_folder(tmp_path / "result", (1, 1), epochs=range(1, 71)))
-    animation = Animation(run, dpi=50, figsize=(4, 3))
+    animation = Animation(run, dpi=50, figsize=(4, 3), **ONE_FRAME_EACH)
     images = list(animation.paint(animation))
     assert len(images) == 70
     np.testing.assert_array_equal(images[-1], animation[-1].image)
@@ -456,4 +457,4 @@ def test_render_takes_the_article_s_example(tmp_path: Path) -> None:
     names = list(inspect.signature(render).parameters)
     assert names[:3] == ["result", "output", "shape"]
     render(str(result_folder(tmp_path / "result")), str(tmp_path / "out.gif"), shape=[4, 5, 3], dpi=50)
-    assert len(read_gif(tmp_path / "out.gif").images) == 3
+    assert len(read_gif(tmp_path / "out.gif").images) == 3 + 1  # the last snapshot in ink too

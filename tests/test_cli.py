@@ -160,7 +160,9 @@ def test_defaults_are_those_of_the_library() -> None:
     assert output.default == (library.DEFAULT_OUTPUT,)
 
 
-@pytest.mark.parametrize("name", ["since", "color", "scale", "theme", "palette", "panels", "spacing", "nodes", "edges"])
+@pytest.mark.parametrize(
+    "name", ["since", "color", "scale", "theme", "palette", "panels", "ending", "spacing", "nodes", "edges"]
+)
 def test_closed_sets_are_those_of_the_library(name: str) -> None:
     (parameter,) = (parameter for parameter in render.params if parameter.name == name)
     assert isinstance(parameter.type, click.Choice)
@@ -170,15 +172,17 @@ def test_closed_sets_are_those_of_the_library(name: str) -> None:
 
 
 def test_defaults_are_those_of_the_article() -> None:
-    assert (library.DEFAULT_FPS, library.DEFAULT_HOLD_S, library.DEFAULT_FIGSIZE, library.DEFAULT_DPI) == (
-        10,
-        2,
-        (9, 6),
-        100,
-    )
+    assert (library.SNAPSHOTS_PER_S, library.DEFAULT_FIGSIZE, library.DEFAULT_DPI) == (10, (9, 6), 100)
     assert library.DEFAULT_OUTPUT == "animation.gif"
     assert library.SUFFIXES[0] == ".gif"
     assert library.SINCE == ("first", "previous")
+
+
+def test_defaults_that_hold_the_sum_of_all_learning() -> None:
+    by_name = {parameter.name: parameter for parameter in render.params}
+    assert (Options().ending, Options().hold_s) == ("both", 3)
+    assert (by_name["ending"].default, by_name["hold_s"].default) == ("both", 3)
+    assert Options().has_rhythm
 
 
 # render
@@ -190,10 +194,10 @@ def test_render_says_what_was_written(result: Path) -> None:
     assert found.exit_code == 0
     assert found.stdout == ""
     kilobytes = Path("out.gif").stat().st_size / 1000
-    assert re.fullmatch(rf"out\.gif: 3 frames, 900x600 px, {kilobytes:.0f} KB, in \d+\.\d s\n", found.stderr)
+    assert re.fullmatch(rf"out\.gif: 4 frames, 900x600 px, {kilobytes:.0f} KB, in \d+\.\d s\n", found.stderr)
     gif = read_gif(Path("out.gif"))
     assert gif.size == (900, 600)
-    assert gif.delays_ms == [100, 100, 2000]
+    assert gif.delays_ms == [2000, 2000, 1500, 1500]
     assert gif.loop == 0
 
 
@@ -209,7 +213,7 @@ def test_options_reach_the_picture(result: Path) -> None:
     assert run("render", "result", *arguments, "--hold", "0.5", "--no-loop", "-o", "out.gif").exit_code == 0
     gif = read_gif(Path("out.gif"))
     assert gif.size == (200, 150)
-    assert gif.delays_ms == [50, 50, 500]
+    assert gif.delays_ms == [50, 50, 250, 250]
     assert gif.loop is None
     options = {"metric": "main/loss", "since": "previous", "figsize": (4, 3), "dpi": 50, "fps": 20, "hold_s": 0.5}
     nnanim.render(result, "library.gif", **options, loop=False)
@@ -242,7 +246,7 @@ def test_leftovers_of_a_broken_off_training_are_ignored(result: Path) -> None:
     (result / "tmp_dir").mkdir()
     found = run("render", "result", *SMALL)
     assert found.exit_code == 0
-    assert found.stderr.startswith("animation.gif: 3 frames, ")
+    assert found.stderr.startswith("animation.gif: 4 frames, ")
 
 
 def test_nan_in_the_log_is_a_gap_and_no_error(result: Path) -> None:
@@ -258,9 +262,9 @@ def test_real_command_on_the_sample(tmp_path: Path) -> None:
     process = start("render", str(IRIS), "--shape", "4,5,5,5,3", "-o", "iris.gif", *SMALL, cwd=tmp_path)
     out, err = process.communicate()
     assert (process.returncode, out) == (0, "")
-    assert re.fullmatch(r"iris\.gif: 50 frames, 300x200 px, \d+ KB, in \d+\.\d s\n", err)
+    assert re.fullmatch(r"iris\.gif: 51 frames, 300x200 px, \d+ KB, in \d+\.\d s\n", err)
     assert [path.name for path in tmp_path.iterdir()] == ["iris.gif"]
-    assert len(read_gif(tmp_path / "iris.gif").images) == 50
+    assert len(read_gif(tmp_path / "iris.gif").images) == 51
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
@@ -388,7 +392,7 @@ def test_files_that_a_glob_gives_are_a_choice_in_their_folder(result: Path) -> N
     result_folder(result, epochs=[1, 2, 3])
     found = json.loads(run("inspect", "--json", "result/trainer_00001", "result/trainer_00003").stdout)
     assert [snapshot["epoch"] for snapshot in found["snapshots"]] == [1, 3]
-    drawn = run("render", "result/trainer_00001", "result/trainer_00003", "-o", "a.gif")
+    drawn = run("render", "result/trainer_00001", "result/trainer_00003", "-o", "a.gif", "--ending", "ink")
     assert (drawn.exit_code, "a.gif: 2 frames" in drawn.stderr) == (0, True)
     assert run("render", "result/trainer_00001", "result", "-o", "a.gif").exit_code == 2
     assert run("inspect", "result", "result").exit_code == 2

@@ -14,7 +14,7 @@ from folders import result_folder, save, trainer_arrays, weights
 from nnanim.cli import main
 from nnanim.cli.options import check_outputs
 
-SMALL = ("--figsize", "3,2")
+SMALL = ("--figsize", "3,2", "--ending", "ink")
 
 
 def run(*arguments: str) -> Result:

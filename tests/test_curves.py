@@ -34,12 +34,12 @@ SHOWN = {
 @pytest.mark.parametrize("case", SHOWN)
 def test_metric_that_is_shown_without_a_choice(result: Path, case: str) -> None:
     names, expected = SHOWN[case]
-    animation = Animation(run_with_log(result, rows_of(*names)))
+    animation = Animation(run_with_log(result, rows_of(*names)), ending="ink")
     assert [list(frame.metrics) for frame in animation] == [[expected]] * 3
 
 
 def test_values_are_those_of_the_snapshots_own_rows(result: Path) -> None:
-    animation = Animation(open_run(result_folder(result, epochs=[1, 3])))
+    animation = Animation(open_run(result_folder(result, epochs=[1, 3])), ending="ink")
     rows = log_rows(3)
     shown = [frame.metrics["main/accuracy"] for frame in animation]
     assert shown == pytest.approx([rows[0]["main/accuracy"], rows[2]["main/accuracy"]])
@@ -47,13 +47,13 @@ def test_values_are_those_of_the_snapshots_own_rows(result: Path) -> None:
 
 
 def test_chosen_metric(result: Path) -> None:
-    animation = Animation(open_run(result_folder(result)), metric="main/loss")
+    animation = Animation(open_run(result_folder(result)), metric="main/loss", ending="ink")
     assert [frame.metrics for frame in animation] == [{"main/loss": 1.0}, {"main/loss": 0.5}, {"main/loss": 1 / 3}]
 
 
 def test_several_metrics_in_the_order_they_were_asked_for(result: Path) -> None:
     run = run_with_log(result, rows_of("main/loss", "validation/main/loss", "main/accuracy"))
-    animation = Animation(run, metric=["validation/main/loss", "main/accuracy", "main/loss"])
+    animation = Animation(run, metric=["validation/main/loss", "main/accuracy", "main/loss"], ending="ink")
     assert list(animation[0].metrics) == ["validation/main/loss", "main/accuracy", "main/loss"]
 
 
@@ -83,26 +83,26 @@ def test_what_is_measured_and_on_which_data(name: str) -> None:
 
 def test_iterations_where_the_log_has_no_epoch(result: Path) -> None:
     rows = [{"loss": 1 / number, "iteration": 3 * number} for number in (1, 2, 3)]
-    assert [frame.curve_x for frame in Animation(run_with_log(result, rows))] == [3, 6, 9]
+    assert [frame.curve_x for frame in Animation(run_with_log(result, rows), ending="ink")] == [3, 6, 9]
 
 
 def test_gap_and_absent_value_are_nan(result: Path) -> None:
     rows = rows_of("loss")
     rows[0]["loss"] = float("nan")
     del rows[1]["loss"]
-    animation = Animation(run_with_log(result, rows))
+    animation = Animation(run_with_log(result, rows), ending="ink")
     values = [frame.metrics["loss"] for frame in animation]
     assert np.isnan(values).tolist() == [True, True, False]
 
 
 def test_no_log_no_metrics(result: Path) -> None:
-    animation = Animation(open_run(result_folder(result, log=False)))
+    animation = Animation(open_run(result_folder(result, log=False)), ending="ink")
     assert [frame.metrics for frame in animation] == [{}, {}, {}]
     assert all(np.isnan(frame.curve_x) for frame in animation)
 
 
 def test_log_without_any_metric_is_as_none(result: Path) -> None:
-    animation = Animation(run_with_log(result, rows_of()))
+    animation = Animation(run_with_log(result, rows_of()), ending="ink")
     assert [frame.metrics for frame in animation] == [{}, {}, {}]
     assert animation[0].image.shape == (600, 900, 3)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from folders import result_folder
 from pictures import IRIS
 from PIL import Image
 
@@ -99,3 +100,13 @@ def test_what_cannot_be_drawn(tmp_path: Path, monkeypatch, arguments, exit_code,
     assert answer.exit_code == exit_code
     assert message in " ".join(answer.stderr.split())
     assert not list(tmp_path.iterdir())
+
+
+def test_any_snapshot_of_a_long_run_can_be_drawn(result: Path):
+    result_folder(result, (1, 1), epochs=range(1, 603))
+    left_out = set(range(1, 603)) - {frame.epoch for frame in Animation(open_run(result), panels="network")}
+    assert len(left_out) == 2
+    for epoch in left_out:
+        answer = CliRunner().invoke(main, ["draw", "result", "--epoch", f"{epoch:g}", "-o", "net.svg"])
+        assert answer.exit_code == 0
+        assert f"net.svg: epoch {epoch:g}, " in answer.stderr

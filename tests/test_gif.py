@@ -15,6 +15,7 @@ from folders import result_folder
 from gif_decoders import DECODERS, Decoder, by_own_reader, run_program
 from gif_reader import read_gif
 from pictures import SAMPLES, run_with
+from timing import ONE_FRAME_EACH
 
 from nnanim import Animation, OutputError, open_run
 from nnanim.design.coloring import COLORINGS
@@ -66,7 +67,7 @@ def decode(request: pytest.FixtureRequest) -> Decoder:
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sample run with all its snapshots, in half the size."""
     path = tmp_path_factory.mktemp("gif") / "iris.gif"
-    Animation(open_run(SAMPLES / "iris"), figsize=(4.5, 3)).write(path)
+    Animation(open_run(SAMPLES / "iris"), figsize=(4.5, 3), **ONE_FRAME_EACH).write(path)
     return path
 
 
@@ -169,7 +170,7 @@ def assert_nearest(found: np.ndarray, image: np.ndarray, palette: np.ndarray) ->
 
 
 def test_animation_comes_back_as_it_was_drawn(tmp_path: Path) -> None:
-    animation = Animation(open_run(result_folder(tmp_path / "result")), figsize=(4.5, 3))
+    animation = Animation(open_run(result_folder(tmp_path / "result")), figsize=(4.5, 3), **ONE_FRAME_EACH)
     animation.write(tmp_path / "out.gif")
     gif = read_gif(tmp_path / "out.gif")
     assert gif.size == (450, 300)

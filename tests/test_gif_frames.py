@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import IRIS
 from PIL import Image, ImageSequence
+from timing import ONE_FRAME_EACH
 
 from nnanim import Animation, open_run
 from nnanim.design.coloring import COLORINGS
@@ -47,7 +48,7 @@ def with_ffmpeg(path: Path, height: int, width: int) -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[np.ndarray]]:
     """The first frames of the sample run, across an exact one, in a file and as they were drawn."""
-    animation = Animation(open_run(IRIS), max_frames=EXACT_EVERY + 3, figsize=(4.5, 3))
+    animation = Animation(open_run(IRIS), max_frames=EXACT_EVERY + 3, figsize=(4.5, 3), **ONE_FRAME_EACH)
     path = tmp_path_factory.mktemp("gif") / "sample.gif"
     animation.write(path)
     return path, list(animation.paint(animation))

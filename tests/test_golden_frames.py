@@ -22,7 +22,7 @@ CLEARLY = 60
 FRAMES: dict[str, tuple[str, int, dict[str, Any]]] = {
     "iris-light": ("iris", 30, {}),
     "digits-dark-stacked": ("digits", 12, {"theme": "dark", "figsize": (4.5, 7)}),
-    "convolutions-safe": ("convolutions", 24, {"palette": "safe", "scale": "layer"}),
+    "convolutions-safe": ("convolutions", 24, {"palette": "safe", "scale": "layer", "ending": "ink"}),
     "iris-sign": ("iris", 40, {"color": "sign", "figsize": (6, 4)}),
     "iris-layers": ("iris", 20, {"view": "layers"}),
 }

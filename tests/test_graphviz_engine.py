@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from folders import result_folder
 from pictures import run_with
+from timing import ONE_FRAME_EACH
 
 from nnanim import Animation, GraphvizError, open_run
 from nnanim.painting.graphviz_engine import ENGINES, draw, pick_engine
@@ -34,7 +35,7 @@ def require(engine: str) -> None:
 
 @pytest.fixture
 def animation(tmp_path: Path) -> Animation:
-    return Animation(open_run(result_folder(tmp_path / "result", epochs=[1, 2, 3, 4])))
+    return Animation(open_run(result_folder(tmp_path / "result", epochs=[1, 2, 3, 4])), **ONE_FRAME_EACH)
 
 
 @pytest.fixture

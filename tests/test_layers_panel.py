@@ -83,7 +83,8 @@ def test_bars_are_thick_and_red_where_the_norm_grew_and_thin_and_blue_where_it_s
 
 
 def test_last_frame_is_in_ink(grown: Animation) -> None:
-    assert {tuple(color) for color in grown[2].rows.color} == {THEME.ink}
+    assert {tuple(color) for color in grown[-1].rows.color} == {THEME.ink}
+    assert {tuple(color) for color in grown[-2].rows.color} != {THEME.ink}
 
 
 def test_a_tensor_that_does_not_move_looks_the_same_in_every_frame(grown: Animation) -> None:

@@ -179,7 +179,7 @@ def test_commands_of_the_page(line: str, tmp_path: Path, path_with_nnanim: str) 
     done = run(["bash", "-o", "pipefail", "-c", line], path_with_nnanim, tmp_path)
     assert done.returncode == 0, done.stderr
     if "gifsicle" in line:
-        assert "3 images" in done.stdout
+        assert "4 images" in done.stdout  # of three snapshots, the last one in ink too
     elif line.startswith("ffmpeg"):
         assert (tmp_path / "animation.mkv").stat().st_size > 1000
     else:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from folders import result_folder
 from processes import interrupted
+from timing import ONE_FRAME_EACH_ARGUMENTS
 
 from nnanim import OptionError, WorkerError, many_runs
 from nnanim.cli import main
@@ -19,7 +20,7 @@ from nnanim.many_runs import Outcome, Request, name_runs, plan_outputs, render_e
 from nnanim.many_runs import _draw_alone as draw_alone
 from nnanim.options import Options, Reading, Writing
 
-SMALL = ["--figsize", "3,2", "--dpi", "60"]
+SMALL = ["--figsize", "3,2", "--dpi", "60", *ONE_FRAME_EACH_ARGUMENTS]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_process_that_dies_fails_its_folder_alone(tmp_path: Path, monkeypatch:
     (tmp_path / "gifs").mkdir()
     monkeypatch.setattr(many_runs, "_draw_alone", dying_elsewhere)
     outputs = [(str(tmp_path / "gifs" / f"{name}.gif"),) for name in names]
-    small = Options(figsize=(3, 2), dpi=60)
+    small = Options(figsize=(3, 2), dpi=60, ending="ink")
     found = list(render_each([tmp_path / name for name in names], outputs, small, Reading(), Writing(jobs=2)))
     assert [outcome.result.name for outcome in found] == names
     (failed,) = (outcome for outcome in found if outcome.error is not None)

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from folders import result_folder
 from PIL import Image
+from timing import ONE_FRAME_EACH
 
 from nnanim import Animation, OptionError, Run, open_run, render
 
-SMALL = {"figsize": (4, 3), "dpi": 50}
+SMALL = {"figsize": (4, 3), "dpi": 50, **ONE_FRAME_EACH}
 
 
 @pytest.fixture

@@ -209,11 +209,11 @@ def test_drawing_is_graphvizs(tmp_path: Path) -> None:
 
 def test_between_snapshots_the_page_has_the_snapshots(tmp_path: Path) -> None:
     run = open_run(result_folder(tmp_path / "result"))
-    plain, smooth = told(Animation(run).html()), told(Animation(run, tween=4, fps=50).html())
+    plain, smooth = told(Animation(run, fps=10).html()), told(Animation(run, tween=4, fps=50).html())
     assert (plain["smooth"], smooth["smooth"]) == (False, True)
     assert plain["titles"] == smooth["titles"] == ["epoch 1", "epoch 2", "epoch 3"]
-    assert plain["durations_ms"] == [100, 100, 2000]
-    assert smooth["durations_ms"] == [100, 100, 2000]
+    assert plain["durations_ms"] == [100, 100, 3000]
+    assert smooth["durations_ms"] == [100, 100, 3000]
 
 
 def test_panels(tmp_path: Path) -> None:

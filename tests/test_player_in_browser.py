@@ -47,6 +47,7 @@ def animation(tmp_path_factory: pytest.TempPathFactory) -> Animation:
         figsize=(40, 6),
         fps=10,
         hold_s=0.3,
+        ending="ink",
     )
 
 

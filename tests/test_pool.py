@@ -16,6 +16,7 @@ import pytest
 from folders import result_folder
 from graphviz.backend import execute
 from processes import interrupted
+from timing import ONE_FRAME_EACH
 
 from nnanim import Animation, GraphvizError, WorkerError, open_run
 from nnanim.design.coloring import COLORINGS
@@ -30,7 +31,7 @@ from nnanim.processes.pool import answers_in_order, process_pool
 from nnanim.processes.worthwhile import PACK_S, chunk_length, pays_off, usable_cpus
 
 FRAMES = 2 * EXACT_EVERY + 6
-SMALL = {"figsize": (3, 2), "dpi": 60}
+SMALL = {"figsize": (3, 2), "dpi": 60, **ONE_FRAME_EACH}
 
 
 @pytest.fixture

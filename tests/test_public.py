@@ -58,7 +58,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "fps": {"fps": 5.0},
     "hold_s": {"hold_s": 1.0},
     "duration_s": {"duration_s": 9.0},
-    "ending": {"ending": "both"},
+    "ending": {"ending": "ink"},
     "loop": {"loop": False},
     "tween": {"tween": 2},
     "every": {"every": 2},

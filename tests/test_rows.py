@@ -66,7 +66,7 @@ def test_norms_and_changes_are_those_of_numpy(run: Run, monkeypatch, since: str,
 
 
 def test_frames_say_the_numbers_of_their_snapshot(run: Run) -> None:
-    animation = Animation(run, view="layers")
+    animation = Animation(run, view="layers", ending="change")
     for index, frame in enumerate(animation):
         assert frame.rows is not None
         for row, norm, change in zip(frame.rows.rows, frame.rows.norm, frame.rows.relative_change, strict=True):

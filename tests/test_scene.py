@@ -75,7 +75,7 @@ def test_ring_is_seen_at_the_rim_of_its_node(iris: Run):
 
 
 def test_tween_is_linear_in_the_weights(iris: Run):
-    plain, smooth = Animation(iris), Animation(iris, tween=3)
+    plain, smooth = Animation(iris, ending="ink"), Animation(iris, tween=3, ending="ink")
     assert len(smooth) == 49 * 4 + 1
     for index in (0, 12, 48):
         before, after = plain[index].edges.weight, plain[index + 1].edges.weight
@@ -98,7 +98,7 @@ def test_tween_of_a_weight_that_crosses_zero_is_thin_in_the_middle(tmp_path: Pat
 
 
 def test_span_of_epochs_measures_since_its_own_beginning(iris: Run):
-    animation = Animation(iris, start=100, stop=200)
+    animation = Animation(iris, start=100, stop=200, ending="ink")
     assert [frame.epoch for frame in animation] == list(range(100, 201, 10))
     assert not animation[0].edges.change.any()
 
@@ -203,11 +203,11 @@ def test_nodes_and_thick_edges_keep_inside_and_apart(tmp_path: Path, shape, figs
 
 
 def test_log_spacing_keeps_both_ends_and_crowds_the_beginning(iris: Run):
-    epochs = [frame.epoch for frame in Animation(iris, max_frames=8, spacing="log")]
+    epochs = [frame.epoch for frame in Animation(iris, max_frames=8, spacing="log", ending="ink")]
     assert epochs[0] == 10
     assert epochs[-1] == 500
     assert (np.diff(np.diff(epochs)) >= 0).all()
-    evenly = [frame.epoch for frame in Animation(iris, max_frames=8)]
+    evenly = [frame.epoch for frame in Animation(iris, max_frames=8, ending="ink")]
     assert (evenly[0], evenly[-1]) == (10, 500)
     assert set(np.diff(evenly)) == {70}
 

@@ -17,6 +17,7 @@ from folders import result_folder
 from gif_reader import read_gif
 from pictures import IRIS
 from PIL import Image
+from timing import ONE_FRAME_EACH
 
 import nnanim
 from nnanim import Animation, OutputError, open_run
@@ -26,7 +27,7 @@ from nnanim.encoders.whole_file import EXACT_EVERY
 from nnanim.options import FORMATS, SUFFIXES
 from nnanim.painting.canvas import Canvas
 
-SMALL = {"figsize": (3.01, 2.01), "dpi": 100.0}  # odd sides
+SMALL = {"figsize": (3.01, 2.01), "dpi": 100.0, **ONE_FRAME_EACH}  # odd sides
 DURATIONS_S = [0.1, 0.1, 2.0]
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")

@@ -9,7 +9,7 @@ import click
 
 from nnanim.cli import echo, options
 from nnanim.cli.selection import one_folder
-from nnanim.options import PANELS, STILL_SUFFIXES, make_options
+from nnanim.options import MAX_FPS, PANELS, STILL_SUFFIXES, make_options
 
 
 @click.command()
@@ -45,7 +45,8 @@ def draw(
 
     reading = {name: choices.pop(name) for name in options.READING}
     panels = panels or ("both" if choices["metric"] else "network")
-    chosen = make_options({"panels": panels, **choices})
+    # With a rate, no snapshot is left out for want of time: any of them can be drawn.
+    chosen = make_options({"panels": panels, "fps": MAX_FPS, **choices})
     check_target(output, STILL_SUFFIXES)
     reading["must_follow"] = chosen.view != "matrix"
     run = nnanim.open_run(one_folder(results, reading), shape=shape, **reading)

@@ -205,7 +205,8 @@ no_curve = click.option("--curve/--no-curve", default=None, help="Short for --pa
 fps = click.option(
     "--fps",
     type=click.FloatRange(library.MIN_FPS, library.MAX_FPS),
-    help=f"Frames per second.  [default: {library.DEFAULT_FPS:g}]",
+    help=f"Frames per second.  [default: {library.SNAPSHOTS_PER_S:g} snapshots a second, but"
+    f" {library.MIN_MOVING_S:g} to {library.MAX_MOVING_S:g} s for all of them]",
 )
 hold_s = click.option(
     "--hold",

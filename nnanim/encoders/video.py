@@ -149,10 +149,6 @@ class TimedVideo(PluginV3):
         self._ticks: dict[int, int] = {}
         self._end = 0
 
-    def write(self, ndimage: Any, *, duration_ms: float = 100.0) -> None:
-        """Append one frame, (H, W, 3) uint8, shown for a multiple of 10 ms; odd sides grow by one pixel."""
-        self.append(_planes(ndimage), duration_ms=duration_ms)
-
     def append(self, planes: np.ndarray, *, duration_ms: float) -> None:
         """Append one frame as `VideoPacker` made it."""
         import av

@@ -11,7 +11,15 @@ from typing import Protocol
 import numpy as np
 
 from nnanim.errors import OptionError, RunError
-from nnanim.options import DEFAULT_FPS, MAX_FPS, MAX_FRAME_S, Options
+from nnanim.options import (
+    MAX_FPS,
+    MAX_FRAME_S,
+    MAX_MOVING_S,
+    MIN_MOVING_S,
+    MOST_SHOWN,
+    SNAPSHOTS_PER_S,
+    Options,
+)
 
 CENTISECONDS = 100  # per second; the unit of time in a GIF
 _SHARE_DIGITS = 12  # what is beyond comes from rounding
@@ -75,9 +83,11 @@ class Moment:
 def choose_snapshots(epochs: Sequence[float | None], options: Options) -> list[int]:
     """Choose which snapshots are shown: between the epochs given, then every N-th or at most so many.
 
+    Where nothing says how many or how fast, they are as many as can be played in the time that suits any run.
+
     Args:
         epochs: of every snapshot of the run, in their order.
-        options: `start`, `stop`, `every`, `max_frames`, `spacing`.
+        options: `start`, `stop`, `every`, `max_frames`, `spacing`; `fps`, `duration_s`.
 
     Returns:
         Their indices, increasing; the first and the last in the span are always among them (only the last where one
@@ -86,6 +96,35 @@ def choose_snapshots(epochs: Sequence[float | None], options: Options) -> list[i
     Raises:
         RunError: no snapshot lies between the epochs, or the snapshots say no epoch.
     """
+    places = _between_epochs(epochs, options)
+    if options.every > 1:
+        return sorted({*places[:: options.every], places[-1]})
+    most = MOST_SHOWN if _is_too_long(len(places), options) else options.max_frames
+    if most is not None and most < len(places):
+        return [places[pick] for pick in _spread(len(places), most, options.spacing)]
+    return places
+
+
+def thinning_note(epochs: Sequence[float | None], options: Options) -> str | None:
+    """Tell how many snapshots are not shown although nobody asked for fewer; None where all are.
+
+    Args:
+        epochs: of every snapshot of the run, in their order.
+        options: as for `choose_snapshots`, which raises what this would raise.
+    """
+    there = len(_between_epochs(epochs, options))
+    if not _is_too_long(there, options):
+        return None
+    return f"{MOST_SHOWN} of {there} snapshots are shown, evenly chosen"
+
+
+def _is_too_long(there: int, options: Options) -> bool:
+    chooses = options.every > 1 or options.max_frames is not None
+    return options.has_rhythm and not chooses and there > MOST_SHOWN
+
+
+def _between_epochs(epochs: Sequence[float | None], options: Options) -> list[int]:
+    """Return the indices of the snapshots between the epochs given, at least one."""
     places = list(range(len(epochs)))
     if options.start is not None or options.stop is not None:
         if any(epoch is None for epoch in epochs):
@@ -98,10 +137,6 @@ def choose_snapshots(epochs: Sequence[float | None], options: Options) -> list[i
             raise RunError(
                 f"no snapshot from epoch {start:g} to {stop:g} (the run has epochs {min(known):g} to {max(known):g})"
             )
-    if options.every > 1:
-        return sorted({*places[:: options.every], places[-1]})
-    if options.max_frames is not None and options.max_frames < len(places):
-        return [places[pick] for pick in _spread(len(places), options.max_frames, options.spacing)]
     return places
 
 
@@ -124,7 +159,7 @@ def timeline(ticks: Sequence[float], options: Options, *, in_ink: bool = True) -
     Args:
         ticks: when there is something to show, strictly increasing.
         options: `tween`, `fps`, `hold_s`, `duration_s`, `ending`.
-        in_ink: whether there is an end in ink at all; signs keep their colours.
+        in_ink: whether there is an end in ink at all; signs keep their colours, and a curve alone has none.
 
     Returns:
         At least one moment. Their durations sum up to `duration_s` where it is given.
@@ -136,9 +171,8 @@ def timeline(ticks: Sequence[float], options: Options, *, in_ink: bool = True) -
     count = (len(ticks) - 1) * steps + 1
     hold = round(options.hold_s * CENTISECONDS)
     if options.duration_s is None:
-        fps = DEFAULT_FPS if options.fps is None else options.fps
-        moving = (count - 1) / fps * CENTISECONDS
-        hold = max(hold, round(CENTISECONDS / fps))
+        moving = _moving_s(len(ticks), count, options.fps) * CENTISECONDS
+        hold = max(hold, round(CENTISECONDS / (options.fps or SNAPSHOTS_PER_S)))
     else:
         total = round(options.duration_s * CENTISECONDS)
         moving = float(total - hold) if count > 1 else 0.0
@@ -160,7 +194,26 @@ def timeline(ticks: Sequence[float], options: Options, *, in_ink: bool = True) -
         Moment(_between(ticks, *divmod(index, steps), steps), length / CENTISECONDS)
         for index, length in enumerate(lengths)
     ]
-    return (*moments[:-1], *_ending(moments[-1], options.ending if in_ink else "change"))
+    ending = options.ending if in_ink else "change"
+    if ending == "both" and len(ticks) == 1:  # a single snapshot has no changes
+        ending = "ink"
+    return (*moments[:-1], *_ending(moments[-1], ending))
+
+
+def _moving_s(snapshots: int, count: int, fps: float | None) -> float:
+    """Return how long all frames but the last play.
+
+    Args:
+        snapshots: that are shown.
+        count: of frames, those between two snapshots and the last one too.
+        fps: where it is given; else the frames share the time that the snapshots have.
+    """
+    if count == 1:
+        return 0.0
+    if fps is not None:
+        return (count - 1) / fps
+    wanted_s = min(max((snapshots - 1) / SNAPSHOTS_PER_S, MIN_MOVING_S), MAX_MOVING_S)
+    return max(wanted_s, (count - 1) / MAX_FPS)
 
 
 def _ending(last: Moment, ending: str) -> tuple[Moment, ...]:

@@ -38,15 +38,6 @@ def pack(edges: np.ndarray, biases: np.ndarray) -> Packed:
     return packed
 
 
-def unpack(text: str, planes: int, shape: tuple[int, int]) -> np.ndarray:
-    """Return the (S, …) float32 that were packed, as the page does it."""
-    steps = np.zeros((shape[1] * shape[0], MOST_PLANES), dtype=np.uint8)
-    flat = np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype=np.uint8)
-    steps[:, MOST_PLANES - planes :] = flat.reshape(planes, -1).T
-    bits = np.cumsum(steps.view("<u4").reshape(shape[1], shape[0]), axis=1, dtype=np.uint32)
-    return bits.view(np.float32).T
-
-
 def _text(values: np.ndarray, planes: int) -> str:
     bits = np.ascontiguousarray(values.T, dtype="<f4").view("<u4")
     dropped = 8 * (MOST_PLANES - planes)
