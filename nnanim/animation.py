@@ -18,6 +18,7 @@ from nnanim.encoders.targets import PAGE, VIDEOS, find_targets, open_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target, whole_file
 from nnanim.errors import OptionError, RunError
 from nnanim.frames.boxes import BoxHistory
+from nnanim.frames.cells import CellHistory
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
 from nnanim.frames.timeline import thinning_note, timeline
@@ -25,8 +26,6 @@ from nnanim.frames.weights import Weights
 from nnanim.options import OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.figure import make_figure
-from nnanim.panels.layers import LayersPanel
-from nnanim.panels.map_panel import MapPanel
 from nnanim.panels.network import NetworkPanel
 from nnanim.panels.views import pick_view
 from nnanim.printable import encodable
@@ -193,8 +192,10 @@ class Animation(Sequence[Frame]):
         """
         targets = find_targets(paths, file_format)
         films = [target for target in targets if target.format != PAGE]
+        if len(films) < len(targets):
+            self._check_page()
         theme = self._figure.style.theme
-        more = self._figure.view.colors if isinstance(self._figure.view, LayersPanel | MapPanel) else None
+        more = None if self._figure.view is None else self._figure.view.colors
         palette = theme.gif_palette(COLORINGS[self.options.color].ramp(theme), more)
         loop, full_color = self.options.loop, self.options.full_color
         movie = Movie(self.size_px, tuple(self.durations_s), palette, loop, comment, full_color)
@@ -235,8 +236,7 @@ class Animation(Sequence[Frame]):
         """
         from nnanim.player import page
 
-        if self._history.shown is None:
-            raise OptionError("a page shows snapshots, and this run has none (write a .gif, .png or .mp4 of its curve)")
+        self._check_page()
         stays_s = [0.0] * len(self._history)
         for moment in self._moments:
             stays_s[self._history.place(moment.at).before] += moment.duration_s
@@ -244,15 +244,30 @@ class Animation(Sequence[Frame]):
         shown = self._history.shown.rows if isinstance(self._history.shown, BoxHistory) else self._history.shown
         return page(replace(self._history, shown=shown), stays_s, self.options, comment)
 
+    def _check_page(self) -> None:
+        """Refuse a page of what the player cannot show.
+
+        Raises:
+            OptionError: it cannot.
+        """
+        if isinstance(self._history.shown, CellHistory):
+            raise OptionError(
+                "view is 'matrix', which a page does not show yet (write a .gif, .png or .mp4, or take --view layers)"
+            )
+        if self._history.shown is None:
+            raise OptionError("a page shows snapshots, and this run has none (write a .gif, .png or .mp4 of its curve)")
+
     def __repr__(self) -> str:
         (width, height), count = self.size_px, len(self)
         frames = "1 frame" if count == 1 else f"{count} frames"
         return f"<Animation of {str(self.run.path)!r}: {frames}, {width}x{height} px, {sum(self.durations_s):g} s>"
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
         """Show the player in a notebook."""
         from nnanim.player import in_frame
 
+        if isinstance(self._history.shown, CellHistory):
+            return None  # a notebook then shows the text
         return in_frame(self.html())
 
     def write_still(self, path: str | Path, place: int, *, transparent: bool = False) -> None:

@@ -115,7 +115,8 @@ layers = click.option(
     "--layers",
     metavar="NAME,NAME,...",
     callback=lambda _ctx, _param, value: tuple(name.strip() for name in value.split(",")) if value else None,
-    help="Names of the layers to draw, input first; inspect lists them.  [default: those that follow each other]",
+    help="Names of the layers to draw, input first; inspect lists them. For matrices any weights, in any order."
+    "  [default: those that follow each other]",
 )
 log = click.option(
     "--log",
@@ -198,7 +199,11 @@ dpi = click.option(
     help="Pixels per inch.",
 )
 panels = _choice("panels", library.PANELS, "What the picture holds.")
-view = _choice("view", library.VIEWS, "Neurons and edges, a row for each weight tensor, or boxes and arrows.")
+view = _choice(
+    "view",
+    library.VIEWS,
+    "Neurons and edges, a row for each weight tensor, boxes and arrows, or matrices as heat maps.",
+)
 title = click.option("--title", metavar="TEXT", default="", help="A line above all, such as the name of the run.")
 no_curve = click.option("--curve/--no-curve", default=None, help="Short for --panels both and --panels network.")
 fps = click.option(

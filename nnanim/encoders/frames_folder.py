@@ -14,7 +14,7 @@ from PIL import Image
 
 from nnanim.encoders.movie import Append, Movie
 from nnanim.encoders.places import INDEX
-from nnanim.frames.frame import Boxes, Edges, Frame, Nodes, Rows
+from nnanim.frames.frame import Boxes, Cells, Edges, Frame, Nodes, Rows
 
 VERSION = 1  # of the layout of frames.json
 
@@ -79,6 +79,8 @@ def meaning(frame: Frame) -> dict[str, Any]:
         return told | {"rows": _rows(frame.rows), "folded_rows": _rows(frame.folded_rows or frame.rows)}
     if frame.boxes is not None:
         return told | {"boxes": _boxes(frame.boxes)}
+    if frame.cells is not None:
+        return told | {"cells": _cells(frame.cells)}
     return told | {"edges": _edges(frame.edges), "nodes": _nodes(frame.nodes)}
 
 
@@ -133,6 +135,38 @@ def _rows(rows: Rows) -> list[dict[str, Any]]:
         }
         for row, norm, change in zip(rows.rows, rows.norm.tolist(), rows.relative_change.tolist(), strict=True)
     ]
+
+
+def _cells(cells: Cells) -> list[dict[str, Any]]:
+    told = []
+    for index, matrix in enumerate(cells.matrices):
+        own, size = slice(matrix.start, matrix.stop), matrix.size
+        row = matrix.row
+        told.append(
+            {
+                "keys": list(row.keys),
+                "name": row.title,
+                "part": row.part,
+                "slice": None if row.slice is None else list(row.slice),
+                "formula": row.formula,
+                "axes": list(matrix.axes),
+                "shape": list(matrix.shape),
+                "rows": matrix.rows.tolist(),
+                "columns": matrix.columns.tolist(),
+                "cells_show": "weight" if matrix.is_whole and cells.many == "largest" else cells.many,
+                "value": _table(cells.value[own], size),
+                "change": _table(cells.change[own], size),
+                "largest": _finite(cells.largest[index]),
+                "largest_at": cells.largest_at[index].tolist(),
+                "spectral_radius": _finite(cells.spectral_radius[index]),
+            }
+        )
+    return told
+
+
+def _table(values: np.ndarray, size: tuple[int, int]) -> list[list[float | None]]:
+    numbers = _floats(values)
+    return [numbers[start : start + size[1]] for start in range(0, len(numbers), size[1])]
 
 
 def _floats(values: np.ndarray) -> list[float | None]:

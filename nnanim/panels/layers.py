@@ -263,6 +263,11 @@ class LayersPanel:
         """The colours of its areas, (C, 3) uint8."""
         return moved_ramp(self._style.theme)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be told: nothing."""
+        return ()
+
     def meaning(self, place: RunPlace, *, in_ink: bool) -> dict[str, Any]:
         """Return how large every tensor is, and how far it has moved."""
         every = self._rows(self._all, place, in_ink)

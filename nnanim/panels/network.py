@@ -239,6 +239,15 @@ class NetworkPanel:
             LegendBlocks(legend, blocks, bar, nodes.edge_range_pt, style),
         )
 
+    @property
+    def colors(self) -> None:
+        """The colours of its areas: it has none."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be told: nothing."""
+        return ()
+
     def meaning(self, place: Place, *, in_ink: bool) -> dict[str, Any]:
         """Return what is drawn of the edges and of the nodes."""
         in_ink = in_ink and self._coloring.ends_in_ink
