@@ -143,3 +143,48 @@ def check_room(box: Box, figsize: tuple[float, float], scale: float) -> None:
             f"figsize {figsize[0]:g},{figsize[1]:g} inches is too small for what is to be shown"
             " (choose a larger one, or one panel alone)"
         )
+
+
+def cells(box: Box, count: int, gap: float, aspect: float) -> tuple[Box, ...]:
+    """Place equal cells in rows from the top left, in as many columns as make their drawings largest.
+
+    Args:
+        box: that they fill.
+        count: of the cells.
+        gap: between two of them.
+        aspect: width / height that suits what is drawn in them.
+    """
+
+    def size(columns: int) -> tuple[float, float]:
+        rows = -(-count // columns)
+        return (box.width - (columns - 1) * gap) / columns, (box.height - (rows - 1) * gap) / rows
+
+    def drawn(columns: int) -> float:
+        width, height = size(columns)
+        return min(width, height * aspect)
+
+    columns = max(range(1, count + 1), key=drawn)
+    width, height = size(columns)
+    return tuple(
+        Box(box.left + column * (width + gap), box.top - row * (height + gap) - height, width, height)
+        for row, column in (divmod(number, columns) for number in range(count))
+    )
+
+
+def spread(wanted: Sequence[float], low: float, high: float, apart: float) -> list[float]:
+    """Move places as little as needed so that they keep apart, in their order, between low and high.
+
+    Where there is no room for all, they stand evenly from low to high.
+    """
+    if not wanted:
+        return []
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    apart = min(apart, (high - low) / max(len(wanted) - 1, 1))
+    places = [0.0] * len(wanted)
+    before = low - apart
+    for index in order:
+        before = places[index] = max(wanted[index], before + apart)
+    above = high + apart
+    for index in reversed(order):
+        above = places[index] = min(places[index], above - apart)
+    return places

@@ -15,6 +15,7 @@ from PIL import Image
 from nnanim.encoders.movie import Append, Movie
 from nnanim.encoders.places import INDEX
 from nnanim.frames.frame import Edges, Frame, Nodes, Rows
+from nnanim.frames.together import TogetherFrame
 
 VERSION = 1  # of the layout of frames.json
 
@@ -63,8 +64,15 @@ class PngPacker:
         return buffer.getvalue()
 
 
-def meaning(frame: Frame) -> dict[str, Any]:
-    """Return what a frame means as plain numbers; None stands for NaN."""
+def meaning(frame: Frame | TogetherFrame) -> dict[str, Any]:
+    """Return what a frame means as plain numbers; None stands for NaN. Of several runs it is a list of theirs."""
+    if isinstance(frame, TogetherFrame):
+        return {
+            "file": picture_name(frame.index),
+            "title": frame.title,
+            "duration_s": frame.duration_s,
+            "runs": [{"title": each.title} | meaning(each) for each in frame.runs],
+        }
     told: dict[str, Any] = {
         "file": picture_name(frame.index),
         "epoch": frame.epoch,

@@ -21,7 +21,7 @@ from nnanim.design.layout import (
     title_row,
 )
 from nnanim.design.style import Style
-from nnanim.frames.curves import Curve, display_names
+from nnanim.frames.curves import SHARE_LABEL, Curve, display_names
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
@@ -78,12 +78,7 @@ class CurvePart:
         right = box.right - (AXIS_PT if with_right_axis else LAST_TICK_PT) * scale
         bottom = box.bottom + AXIS_BOTTOM_PT * scale
         self.box = Box(left, bottom, right - left, header.bottom - HEADER_GAP * LINE_PT * scale - bottom)
-        bins = max(2, int(self.box.width / (TICK_EACH_PT * scale)))
-        self._x = Axis.of([curve.x for curve in curves], bins, integer=True)
-        self._y = [
-            Axis.of([curve.y for curve in curves if curve.axis == side], 6)
-            for side in range(max(curve.axis for curve in curves) + 1)
-        ]
+        self._set_axes()
         self._rows = [header.top - (row + 0.5) * LINE_PT * scale for row in range(len(curves))]
         size, ink = looks.TEXT_PT * scale, style.theme.ink
         values = [Place(header.right, y, size, ink, "right", "center") for y in self._rows]
@@ -92,11 +87,20 @@ class CurvePart:
         self._titled = titled
         self.text_places = (title, *values) if titled else tuple(values)
 
+    def _set_axes(self) -> None:
+        curves = self._curves
+        bins = max(2, int(self.box.width / (TICK_EACH_PT * self._scale)))
+        self._x = Axis.of([curve.x for curve in curves], bins, integer=curves[0].x_label != SHARE_LABEL)
+        self._y = [
+            Axis.of([curve.y for curve in curves if curve.axis == side], 6)
+            for side in range(max(curve.axis for curve in curves) + 1)
+        ]
+
     def paint_ground(self, brush: Brush) -> None:
         """Paint what stays the same."""
         theme = self._style.theme
         for curve in self._curves:
-            color = _blend(theme.curves[curve.axis], theme.background, PALE)
+            color = blend(theme.curves[curve.axis], theme.background, PALE)
             if np.isfinite(curve.y).sum() == 1:  # a single value is no line
                 alone = np.isfinite(curve.y)
                 (center,) = self._points(curve, curve.x[alone], curve.y[alone])
@@ -195,7 +199,8 @@ class CurvePart:
             brush.text(Place(x, y, own_size, style.theme.ink, "left", "center"), text)
 
 
-def _blend(color: Shade, background: Shade, share: float) -> Shade:
+def blend(color: Shade, background: Shade, share: float) -> Shade:
+    """Mix a share of a colour with the background."""
     red, green, blue = (share * c + (1 - share) * b for c, b in zip(color, background, strict=True))
     return red, green, blue
 

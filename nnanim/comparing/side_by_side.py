@@ -1,0 +1,203 @@
+"""Runs side by side: small multiples on one clock and one set of scales, as a sequence of frames and as files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from nnanim.design.coloring import COLORINGS
+from nnanim.design.theme import MOST_RUNS
+from nnanim.encoders.targets import PAGE, find_targets
+from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
+from nnanim.errors import OptionError, OutputError
+from nnanim.film import Film, save_still
+from nnanim.frames.frame import Frame
+from nnanim.frames.timeline import timeline
+from nnanim.frames.together import TogetherFrame, bring_together
+from nnanim.options import OptionFields, make_options
+from nnanim.painting.painter import Painter
+from nnanim.panels.multiples import colors_of, make_multiples
+from nnanim.panels.views import VIEWS, pick_view
+from nnanim.reading.run import Run
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from typing_extensions import Unpack
+
+LEAST_RUNS = 2
+
+
+class SideBySide(Sequence[TogetherFrame]):
+    """Two to eight runs as a sequence of frames. Nothing is drawn before it is asked for."""
+
+    def __init__(self, runs: Mapping[str, Run], *, by: str | None = None, **options: Unpack[OptionFields]) -> None:
+        """Read the weights of all snapshots that are shown, and fix the scales over all runs.
+
+        Args:
+            runs: opened, by name.
+            by: what the clock counts, ``"epoch"``, ``"iteration"`` or ``"share"`` of each run; by default the first
+                that all runs tell.
+            options: the fields of `nnanim.options.Options`.
+
+        Raises:
+            OptionError: there are too few or too many runs, or an option does not fit them.
+            SnapshotError: a snapshot cannot be read, or is not like the others.
+            MetricError: no run has the metric.
+        """
+        self.runs, self.options = dict(runs), make_options(options)
+        self._check()
+        kinds = [pick_view(run, self.options).name for run in self.runs.values()]
+        view = VIEWS["network" if set(kinds) == {"network"} else "layers"]
+        together = bring_together(list(self.runs), list(self.runs.values()), view.read, self.options, by)
+        self._together = together
+        in_ink = COLORINGS[self.options.color].ends_in_ink and not together.is_still
+        self._moments = timeline(together.moments, self.options, in_ink=in_ink)
+        scales = view.scales(together.histories, self.options)
+        self._figure = make_multiples(together, view, scales, self.options)
+        self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
+
+    def _check(self) -> None:
+        if not LEAST_RUNS <= len(self.runs) <= MOST_RUNS:
+            raise OptionError(f"{LEAST_RUNS} to {MOST_RUNS} runs fit side by side: got {len(self.runs)}")
+        if self.options.scale == "layer":
+            raise OptionError("scale is 'layer', but layers of several runs have no scale in common (take 'network')")
+        if self.options.tween:
+            raise OptionError("tween: runs side by side show their snapshots, and nothing between two of them")
+        for name, run in self.runs.items():
+            if not run.snapshots:
+                raise OptionError(f"{name!r} has no snapshots, only a log, so there is no network to show")
+
+    def __len__(self) -> int:
+        return len(self._moments)
+
+    @overload
+    def __getitem__(self, index: int) -> TogetherFrame: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TogetherFrame]: ...
+    def __getitem__(self, index: int | slice) -> TogetherFrame | list[TogetherFrame]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        return self._frame(range(len(self))[index])
+
+    def _frame(self, index: int, *, still: bool = False) -> TogetherFrame:
+        moment, together = self._moments[index], self._together
+        return TogetherFrame(
+            index=index,
+            at=moment.at,
+            title=together.time_text(moment.at),
+            duration_s=moment.duration_s,
+            runs=tuple(
+                self._run_frame(run, index, in_ink=moment.in_ink and not still) for run in range(len(self.runs))
+            ),
+        )
+
+    def _run_frame(self, run: int, index: int, *, in_ink: bool) -> Frame:
+        moment, together = self._moments[index], self._together
+        history, place = together.histories[run], together.place(run, moment.at)
+        x = history.x(place)
+        return Frame(
+            index=index,
+            at=history.clock.ticks[place.before],
+            title=together.title(run, moment.at),
+            epoch=history.epoch(place),
+            iteration=history.iteration(place),
+            duration_s=moment.duration_s,
+            curve_x=x,
+            metrics={curve.metric: curve.value_at(x) / curve.unit.factor for curve in history.curves},
+            _painter=self,
+            **(self._figure.views[run].meaning(place, in_ink=in_ink) if self._figure.views else {}),
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be told about the runs and their picture."""
+        told = [
+            note if note in self._together.notes else f"{name}: {note}"
+            for name, run in self.runs.items()
+            for note in run.notes
+        ]
+        return (*told, *self._together.notes, *self._figure.notes)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of a frame in pixels."""
+        return self._figure.size_px
+
+    @property
+    def durations_s(self) -> list[float]:
+        """How long each frame is shown."""
+        return [moment.duration_s for moment in self._moments]
+
+    def paint(self, frames: Iterable[TogetherFrame]) -> Iterator[np.ndarray]:
+        """Paint frames in their order, each (H, W, 3) uint8.
+
+        Raises:
+            GraphvizError: Graphviz is missing or fails; the message names the frame.
+        """
+        return self._painter.paint(map(self._figure.sheet, frames))
+
+    def paint_one(self, frame: TogetherFrame | Frame) -> np.ndarray:
+        """Paint one frame of all runs, or the one that a run's frame belongs to, (H, W, 3) uint8."""
+        return next(self.paint([frame if isinstance(frame, TogetherFrame) else self[frame.index]]))
+
+    def write(
+        self,
+        *paths: str | Path,
+        file_format: str | None = None,
+        comment: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        jobs: int = 1,
+        executor: Executor | None = None,
+    ) -> None:
+        """Write files as `nnanim.Animation.write` does; ``.svg`` and ``.pdf``, and a single frame as ``.png``, are stills.
+
+        Raises:
+            OutputError: an output cannot be written, or is a page.
+            GraphvizError: Graphviz is missing or fails.
+            WorkerError: one of the processes died.
+        """
+        stills = [path for path in paths if file_format is None and self._is_still(path)]
+        for path in stills:
+            check_target(path, STILL_SUFFIXES)
+        targets = find_targets([path for path in paths if path not in stills], file_format)
+        for target in targets:
+            if target.format == PAGE:
+                raise OutputError(f"{str(target.path)!r}: runs side by side cannot be written as a page (try a .gif)")
+        theme = self._figure.style.theme
+        film = Film(
+            self._painter,
+            self,
+            self._figure.sheet,
+            self.durations_s,
+            lambda: theme.gif_palette(COLORINGS[self.options.color].ramp(theme), colors_of(self._figure.views)),
+            sum(len(run.edges.weight) for run in self[0].runs),
+            self.options.loop,
+            self.options.full_color,
+        )
+        film.write(targets, str, comment=comment, progress=progress, jobs=jobs, executor=executor)
+        for path in stills:
+            self.write_still(path)
+
+    def _is_still(self, path: str | Path) -> bool:
+        suffix = Path(path).suffix.lower()
+        return suffix in (".svg", ".pdf") or (suffix == ".png" and len(self) == 1)
+
+    def write_still(self, path: str | Path, place: int = -1, *, transparent: bool = False) -> None:
+        """Write one frame as a picture, ``.svg``, ``.pdf`` or ``.png``, as `nnanim.Animation.write_still` does.
+
+        Raises:
+            OutputError: the file cannot be written.
+            GraphvizError: Graphviz is missing or fails.
+        """
+        check_target(path, STILL_SUFFIXES)  # before anything is drawn
+        frame = self._frame(range(len(self))[place], still=True)
+        save_still(self._painter, self._figure.sheet(frame), path, transparent=transparent)
+
+    def __repr__(self) -> str:
+        (width, height), count = self.size_px, len(self)
+        frames = "1 frame" if count == 1 else f"{count} frames"
+        return f"<SideBySide of {', '.join(self.runs)}: {frames}, {width}x{height} px>"

@@ -1,0 +1,269 @@
+"""Several runs in one picture: a panel for each, over one set of scales and one legend, beside the curves of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from nnanim.design import wording
+from nnanim.design.coloring import COLORINGS
+from nnanim.design.fonts import load_font, missing_glyphs
+from nnanim.design.layout import LINE_PT, MARGIN_PT, MAX_SCALE, MIN_SCALE, Box, arrange, cells, rows_of_blocks
+from nnanim.design.row_scales import RowScales
+from nnanim.design.style import Style
+from nnanim.design.theme import POINTS_PER_INCH, theme_of_runs
+from nnanim.frames.history import History
+from nnanim.frames.together import Together, TogetherFrame
+from nnanim.options import Options
+from nnanim.painting.brush import Brush
+from nnanim.painting.part import Ground, Part, Sheet
+from nnanim.painting.xdot import Drawing
+from nnanim.panels.figure import ROUNDING
+from nnanim.panels.layers import LayersLegend, LayersPanel
+from nnanim.panels.legend import LegendBlocks, legend_widths, ramp_bar
+from nnanim.panels.network import NetworkPanel, NetworkScales
+from nnanim.panels.run_curves import RunCurvesPanel
+from nnanim.panels.run_header import RunHeaderPanel
+from nnanim.panels.title import TitlePanel, height_of_title
+from nnanim.panels.views import View
+
+PANEL_PT = (330.0, 240.0)  # of a run, for sizes as in a figure of one run
+ROW_LINES = 1.6  # height of the line above a panel, in lines of text
+LEGEND_GAP = 0.6  # above the legend, in lines of text
+FIRST = "its first snapshot"  # where runs do not begin at the same time
+
+
+class Legend(Protocol):
+    """A legend in its place."""
+
+    def paint(self, brush: Brush) -> None:
+        """Paint it."""
+
+
+@dataclass(frozen=True, eq=False)
+class LegendPart:
+    """One legend for all panels."""
+
+    legend: Legend
+
+    @property
+    def text_places(self) -> tuple[()]:
+        return ()
+
+    def paint_ground(self, brush: Brush) -> None:
+        """Paint all of it: it stays the same."""
+        self.legend.paint(brush)
+
+    def dot(self, _name: str, _look: Any) -> None:
+        """Nothing: a legend is no drawing of a network."""
+        return
+
+    def paint(self, _brush: Brush, _look: Any, _drawing: Drawing | None) -> None:
+        """Nothing moves."""
+
+    def texts(self, _look: Any) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass(frozen=True, eq=False)
+class Multiples:
+    """The panels of a picture of several runs.
+
+    Attributes:
+        style: of the whole.
+        parts: in the order in which they are painted.
+        looks: for each part, what it paints of a frame.
+        views: the panel of each run; none where only curves are shown.
+        size_px: width and height in whole pixels.
+        notes: what a user should be told.
+    """
+
+    style: Style
+    parts: tuple[Part, ...]
+    looks: tuple[Callable[[TogetherFrame], Any], ...]
+    views: tuple[Any, ...]
+    size_px: tuple[int, int]
+    notes: tuple[str, ...]
+
+    @property
+    def ground(self) -> Ground:
+        """What stays the same in every frame."""
+        return Ground(self.size_px, self.style, self.parts)
+
+    def sheet(self, frame: TogetherFrame) -> Sheet:
+        """Return what moves in a frame."""
+        return Sheet(frame.index, tuple(look(frame) for look in self.looks))
+
+
+def make_multiples(together: Together, view: View, scales: Any, options: Options) -> Multiples:
+    """Place the panels of runs.
+
+    Args:
+        together: the runs.
+        view: how their networks are shown.
+        scales: of that view, over all runs.
+        options: the user's choices.
+
+    Raises:
+        OptionError: the figure is too small, or the labels do not fit a network.
+    """
+    families = load_font(options.font)
+    width_pt, height_pt = (inches * POINTS_PER_INCH for inches in options.figsize)
+    has_curves = any(history.curves for history in together.histories)
+    shown = options.panels if has_curves else "network"
+    scale = arrange(width_pt, height_pt, shown).scale
+    layout = arrange(width_pt, height_pt - height_of_title(options.title, scale), shown)
+    words = [word for history in together.histories for word in view.words_of(history, options)]
+    missing = missing_glyphs([*words, *together.names, together.metric or "", options.title], families)
+    style = Style(theme_of_runs(options.theme, options.palette), families, missing, layout.scale, options.dpi)
+    parts: list[Part] = []
+    looks: list[Callable[[TogetherFrame], Any]] = []
+    views: Sequence[Any] = ()
+    if options.title:
+        parts.append(TitlePanel(options.title, style, (width_pt, height_pt)).part)
+        looks.append(lambda _frame: None)
+    if layout.curve is not None:
+        curves = RunCurvesPanel(together, layout.curve, style, options, titled=layout.view is None)
+        parts.append(curves.part)
+        looks.append(curves.look)
+    if layout.view is not None:
+        boxes, legend, views = _place_views(together, view, scales, layout.view, style, options)
+        parts.append(LegendPart(legend))
+        looks.append(lambda _frame: None)
+        for run, (name, box, panel) in enumerate(zip(together.names, boxes, views, strict=True)):
+            header = RunHeaderPanel(name, style.theme.curves[run], together.titles(run), _head(box, style), style)
+            for each in (header, panel):
+                parts.append(each.part)
+                looks.append(_of_run(each.look, run))
+    notes = [f"the font has no glyph for {missing!r}: name a font file that has with --font"] if missing else []
+    width_px, height_px = (int(inches * options.dpi + ROUNDING) for inches in options.figsize)
+    return Multiples(style, tuple(parts), tuple(looks), tuple(views), (width_px, height_px), tuple(notes))
+
+
+def _of_run(look: Callable[[Any], Any], run: int) -> Callable[[TogetherFrame], Any]:
+    return lambda frame: look(frame.runs[run])
+
+
+def _head(box: Box, style: Style) -> Box:
+    height = ROW_LINES * LINE_PT * style.scale
+    return Box(box.left, box.top - height, box.width, height)
+
+
+def _place_views(
+    together: Together, view: View, scales: Any, box: Box, style: Style, options: Options
+) -> tuple[tuple[Box, ...], Legend, Sequence[Any]]:
+    """Return a box for each run, the legend below all, and in each box, below its first line, the run's panel."""
+    since = list(dict.fromkeys(history.since for history in together.histories))
+    histories = [replace(history, since=since[0] if len(since) == 1 else FIRST) for history in together.histories]
+    kind = KINDS[view.name]
+    blocks, top = rows_of_blocks(box, kind.widths(histories, scales, style, options), style.scale)
+    bottom = top + LEGEND_GAP * LINE_PT * style.scale
+    gap = 1.5 * MARGIN_PT * style.scale
+    boxes = cells(Box(box.left, bottom, box.width, box.top - bottom), len(histories), gap, PANEL_PT[0] / PANEL_PT[1])
+    head = _head(boxes[0], style).height
+    inner = [Box(each.left, each.bottom, each.width, each.height - head) for each in boxes]
+    factor = min(inner[0].width / PANEL_PT[0], inner[0].height / PANEL_PT[1])
+    own = replace(style, scale=min(max(min(factor, style.scale), MIN_SCALE), MAX_SCALE))
+    panels = kind.panels(histories, scales, inner, own, options)
+    return boxes, kind.legend(histories, scales, blocks, panels, style, options), panels
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a view is shown for several runs.
+
+    Attributes:
+        widths: of the blocks of its legend.
+        panels: makes a panel in each box, without title and legend.
+        legend: makes the legend of all.
+    """
+
+    widths: Callable[[Sequence[History], Any, Style, Options], tuple[float, ...]]
+    panels: Callable[[Sequence[History], Any, Sequence[Box], Style, Options], Sequence[Any]]
+    legend: Callable[[Sequence[History], Any, tuple[Box, ...], Sequence[Any], Style, Options], Legend]
+
+
+def _network_words(histories: Sequence[History], scales: NetworkScales, options: Options) -> wording.Legend:
+    # The run that has most snapshots says whether there are changes, one with plain weights how they are called.
+    longest = max(histories, key=len)
+    plain = next((each for each in histories if not each.shown.only_norms), longest)
+    coloring = COLORINGS[options.color]
+    legend = wording.make_legend(
+        plain.shown, scales.widths, scales.colors[options.color], scales.rings, plain.since, coloring
+    )
+    return replace(legend, ramp=coloring.ends if coloring.is_explained(len(longest)) else None)
+
+
+def _network_widths(
+    histories: Sequence[History], scales: NetworkScales, style: Style, options: Options
+) -> tuple[float, ...]:
+    return legend_widths(_network_words(histories, scales, options), style)
+
+
+def _network_panels(
+    histories: Sequence[History], scales: NetworkScales, boxes: Sequence[Box], style: Style, options: Options
+) -> list[NetworkPanel]:
+    def make(ranges: Any = None) -> list[NetworkPanel]:
+        return [
+            NetworkPanel(history, scales, box, style, options, alone=False, ranges_pt=ranges)
+            for history, box in zip(histories, boxes, strict=True)
+        ]
+
+    # A weight is as thick in every panel: as where there is least room.
+    nodes = [panel.part.nodes for panel in make()]
+    edges, rings = (
+        (min(low for low, _ in ranges), min(high for _, high in ranges))
+        for ranges in ([each.edge_range_pt for each in nodes], [each.ring_range_pt for each in nodes])
+    )
+    return make((edges, rings))
+
+
+def _network_legend(
+    histories: Sequence[History],
+    scales: NetworkScales,
+    blocks: tuple[Box, ...],
+    panels: Sequence[NetworkPanel],
+    style: Style,
+    options: Options,
+) -> Legend:
+    bar = ramp_bar(scales.colors[options.color], COLORINGS[options.color].ramp(style.theme), style)
+    words = _network_words(histories, scales, options)
+    return LegendBlocks(words, blocks, bar, panels[0].part.nodes.edge_range_pt, style)
+
+
+def _layers_widths(histories: Sequence[History], scales: RowScales, style: Style, _options: Options) -> tuple[float, ...]:
+    return LayersLegend.widths(scales, histories[0].since, style)
+
+
+def _layers_panels(
+    histories: Sequence[History], scales: RowScales, boxes: Sequence[Box], style: Style, options: Options
+) -> list[LayersPanel]:
+    return [
+        LayersPanel(history, scales, box, style, options, alone=False)
+        for history, box in zip(histories, boxes, strict=True)
+    ]
+
+
+def _layers_legend(
+    histories: Sequence[History],
+    scales: RowScales,
+    blocks: tuple[Box, ...],
+    _panels: Sequence[LayersPanel],
+    style: Style,
+    _options: Options,
+) -> Legend:
+    return LayersLegend(blocks, scales, histories[0].since, style)
+
+
+KINDS = {
+    "network": Kind(_network_widths, _network_panels, _network_legend),
+    "layers": Kind(_layers_widths, _layers_panels, _layers_legend),
+}
+
+
+def colors_of(views: Sequence[Any]) -> np.ndarray | None:
+    """Return the colours of areas in panels, (C, 3) uint8, where there are any."""
+    return views[0].colors if views and isinstance(views[0], LayersPanel) else None
