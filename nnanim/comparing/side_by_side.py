@@ -31,6 +31,16 @@ if TYPE_CHECKING:
 LEAST_RUNS = 2
 
 
+def check_count(runs: int) -> None:
+    """Refuse too few or too many panels.
+
+    Raises:
+        OptionError: says how many there may be.
+    """
+    if not LEAST_RUNS <= runs <= MOST_RUNS:
+        raise OptionError(f"{LEAST_RUNS} to {MOST_RUNS} runs or groups can be drawn side by side: got {runs}")
+
+
 class SideBySide(Sequence[TogetherFrame]):
     """Two to eight runs as a sequence of frames. Nothing is drawn before it is asked for."""
 
@@ -61,8 +71,7 @@ class SideBySide(Sequence[TogetherFrame]):
         self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
 
     def _check(self) -> None:
-        if not LEAST_RUNS <= len(self.runs) <= MOST_RUNS:
-            raise OptionError(f"{LEAST_RUNS} to {MOST_RUNS} runs fit side by side: got {len(self.runs)}")
+        check_count(len(self.runs))
         if self.options.scale == "layer":
             raise OptionError("scale is 'layer', but layers of several runs have no scale in common (take 'network')")
         if self.options.tween:
@@ -153,7 +162,9 @@ class SideBySide(Sequence[TogetherFrame]):
         jobs: int = 1,
         executor: Executor | None = None,
     ) -> None:
-        """Write files as `nnanim.Animation.write` does; ``.svg`` and ``.pdf``, and a single frame as ``.png``, are stills.
+        """Write files as `nnanim.Animation.write` does.
+
+        A ``.svg`` or ``.pdf``, and a single frame as ``.png``, is a still; there is no page.
 
         Raises:
             OutputError: an output cannot be written, or is a page.

@@ -59,7 +59,7 @@ class Layout:
     view: Box | None
 
 
-def arrange(width_pt: float, height_pt: float, panels: str) -> Layout:
+def arrange(width_pt: float, height_pt: float, panels: str, curve_share: float = CURVE_SHARE) -> Layout:
     """Place the panels.
 
     The curve has the left third and the network the right two thirds; in a tall figure the network stands above the
@@ -69,6 +69,7 @@ def arrange(width_pt: float, height_pt: float, panels: str) -> Layout:
         width_pt: of the figure.
         height_pt: of the figure.
         panels: ``"both"``, ``"network"`` or ``"curve"``.
+        curve_share: of the width, where the panels stand side by side.
     """
     stacked = panels == "both" and width_pt < STACKED_BELOW * height_pt
     reference = REFERENCE_PT[::-1] if stacked else REFERENCE_PT
@@ -89,7 +90,7 @@ def arrange(width_pt: float, height_pt: float, panels: str) -> Layout:
             Box(whole.left, whole.bottom, whole.width, lower - margin),
             Box(whole.left, whole.bottom + lower, whole.width, whole.height - lower),
         )
-    left = width_pt * CURVE_SHARE - margin
+    left = width_pt * curve_share - margin
     return Layout(
         scale,
         Box(whole.left, whole.bottom, left - PANEL_GAP * margin, whole.height),

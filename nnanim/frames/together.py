@@ -19,7 +19,6 @@ from nnanim.frames.timeline import choose_snapshots
 from nnanim.options import Options
 from nnanim.reading.run import Run
 
-BY = ("epoch", "iteration", "share")
 _DIGITS = 9  # of a share; what is beyond comes from rounding
 
 
@@ -49,7 +48,7 @@ class Together:
     Attributes:
         names: of the runs.
         histories: of the runs.
-        by: what the clock counts, one of `BY`.
+        by: what the clock counts, one of `nnanim.options.CLOCKS`.
         ticks: for each run where its snapshots lie on the clock, increasing.
         moments: when there is something new to show, increasing.
         metric: what the curves show, or None.
@@ -99,7 +98,7 @@ def bring_together(
         runs: opened.
         read: as in `make_history`.
         options: what is shown; `every` and `max_frames` count the moments of all runs.
-        by: one of `BY`; by default the first that all runs tell.
+        by: one of `nnanim.options.CLOCKS`; by default the first that all runs tell.
 
     Raises:
         OptionError: the runs do not tell what the clock is to count, or more than one metric was asked for.
@@ -146,9 +145,7 @@ def _choose_metric(names: Sequence[str], runs: Sequence[Run], options: Options) 
             raise missing[0]
         return None, ["no run has a log with a metric, so there are no curves"]
     metric = wanted.most_common(1)[0][0]
-    without = [
-        name for name, run in zip(names, runs, strict=True) if run.log is None or metric not in run.log.metrics
-    ]
+    without = [name for name, run in zip(names, runs, strict=True) if run.log is None or metric not in run.log.metrics]
     return metric, [f"no metric {metric!r} in the log of {name!r}, so it has no curve" for name in without]
 
 

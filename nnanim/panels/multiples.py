@@ -30,7 +30,8 @@ from nnanim.panels.run_header import RunHeaderPanel
 from nnanim.panels.title import TitlePanel, height_of_title
 from nnanim.panels.views import View
 
-PANEL_PT = (330.0, 240.0)  # of a run, for sizes as in a figure of one run
+CURVE_SHARE = 0.4  # of the width: names stand beside the curves
+PANEL_PT = (270.0, 200.0)  # of a run, for sizes as in a figure of one run
 ROW_LINES = 1.6  # height of the line above a panel, in lines of text
 LEGEND_GAP = 0.6  # above the legend, in lines of text
 FIRST = "its first snapshot"  # where runs do not begin at the same time
@@ -115,7 +116,7 @@ def make_multiples(together: Together, view: View, scales: Any, options: Options
     has_curves = any(history.curves for history in together.histories)
     shown = options.panels if has_curves else "network"
     scale = arrange(width_pt, height_pt, shown).scale
-    layout = arrange(width_pt, height_pt - height_of_title(options.title, scale), shown)
+    layout = arrange(width_pt, height_pt - height_of_title(options.title, scale), shown, CURVE_SHARE)
     words = [word for history in together.histories for word in view.words_of(history, options)]
     missing = missing_glyphs([*words, *together.names, together.metric or "", options.title], families)
     style = Style(theme_of_runs(options.theme, options.palette), families, missing, layout.scale, options.dpi)
@@ -234,7 +235,9 @@ def _network_legend(
     return LegendBlocks(words, blocks, bar, panels[0].part.nodes.edge_range_pt, style)
 
 
-def _layers_widths(histories: Sequence[History], scales: RowScales, style: Style, _options: Options) -> tuple[float, ...]:
+def _layers_widths(
+    histories: Sequence[History], scales: RowScales, style: Style, _options: Options
+) -> tuple[float, ...]:
     return LayersLegend.widths(scales, histories[0].since, style)
 
 

@@ -24,6 +24,7 @@ NAME_SHARE = 0.36  # of the panel's width for the names, at most
 LEADER_PT = 12.0  # from the end of the data area to a name
 NAME_LINE = 1.15  # distance of two names at least, in heights of a letter
 LEADER_LINE_PT = 0.9
+TEXT_COLOR = 0.7  # share of a run's colour in its name, which is to be read too
 DOT_SHARE = 0.8  # of a dot's size
 
 
@@ -44,7 +45,14 @@ class RunCurvesPart(CurvePart):
     """The panel in its place. All lengths are in points."""
 
     def __init__(
-        self, curves: Sequence[Curve], names: Sequence[str], runs: Sequence[int], box: Box, style: Style, *, titled: bool
+        self,
+        curves: Sequence[Curve],
+        names: Sequence[str],
+        runs: Sequence[int],
+        box: Box,
+        style: Style,
+        *,
+        titled: bool,
     ) -> None:
         """Choose axes and places.
 
@@ -84,6 +92,7 @@ class RunCurvesPart(CurvePart):
         self._paint_y(brush, 0, self._y[0])
         header = self._header
         (metric,) = display_names([self._curves[0].metric])
+        metric = f"{metric} in {self._curves[0].unit.sign}".removesuffix(" in ")
         y = header.bottom + header.height / 2
         brush.text(Place(header.left, y, self._size, theme.ink, va="center"), self._style.drawable(metric))
         ends = [self._end(curve) for curve in self._curves]
@@ -93,7 +102,7 @@ class RunCurvesPart(CurvePart):
             x = self.box.right + LEADER_PT * scale
             leader = np.array([end, [x - 0.25 * LEADER_PT * scale, height]])
             brush.line(leader, LEADER_LINE_PT * scale, blend(color, theme.background, 0.6))
-            brush.text(Place(x, height, self._size, color, va="center"), name)
+            brush.text(Place(x, height, self._size, blend(color, theme.ink, TEXT_COLOR), va="center"), name)
 
     def paint(self, brush: Brush, look: RunCurvesLook, _drawing: Drawing | None) -> None:
         """Paint the curves up to a place each, with a dot there; NaN for none of that."""

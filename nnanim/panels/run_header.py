@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from nnanim.design import theme as looks
 from nnanim.design.fonts import fitted, text_width_pt
 from nnanim.design.layout import Box
