@@ -126,8 +126,8 @@ def compare(
         drawn = () if picture is None else (*picture.notes, *notes)
         for note in dict.fromkeys((*found.notes, *drawn)):
             echo.tell(f"nnanim: note: {note}")
-        for output in outputs if picture is not None else ():
-            echo.tell(f"{output}: {_told(picture)}")
+        if picture is not None:
+            echo.tell(f"{', '.join(outputs)}: {_told(picture)}")
 
 
 def _check_outputs(outputs: tuple[str, ...], file_format: str | None, choices: dict[str, Any]) -> None:

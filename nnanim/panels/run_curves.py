@@ -18,7 +18,8 @@ from nnanim.frames.together import Together, TogetherFrame
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
 from nnanim.painting.xdot import Drawing
-from nnanim.panels.curve import HEADER_GAP, PALE, CurvePart, blend
+from nnanim.panels.chart import Chart, blend
+from nnanim.panels.curve import HEADER_GAP, PALE
 
 NAME_SHARE = 0.36  # of the panel's width for the names, at most
 LEADER_PT = 12.0  # from the end of the data area to a name
@@ -41,7 +42,7 @@ class RunCurvesLook:
     x: tuple[float, ...]
 
 
-class RunCurvesPart(CurvePart):
+class RunCurvesPart(Chart):
     """The panel in its place. All lengths are in points."""
 
     def __init__(
@@ -64,7 +65,6 @@ class RunCurvesPart(CurvePart):
             style: of the figure; its theme has a colour for each run.
             titled: whether the title stands here.
         """
-        self._curves, self._style, self._scale = curves, style, style.scale
         self._colors = [style.theme.curves[run] for run in runs]
         scale, self._size = style.scale, looks.TEXT_PT * style.scale
         top = box.top - (TITLE_HEIGHT_PT * scale if titled else 0.0)
@@ -75,8 +75,7 @@ class RunCurvesPart(CurvePart):
         self._names = [shortened(name, self._size, room, style.families) for name in drawable]
         left, bottom = box.left + AXIS_PT * scale, box.bottom + AXIS_BOTTOM_PT * scale
         height = header.bottom - HEADER_GAP * LINE_PT * scale - bottom
-        self.box = Box(left, bottom, box.right - room - leader - left, height)
-        self._set_axes()
+        super().__init__(curves, Box(left, bottom, box.right - room - leader - left, height), style)
         row = title_row(box, scale)
         self._titled = titled
         self.text_places = (
