@@ -16,6 +16,9 @@ from nnanim.options import STILL_SUFFIXES, make_options
 if TYPE_CHECKING:
     from nnanim.comparing.side_by_side import SideBySide
 
+FEW = 4  # panels that the usual size has room for
+LARGE_FIGSIZE = (12.0, 8.0)
+
 
 def parse_groups(
     _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
@@ -160,6 +163,9 @@ def _side_by_side(
 
     check_count(len(wanted))
     make_options({name: value for name, value in choices.items() if name != "by"})  # before anything is read
+    context = click.get_current_context()
+    if len(wanted) > FEW and context.get_parameter_source("figsize") is click.core.ParameterSource.DEFAULT:
+        choices["figsize"] = LARGE_FIGSIZE
     runs = {name: open_path(members[0][1], reading) for name, members in wanted.items()}
     for run in runs.values():
         refuse_inputs(outputs, run.files)

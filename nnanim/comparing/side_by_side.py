@@ -184,7 +184,7 @@ class SideBySide(Sequence[TogetherFrame]):
             self,
             self._figure.sheet,
             self.durations_s,
-            lambda: theme.gif_palette(COLORINGS[self.options.color].ramp(theme), colors_of(self._figure.views)),
+            lambda: theme.gif_palette(COLORINGS[self.options.color].ramp(theme), colors_of(self._figure)),
             sum(len(run.edges.weight) for run in self[0].runs),
             self.options.loop,
             self.options.full_color,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import floor
 
 from nnanim.design import theme
 from nnanim.errors import OptionError
@@ -146,7 +147,7 @@ def check_room(box: Box, figsize: tuple[float, float], scale: float) -> None:
         )
 
 
-def cells(box: Box, count: int, gap: float, aspect: float) -> tuple[Box, ...]:
+def cells(box: Box, count: int, gap: float, aspect: float, unit: float = 0.0) -> tuple[Box, ...]:
     """Place equal cells in rows from the top left, in as many columns as make their drawings largest.
 
     Args:
@@ -154,6 +155,7 @@ def cells(box: Box, count: int, gap: float, aspect: float) -> tuple[Box, ...]:
         count: of the cells.
         gap: between two of them.
         aspect: width / height that suits what is drawn in them.
+        unit: they lie whole multiples of it apart, such as pixels, so that equal ones look the same; 0 for any.
     """
 
     def size(columns: int) -> tuple[float, float]:
@@ -166,8 +168,10 @@ def cells(box: Box, count: int, gap: float, aspect: float) -> tuple[Box, ...]:
 
     columns = max(range(1, count + 1), key=drawn)
     width, height = size(columns)
+    right, down = (floor((side + gap) / unit + 1e-9) * unit if unit else side + gap for side in (width, height))
+    width, height = right - gap, down - gap
     return tuple(
-        Box(box.left + column * (width + gap), box.top - row * (height + gap) - height, width, height)
+        Box(box.left + column * right, box.top - row * down - height, width, height)
         for row, column in (divmod(number, columns) for number in range(count))
     )
 

@@ -25,15 +25,16 @@ from nnanim.panels.figure import ROUNDING
 from nnanim.panels.layers import LayersLegend, LayersPanel
 from nnanim.panels.legend import LegendBlocks, legend_widths, ramp_bar
 from nnanim.panels.network import NetworkPanel, NetworkScales
-from nnanim.panels.run_curves import RunCurvesPanel
-from nnanim.panels.run_header import RunHeaderPanel
+from nnanim.panels.run_curves import RunCurvesPanel, name_color
+from nnanim.panels.run_header import make_headers
 from nnanim.panels.title import TitlePanel, height_of_title
 from nnanim.panels.views import View
 
-CURVE_SHARE = 0.4  # of the width: names stand beside the curves
+CURVE_SHARE = 0.36  # of the width: names stand beside the curves
 PANEL_PT = (270.0, 200.0)  # of a run, for sizes as in a figure of one run
 ROW_LINES = 1.6  # height of the line above a panel, in lines of text
 LEGEND_GAP = 0.6  # above the legend, in lines of text
+THINNEST_PX = 0.49  # width of a zero weight at most
 FIRST = "its first snapshot"  # where runs do not begin at the same time
 
 
@@ -134,8 +135,9 @@ def make_multiples(together: Together, view: View, scales: Any, options: Options
         boxes, legend, views = _place_views(together, view, scales, layout.view, style, options)
         parts.append(LegendPart(legend))
         looks.append(lambda _frame: None)
-        for run, (name, box, panel) in enumerate(zip(together.names, boxes, views, strict=True)):
-            header = RunHeaderPanel(name, style.theme.curves[run], together.titles(run), _head(box, style), style)
+        titles = [together.titles(run) for run in range(len(views))]
+        headers = make_headers(together.names, titles, [_head(box, style) for box in boxes], style)
+        for run, (header, panel) in enumerate(zip(headers, views, strict=True)):
             for each in (header, panel):
                 parts.append(each.part)
                 looks.append(_of_run(each.look, run))
@@ -163,7 +165,8 @@ def _place_views(
     blocks, top = rows_of_blocks(box, kind.widths(histories, scales, style, options), style.scale)
     bottom = top + LEGEND_GAP * LINE_PT * style.scale
     gap = 1.5 * MARGIN_PT * style.scale
-    boxes = cells(Box(box.left, bottom, box.width, box.top - bottom), len(histories), gap, PANEL_PT[0] / PANEL_PT[1])
+    room = Box(box.left, bottom, box.width, box.top - bottom)
+    boxes = cells(room, len(histories), gap, PANEL_PT[0] / PANEL_PT[1], POINTS_PER_INCH / style.dpi)
     head = _head(boxes[0], style).height
     inner = [Box(each.left, each.bottom, each.width, each.height - head) for each in boxes]
     factor = min(inner[0].width / PANEL_PT[0], inner[0].height / PANEL_PT[1])
@@ -219,7 +222,9 @@ def _network_panels(
         (min(low for low, _ in ranges), min(high for _, high in ranges))
         for ranges in ([each.edge_range_pt for each in nodes], [each.ring_range_pt for each in nodes])
     )
-    return make((edges, rings))
+    # Twice the weight is twice as thick but for what a zero weight has: less than half a pixel.
+    thinnest = min(edges[0], THINNEST_PX * POINTS_PER_INCH / style.dpi)
+    return make(((thinnest, edges[1]), rings))
 
 
 def _network_legend(
@@ -267,6 +272,8 @@ KINDS = {
 }
 
 
-def colors_of(views: Sequence[Any]) -> np.ndarray | None:
-    """Return the colours of areas in panels, (C, 3) uint8, where there are any."""
-    return views[0].colors if views and isinstance(views[0], LayersPanel) else None
+def colors_of(figure: Multiples) -> np.ndarray:
+    """Return the colours that are to be shown as they are, (C, 3) uint8: of names, and of areas where there are any."""
+    names = np.array([name_color(color, figure.style.theme) for color in figure.style.theme.curves])
+    areas = [each.colors for each in figure.views[:1] if isinstance(each, LayersPanel)]
+    return np.concatenate([np.rint(names), *areas]).astype(np.uint8)

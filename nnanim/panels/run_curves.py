@@ -12,11 +12,12 @@ from nnanim.design import theme as looks
 from nnanim.design.fonts import shortened, text_width_pt
 from nnanim.design.layout import AXIS_BOTTOM_PT, AXIS_PT, LINE_PT, TITLE_HEIGHT_PT, Box, check_room, spread, title_row
 from nnanim.design.style import Style
+from nnanim.design.theme import Color, Theme
 from nnanim.frames.curves import Curve, display_names
 from nnanim.frames.history import Place as RunPlace
 from nnanim.frames.together import Together, TogetherFrame
 from nnanim.options import Options
-from nnanim.painting.brush import Brush, Place
+from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
 from nnanim.panels.chart import Chart, blend
 from nnanim.panels.curve import HEADER_GAP, PALE
@@ -101,7 +102,7 @@ class RunCurvesPart(Chart):
             x = self.box.right + LEADER_PT * scale
             leader = np.array([end, [x - 0.25 * LEADER_PT * scale, height]])
             brush.line(leader, LEADER_LINE_PT * scale, blend(color, theme.background, 0.6))
-            brush.text(Place(x, height, self._size, blend(color, theme.ink, TEXT_COLOR), va="center"), name)
+            brush.text(Place(x, height, self._size, name_color(color, theme), va="center"), name)
 
     def paint(self, brush: Brush, look: RunCurvesLook, _drawing: Drawing | None) -> None:
         """Paint the curves up to a place each, with a dot there; NaN for none of that."""
@@ -124,6 +125,11 @@ class RunCurvesPart(Chart):
             return np.array([self.box.right, self.box.bottom + self.box.height / 2])
         point: np.ndarray = self._points(curve, curve.x[known[-1:]], curve.y[known[-1:]])[0]
         return point
+
+
+def name_color(color: Color, theme: Theme) -> Shade:
+    """Return the colour of a run's name: the run's, as dark (or light) as is needed to read it."""
+    return blend(color, theme.ink, TEXT_COLOR)
 
 
 class RunCurvesPanel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ from nnanim.painting.xdot import Drawing
 from nnanim.panels.legend import GAP_PT, SLACK
 
 SWATCH_PT = 11.0  # side of the square in the run's colour
-LEAST_ROOM = 0.3  # of the width for the name
+NAME_SIZE = 1.1  # of the name, in sizes of a text
+SMALLEST = 0.6  # of these sizes; a name that is longer then is cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,7 @@ class RunHeaderPart:
         row: where it stands.
         name: of the run.
         color: of the run.
+        name_size_pt: size of the name.
         time_pt: width of the widest text beside it.
         time_size_pt: its size.
     """
@@ -38,6 +40,7 @@ class RunHeaderPart:
     row: Box
     name: str
     color: Color
+    name_size_pt: float
     time_pt: float
     time_size_pt: float
 
@@ -53,7 +56,7 @@ class RunHeaderPart:
         brush.area(Box(row.left, middle - side / 2, side, side), self.color)
         left = row.left + side + GAP_PT * scale
         room = row.right - self.time_pt - 2 * GAP_PT * scale - left
-        text, size = fitted(style.drawable(self.name), looks.TEXT_PT * 1.1 * scale, room, style.families)
+        text, size = fitted(style.drawable(self.name), self.name_size_pt, room, style.families)
         brush.text(Place(left, middle, size, style.theme.ink, va="center"), text)
 
     def dot(self, _name: str, _look: str) -> None:
@@ -70,21 +73,8 @@ class RunHeaderPart:
 class RunHeaderPanel:
     """The line above a run's panel."""
 
-    def __init__(self, name: str, color: Color, titles: Sequence[str], row: Box, style: Style) -> None:
-        """Choose places.
-
-        Args:
-            name: of the run.
-            color: of the run.
-            titles: all that it says over time.
-            row: where it stands.
-            style: of the figure.
-        """
-        size = looks.TEXT_PT * style.scale
-        widest = max(text_width_pt(style.drawable(title), size, style.families) for title in dict.fromkeys(titles))
-        room = (1 - LEAST_ROOM) * row.width - SWATCH_PT * style.scale
-        factor = min(room / (SLACK * widest), 1.0)
-        self.part = RunHeaderPart(style, row, name, color, SLACK * factor * widest, factor * size)
+    def __init__(self, part: RunHeaderPart) -> None:
+        self.part = part
 
     def meaning(self, _place: RunPlace, *, in_ink: bool) -> dict[str, Any]:
         return {}
@@ -92,3 +82,30 @@ class RunHeaderPanel:
     def look(self, frame: Frame) -> str:
         """Return what the run shows then."""
         return frame.title
+
+
+def make_headers(
+    names: Sequence[str], titles: Sequence[Sequence[str]], rows: Sequence[Box], style: Style
+) -> list[RunHeaderPanel]:
+    """Make the lines of all runs, with texts of one size: smaller ones where a line would be too long.
+
+    Args:
+        names: of the runs.
+        titles: for each run all that its line says over time.
+        rows: where the lines stand, all as wide.
+        style: of the figure; its theme has a colour for each run.
+    """
+
+    def widest(texts: Iterable[str], size: float) -> float:
+        return max(SLACK * text_width_pt(style.drawable(text), size, style.families) for text in texts)
+
+    scale = style.scale
+    name_pt, time_pt = NAME_SIZE * looks.TEXT_PT * scale, looks.TEXT_PT * scale
+    room = rows[0].width - (SWATCH_PT + 3 * GAP_PT) * scale
+    times = [widest(set(said), time_pt) for said in titles]
+    wanted = max(widest([name], name_pt) + time for name, time in zip(names, times, strict=True))
+    factor = min(max(room / wanted, SMALLEST), 1.0)
+    return [
+        RunHeaderPanel(RunHeaderPart(style, row, name, color, factor * name_pt, factor * time, factor * time_pt))
+        for row, name, color, time in zip(rows, names, style.theme.curves, times, strict=False)
+    ]
