@@ -19,7 +19,7 @@ from nnanim.frames.timeline import timeline
 from nnanim.frames.together import TogetherFrame, bring_together
 from nnanim.options import OptionFields, make_options
 from nnanim.painting.painter import Painter
-from nnanim.panels.multiples import colors_of, make_multiples
+from nnanim.panels.multiples import make_multiples, palette_of
 from nnanim.panels.views import VIEWS, pick_view
 from nnanim.reading.run import Run
 
@@ -184,7 +184,7 @@ class SideBySide(Sequence[TogetherFrame]):
             self,
             self._figure.sheet,
             self.durations_s,
-            lambda: theme.gif_palette(COLORINGS[self.options.color].ramp(theme), colors_of(self._figure)),
+            lambda: palette_of(self._figure, len(self.runs), COLORINGS[self.options.color].ramp(theme)),
             sum(len(run.edges.weight) for run in self[0].runs),
             self.options.loop,
             self.options.full_color,

@@ -14,7 +14,7 @@ from nnanim.design.fonts import load_font, missing_glyphs
 from nnanim.design.layout import LINE_PT, MARGIN_PT, MAX_SCALE, MIN_SCALE, Box, arrange, cells, rows_of_blocks
 from nnanim.design.row_scales import RowScales
 from nnanim.design.style import Style
-from nnanim.design.theme import POINTS_PER_INCH, theme_of_runs
+from nnanim.design.theme import POINTS_PER_INCH, Ramp, theme_of_runs
 from nnanim.frames.history import History
 from nnanim.frames.together import Together, TogetherFrame
 from nnanim.options import Options
@@ -272,8 +272,10 @@ KINDS = {
 }
 
 
-def colors_of(figure: Multiples) -> np.ndarray:
-    """Return the colours that are to be shown as they are, (C, 3) uint8: of names, and of areas where there are any."""
-    names = np.array([name_color(color, figure.style.theme) for color in figure.style.theme.curves])
-    areas = [each.colors for each in figure.views[:1] if isinstance(each, LayersPanel)]
-    return np.concatenate([np.rint(names), *areas]).astype(np.uint8)
+def palette_of(figure: Multiples, runs: int, ramp: Ramp) -> np.ndarray:
+    """Return the colours of an indexed picture of so many runs, (C, 3) uint8, see `nnanim.design.theme`."""
+    theme = figure.style.theme
+    lines = theme.curves[:runs]
+    names = tuple((round(red), round(green), round(blue)) for red, green, blue in (name_color(c, theme) for c in lines))
+    areas = next((each.colors for each in figure.views if isinstance(each, LayersPanel)), None)
+    return replace(theme, curves=lines + names).gif_palette(ramp, areas)
