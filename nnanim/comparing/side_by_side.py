@@ -62,6 +62,12 @@ class SideBySide(Sequence[TogetherFrame]):
         self._check()
         kinds = [pick_view(run, self.options).name for run in self.runs.values()]
         view = VIEWS["network" if set(kinds) == {"network"} else "layers"]
+        other = next((name for name, kind in zip(self.runs, kinds, strict=True) if kind != "network"), None)
+        self._about_view = (
+            (f"all runs are shown as rows of weight tensors, for {self.runs[other].why_view} in {other!r}",)
+            if other is not None and "network" in kinds
+            else ()
+        )
         together = bring_together(list(self.runs), list(self.runs.values()), view.read, self.options, by)
         self._together = together
         in_ink = COLORINGS[self.options.color].ends_in_ink and not together.is_still
@@ -124,12 +130,8 @@ class SideBySide(Sequence[TogetherFrame]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should be told about the runs and their picture."""
-        told = [
-            note if note in self._together.notes else f"{name}: {note}"
-            for name, run in self.runs.items()
-            for note in run.notes
-        ]
-        return (*told, *self._together.notes, *self._figure.notes)
+        told = [f"{name}: {note}" for name, run in self.runs.items() for note in run.notes]
+        return (*told, *self._about_view, *self._together.notes, *self._figure.notes)
 
     @property
     def size_px(self) -> tuple[int, int]:
