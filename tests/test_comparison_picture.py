@@ -155,6 +155,21 @@ def test_a_run_without_a_log_has_no_curve(tmp_path: Path) -> None:
     assert neither.paint_one(neither[0]).shape == (600, 900, 3)
 
 
+def test_runs_of_which_one_has_no_order_are_shown_as_rows(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for epoch in (1, 2):
+        arrays = {f"{name}/W": random.normal(size=(5, 7)).astype(np.float32) for name in ("q", "k", "v")}
+        save(folder / f"model_{epoch}", trainer_arrays(arrays, epoch=epoch, iteration=epoch))
+    odd, plain = open_run(folder), open_run(result_folder(tmp_path / "plain"))
+    assert (odd.view, plain.view) == ("layers", "network")
+    picture = SideBySide({"plain": plain, "odd": odd})
+    rows = [frame.rows for frame in picture[-1].runs]
+    assert [len(each.rows) for each in rows if each is not None] == [2, 3]
+    assert any(note.startswith("all runs are shown as rows of weight tensors, for ") for note in picture.notes)
+
+
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
     run = open_run(result_folder(tmp_path / "run"))
     two = {"a": run, "b": run}
