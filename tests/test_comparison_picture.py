@@ -22,7 +22,7 @@ from nnanim.comparing.side_by_side import SideBySide
 from nnanim.design.fonts import text_width_pt
 from nnanim.design.layout import cells, spread
 from nnanim.design.theme import MOST_RUNS, theme_of_runs
-from nnanim.frames.together import TogetherFrame
+from nnanim.frames.frame import TogetherFrame
 from nnanim.painting.brush import Brush, Place
 
 EFFECTS = Path(__file__).resolve().parent.parent / "sample_results/effects"

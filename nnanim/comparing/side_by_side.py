@@ -14,9 +14,9 @@ from nnanim.encoders.targets import PAGE, find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
 from nnanim.errors import OptionError, OutputError
 from nnanim.film import Film, save_still
-from nnanim.frames.frame import Frame
+from nnanim.frames.frame import Frame, TogetherFrame
 from nnanim.frames.timeline import timeline
-from nnanim.frames.together import TogetherFrame, bring_together
+from nnanim.frames.together import bring_together
 from nnanim.options import OptionFields, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.multiples import make_multiples, palette_of

@@ -14,8 +14,7 @@ from PIL import Image
 
 from nnanim.encoders.movie import Append, Movie
 from nnanim.encoders.places import INDEX
-from nnanim.frames.frame import Edges, Frame, Nodes, Rows
-from nnanim.frames.together import TogetherFrame
+from nnanim.frames.frame import Edges, Frame, Nodes, Rows, TogetherFrame
 
 VERSION = 1  # of the layout of frames.json
 

@@ -13,32 +13,12 @@ import numpy as np
 
 from nnanim.errors import MetricError, OptionError
 from nnanim.frames.curves import SHARE_LABEL, pick_metrics
-from nnanim.frames.frame import Frame
 from nnanim.frames.history import History, Place, make_history
 from nnanim.frames.timeline import choose_snapshots
 from nnanim.options import Options
 from nnanim.reading.run import Run
 
 _DIGITS = 9  # of a share; what is beyond comes from rounding
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class TogetherFrame:
-    """What one frame of several runs means.
-
-    Attributes:
-        index: place in the animation, from 0.
-        at: time on the clock of all runs.
-        title: ``"epoch 20"``.
-        duration_s: how long it is shown.
-        runs: the frame of each run, whose title says what it shows: ``"epoch 20"`` or ``"ended at epoch 12"``.
-    """
-
-    index: int
-    at: float
-    title: str
-    duration_s: float
-    runs: tuple[Frame, ...]
 
 
 @dataclass(frozen=True, eq=False)

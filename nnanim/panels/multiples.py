@@ -15,8 +15,9 @@ from nnanim.design.layout import LINE_PT, MARGIN_PT, MAX_SCALE, MIN_SCALE, Box, 
 from nnanim.design.row_scales import RowScales
 from nnanim.design.style import Style
 from nnanim.design.theme import POINTS_PER_INCH, Ramp, theme_of_runs
+from nnanim.frames.frame import TogetherFrame
 from nnanim.frames.history import History
-from nnanim.frames.together import Together, TogetherFrame
+from nnanim.frames.together import Together
 from nnanim.options import Options
 from nnanim.painting.brush import Brush
 from nnanim.painting.part import Ground, Part, Sheet

@@ -14,8 +14,9 @@ from nnanim.design.layout import AXIS_BOTTOM_PT, AXIS_PT, LINE_PT, TITLE_HEIGHT_
 from nnanim.design.style import Style
 from nnanim.design.theme import Color, Theme
 from nnanim.frames.curves import Curve, display_names
+from nnanim.frames.frame import TogetherFrame
 from nnanim.frames.history import Place as RunPlace
-from nnanim.frames.together import Together, TogetherFrame
+from nnanim.frames.together import Together
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
