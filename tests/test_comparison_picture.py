@@ -18,12 +18,15 @@ from PIL import Image
 
 from nnanim import OptionError, open_run
 from nnanim.cli import main
+from nnanim.comparing.comparison import compare
 from nnanim.comparing.side_by_side import SideBySide
+from nnanim.comparing.statistics import STATISTICS
 from nnanim.design.fonts import text_width_pt
 from nnanim.design.layout import cells, spread
 from nnanim.design.theme import MOST_RUNS, theme_of_runs
 from nnanim.frames.frame import TogetherFrame
 from nnanim.painting.brush import Brush, Place
+from nnanim.panels.dots import DotsPart
 
 EFFECTS = Path(__file__).resolve().parent.parent / "sample_results/effects"
 MATRICES = [[[0.5, -1.0], [0.25, 0.75]], [[1.0, 0.5]]]
@@ -324,6 +327,50 @@ def test_of_each_group_the_first_run_is_drawn(tmp_path: Path) -> None:
     first = SideBySide({"relu": open_run(EFFECTS / "relu-0"), "decay": open_run(EFFECTS / "decay-0")})
     weight = told["frames"][-1]["runs"][1]["edges"]["weight"]
     assert weight == pytest.approx(first[-1].runs[1].edges.weight.tolist())
+
+
+def grouped(
+    tmp_path: Path, counts: Sequence[int], names: Sequence[str] = ("a", "b", "c"), **options: Any
+) -> SideBySide:
+    groups = {
+        name: [(f"{name}{seed}", result_folder(tmp_path / f"{name}{seed}", (4, 5 + seed, 3))) for seed in range(count)]
+        for name, count in zip(names, counts, strict=False)
+    }
+    runs = {name: open_run(members[0][1]) for name, members in groups.items()}
+    return SideBySide(runs, lines=compare(groups).lines, **options)
+
+
+def test_each_run_is_a_dot_and_the_mean_a_bar(tmp_path: Path) -> None:
+    picture = grouped(tmp_path, (2, 3), figsize=(9, 7.5))
+    (part,) = (part for part in picture._figure.parts if isinstance(part, DotsPart))
+    assert [spread.label for spread in part.spreads] == [statistic.title for statistic in STATISTICS]
+    assert [len(values) for values in part.spreads[0].values] == [2, 3]
+    image = picture.paint_one(picture[0])
+    scale = 100 / 72
+    for shown, (area, axis) in zip(part.spreads[:2], part.columns()[:2], strict=True):
+        for y, values, mean, color in zip(
+            part.middles, shown.values, shown.means, part.style.theme.curves, strict=False
+        ):
+            row = image.shape[0] - round(y * scale)
+            for value in values:
+                x = round((area.left + area.width * float(axis.shares(np.array(value)))) * scale)
+                near = image[row - 1 : row + 2, x - 1 : x + 2].reshape(-1, 3)
+                assert (near == color).all(axis=1).any(), shown.label
+            x = round((area.left + area.width * float(axis.shares(np.array(mean)))) * scale)
+            above = image[row - 8 : row - 5, x - 1 : x + 2].reshape(-1, 3).astype(float)
+            assert above.min() < 80
+
+
+def test_runs_alone_have_no_dots(tmp_path: Path) -> None:
+    picture = grouped(tmp_path, (1, 1))
+    assert not any(isinstance(part, DotsPart) for part in picture._figure.parts)
+
+
+@pytest.mark.parametrize("names", [("a", "b", "c"), ("a very long name of a setting", "b", "another long name")])
+def test_no_texts_overlap_with_groups(tmp_path: Path, names: Sequence[str]) -> None:
+    picture = grouped(tmp_path, (2, 2, 1), names, figsize=(9, 7.5), title="What it does")
+    assert not list(crossing(picture, picture[-1]))
+    assert {"straightness", "effective rank", "What it does"} <= {text for _, text in written(picture, picture[-1])}
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,11 @@ from nnanim.options import STILL_SUFFIXES, make_options
 
 if TYPE_CHECKING:
     from nnanim.comparing.side_by_side import SideBySide
+    from nnanim.reading.run import Run
 
 FEW = 4  # panels that the usual size has room for
 LARGE_FIGSIZE = (12.0, 8.0)
+DOTS_HEIGHT = 0.25  # of a group's row of statistics, in inches of a picture 9 inches wide
 
 
 def parse_groups(
@@ -108,7 +110,7 @@ def compare(
             from nnanim.processes.cluster import cluster
 
             executor, workers = stack.enter_context(cluster(scheduler))
-        picture = _side_by_side(wanted, reading, choices, outputs) if outputs else None
+        opened = _opened(wanted, reading, choices, outputs) if outputs else {}
         found = compare_runs(
             wanted,
             by_layer=by_layer,
@@ -118,7 +120,11 @@ def compare(
             jobs=workers,
             executor=executor,
         )
-        if picture is not None:
+        picture = None
+        if outputs:
+            from nnanim.comparing.side_by_side import SideBySide
+
+            picture = SideBySide(opened, lines=found.lines, **choices)
             with noting() as notes:
                 picture.write(*outputs, file_format=file_format, jobs=workers, executor=executor)
     if as_json:
@@ -153,23 +159,26 @@ def _check_outputs(outputs: tuple[str, ...], file_format: str | None, choices: d
     options.check_outputs(films, file_format, if_changed=False)
 
 
-def _side_by_side(
+def _opened(
     wanted: dict[str, list[tuple[str, Path]]], reading: dict[str, Any], choices: dict[str, Any], outputs: Sequence[str]
-) -> SideBySide:
-    """Open the first run of each group, and fix how they are drawn."""
+) -> dict[str, Run]:
+    """Open the first run of each group, and give the picture its size."""
     from nnanim.comparing.measuring import open_path
-    from nnanim.comparing.side_by_side import SideBySide, check_count
+    from nnanim.comparing.side_by_side import check_count
     from nnanim.encoders.places import refuse_inputs
 
     check_count(len(wanted))
-    make_options({name: value for name, value in choices.items() if name != "by"})  # before anything is read
+
     context = click.get_current_context()
-    if len(wanted) > FEW and context.get_parameter_source("figsize") is click.core.ParameterSource.DEFAULT:
-        choices["figsize"] = LARGE_FIGSIZE
+    if context.get_parameter_source("figsize") is click.core.ParameterSource.DEFAULT:
+        width, height = LARGE_FIGSIZE if len(wanted) > FEW else choices["figsize"]
+        more = DOTS_HEIGHT * len(wanted) + 1 if any(len(members) > 1 for members in wanted.values()) else 0.0
+        choices["figsize"] = (width, round(height + more * width / 9, 1))
+    make_options({name: value for name, value in choices.items() if name != "by"})  # before anything is measured
     runs = {name: open_path(members[0][1], reading) for name, members in wanted.items()}
     for run in runs.values():
         refuse_inputs(outputs, run.files)
-    return SideBySide(runs, **choices)
+    return runs
 
 
 def _told(picture: SideBySide) -> str:

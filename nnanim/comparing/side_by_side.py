@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from nnanim.comparing.comparison import Line
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import MOST_RUNS
 from nnanim.encoders.targets import PAGE, find_targets
@@ -19,6 +20,7 @@ from nnanim.frames.timeline import timeline
 from nnanim.frames.together import bring_together
 from nnanim.options import OptionFields, make_options
 from nnanim.painting.painter import Painter
+from nnanim.panels.dots import Spread
 from nnanim.panels.multiples import make_multiples, palette_of
 from nnanim.panels.views import VIEWS, pick_view
 from nnanim.reading.run import Run
@@ -41,16 +43,33 @@ def check_count(runs: int) -> None:
         raise OptionError(f"{LEAST_RUNS} to {MOST_RUNS} runs or groups can be drawn side by side: got {runs}")
 
 
+def spreads_of(lines: Sequence[Line]) -> list[Spread]:
+    """Return the statistics of whole networks, where any group has more than one run."""
+    return [
+        Spread(line.statistic.title, tuple(line.values.values()))
+        for line in lines
+        if line.layer is None and any(len(values) > 1 for values in line.values.values())
+    ]
+
+
 class SideBySide(Sequence[TogetherFrame]):
     """Two to eight runs as a sequence of frames. Nothing is drawn before it is asked for."""
 
-    def __init__(self, runs: Mapping[str, Run], *, by: str | None = None, **options: Unpack[OptionFields]) -> None:
+    def __init__(
+        self,
+        runs: Mapping[str, Run],
+        *,
+        by: str | None = None,
+        lines: Sequence[Line] = (),
+        **options: Unpack[OptionFields],
+    ) -> None:
         """Read the weights of all snapshots that are shown, and fix the scales over all runs.
 
         Args:
             runs: opened, by name.
             by: what the clock counts, ``"epoch"``, ``"iteration"`` or ``"share"`` of each run; by default the first
                 that all runs tell.
+            lines: statistics of the groups, by the names of `runs`; shown below where a group has several runs.
             options: the fields of `nnanim.options.Options`.
 
         Raises:
@@ -73,7 +92,7 @@ class SideBySide(Sequence[TogetherFrame]):
         in_ink = COLORINGS[self.options.color].ends_in_ink and not together.is_still
         self._moments = timeline(together.moments, self.options, in_ink=in_ink)
         scales = view.scales(together.histories, self.options)
-        self._figure = make_multiples(together, view, scales, self.options)
+        self._figure = make_multiples(together, view, scales, self.options, spreads_of(lines))
         self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
 
     def _check(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 
 from nnanim.design import theme
@@ -58,6 +58,11 @@ class Layout:
     scale: float
     curve: Box | None
     view: Box | None
+
+    def raised(self, by: float) -> Layout:
+        """Return the same layout so much higher, above something else."""
+        curve, view = (box and replace(box, bottom=box.bottom + by) for box in (self.curve, self.view))
+        return replace(self, curve=curve, view=view)
 
 
 def arrange(width_pt: float, height_pt: float, panels: str, curve_share: float = CURVE_SHARE) -> Layout:

@@ -22,6 +22,7 @@ from nnanim.options import Options
 from nnanim.painting.brush import Brush
 from nnanim.painting.part import Ground, Part, Sheet
 from nnanim.painting.xdot import Drawing
+from nnanim.panels.dots import DotsPart, Spread, height_of_dots
 from nnanim.panels.figure import ROUNDING
 from nnanim.panels.layers import LayersLegend, LayersPanel
 from nnanim.panels.legend import LegendBlocks, legend_widths, ramp_bar
@@ -101,7 +102,9 @@ class Multiples:
         return Sheet(frame.index, tuple(look(frame) for look in self.looks))
 
 
-def make_multiples(together: Together, view: View, scales: Any, options: Options) -> Multiples:
+def make_multiples(
+    together: Together, view: View, scales: Any, options: Options, spreads: Sequence[Spread] = ()
+) -> Multiples:
     """Place the panels of runs.
 
     Args:
@@ -109,6 +112,7 @@ def make_multiples(together: Together, view: View, scales: Any, options: Options
         view: how their networks are shown.
         scales: of that view, over all runs.
         options: the user's choices.
+        spreads: statistics of the groups whose first runs these are; none where there are no groups.
 
     Raises:
         OptionError: the figure is too small, or the labels do not fit a network.
@@ -118,7 +122,9 @@ def make_multiples(together: Together, view: View, scales: Any, options: Options
     has_curves = any(history.curves for history in together.histories)
     shown = options.panels if has_curves else "network"
     scale = arrange(width_pt, height_pt, shown).scale
-    layout = arrange(width_pt, height_pt - height_of_title(options.title, scale), shown, CURVE_SHARE)
+    below = height_of_dots(len(together.names) if spreads else 0, scale)
+    above = height_of_title(options.title, scale)
+    layout = arrange(width_pt, height_pt - above - below, shown, CURVE_SHARE).raised(below)
     words = [word for history in together.histories for word in view.words_of(history, options)]
     missing = missing_glyphs([*words, *together.names, together.metric or "", options.title], families)
     style = Style(theme_of_runs(options.theme, options.palette), families, missing, layout.scale, options.dpi)
@@ -142,6 +148,11 @@ def make_multiples(together: Together, view: View, scales: Any, options: Options
             for each in (header, panel):
                 parts.append(each.part)
                 looks.append(_of_run(each.look, run))
+    if spreads:
+        margin = MARGIN_PT * style.scale
+        room = Box(margin, margin, width_pt - 2 * margin, below - margin)
+        parts.append(DotsPart(spreads, together.names, room, replace(style, scale=scale)))
+        looks.append(lambda _frame: None)
     notes = [f"the font has no glyph for {missing!r}: name a font file that has with --font"] if missing else []
     width_px, height_px = (int(inches * options.dpi + ROUNDING) for inches in options.figsize)
     return Multiples(style, tuple(parts), tuple(looks), tuple(views), (width_px, height_px), tuple(notes))
