@@ -238,6 +238,17 @@ def crossing(picture: SideBySide, frame: TogetherFrame) -> Iterator[tuple[str, s
             yield one.text, other.text
 
 
+def test_remarks_stay_in_their_panel(tmp_path: Path) -> None:
+    runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (20, 30, 3))) for seed in range(4)}
+    picture = SideBySide(runs, max_edges=40, figsize=(6, 5))
+    assert not list(crossing(picture, picture[0]))
+    left = min(part.row.left for part in picture._figure.parts if type(part).__name__ == "RunHeaderPart")
+    remarks = [(place, text) for place, text in written(picture, picture[0]) if " edges" in text]
+    assert len(remarks) == 4
+    for place, text in remarks:
+        assert Extent.of(place, text, picture._figure.style.families).left >= left
+
+
 @pytest.mark.parametrize("view", ["network", "layers"])
 @pytest.mark.parametrize(("count", "figsize"), [(2, (9, 6)), (3, (9, 6)), (4, (9, 6)), (8, (12, 8)), (3, (6, 9))])
 def test_no_texts_overlap(tmp_path: Path, view: str, count: int, figsize: Any) -> None:

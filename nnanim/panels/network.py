@@ -143,9 +143,11 @@ class NetworkPart:
         if self.legend is not None:
             self.legend.paint(brush)
         style, row = self.style, self.row
-        size = looks.TEXT_PT * style.scale
+        text, size = style.drawable(self.remarks), looks.TEXT_PT * style.scale
+        if not self.titled:  # beside other panels, which it must not reach into
+            text, size = fitted(text, size, row.width, style.families)
         place = TextPlace(row.right, row.top - REMARK_DROP_PT * style.scale, size, style.theme.muted, "right", "top")
-        brush.text(place, style.drawable(self.remarks))
+        brush.text(place, text)
 
     def dot(self, name: str, look: NetworkLook) -> str:
         """Write the network as DOT, lengths in points."""

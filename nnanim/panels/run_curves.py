@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnanim.design import theme as looks
-from nnanim.design.fonts import shortened, text_width_pt
+from nnanim.design.fonts import fitted, text_width_pt
 from nnanim.design.layout import AXIS_BOTTOM_PT, AXIS_PT, LINE_PT, TITLE_HEIGHT_PT, Box, check_room, spread, title_row
 from nnanim.design.style import Style
 from nnanim.design.theme import Color, Theme
@@ -23,7 +23,7 @@ from nnanim.painting.xdot import Drawing
 from nnanim.panels.chart import Chart, blend
 from nnanim.panels.curve import HEADER_GAP, PALE
 
-NAME_SHARE = 0.36  # of the panel's width for the names, at most
+NAME_SHARE = 0.38  # of the panel's width for the names, at most
 LEADER_PT = 12.0  # from the end of the data area to a name
 NAME_LINE = 1.15  # distance of two names at least, in heights of a letter
 LEADER_LINE_PT = 0.9
@@ -74,7 +74,7 @@ class RunCurvesPart(Chart):
         leader = LEADER_PT * scale
         drawable = [style.drawable(name) for name in names]
         room = min(NAME_SHARE * box.width, max(text_width_pt(name, self._size, style.families) for name in drawable))
-        self._names = [shortened(name, self._size, room, style.families) for name in drawable]
+        self._names = [fitted(name, self._size, room, style.families) for name in drawable]
         left, bottom = box.left + AXIS_PT * scale, box.bottom + AXIS_BOTTOM_PT * scale
         height = header.bottom - HEADER_GAP * LINE_PT * scale - bottom
         super().__init__(curves, Box(left, bottom, box.right - room - leader - left, height), style)
@@ -99,11 +99,11 @@ class RunCurvesPart(Chart):
         ends = [self._end(curve) for curve in self._curves]
         apart = NAME_LINE * self._size
         heights = spread([float(end[1]) for end in ends], self.box.bottom, self.box.top, apart)
-        for end, height, name, color in zip(ends, heights, self._names, self._colors, strict=True):
+        for end, height, (name, size), color in zip(ends, heights, self._names, self._colors, strict=True):
             x = self.box.right + LEADER_PT * scale
             leader = np.array([end, [x - 0.25 * LEADER_PT * scale, height]])
             brush.line(leader, LEADER_LINE_PT * scale, blend(color, theme.background, 0.6))
-            brush.text(Place(x, height, self._size, name_color(color, theme), va="center"), name)
+            brush.text(Place(x, height, size, name_color(color, theme), va="center"), name)
 
     def paint(self, brush: Brush, look: RunCurvesLook, _drawing: Drawing | None) -> None:
         """Paint the curves up to a place each, with a dot there; NaN for none of that."""
