@@ -249,6 +249,57 @@ def test_remarks_stay_in_their_panel(tmp_path: Path) -> None:
         assert Extent.of(place, text, picture._figure.style.families).left >= left
 
 
+def test_the_difference_of_a_run_from_itself_is_grey(tmp_path: Path) -> None:
+    run = open_run(result_folder(tmp_path / "run"))
+    picture = SideBySide({"a": run, "b": run}, difference=True)
+    for frame in picture:
+        for each in frame.runs:
+            assert (each.edges.color == picture._figure.style.theme.unchanged).all()
+            assert (each.nodes.color == picture._figure.style.theme.muted).all()
+
+
+def test_the_difference_has_a_colour_for_each_sign(tmp_path: Path) -> None:
+    start = [np.array(matrix) for matrix in MATRICES]
+    end = [matrix.copy() for matrix in start]
+    end[0][0, 0] += 3.0
+    end[0][1, 1] -= 3.0
+    one = run_with(tmp_path / "one", [start, start])
+    other = run_with(tmp_path / "other", [start, end])
+    picture = SideBySide({"one": one, "other": other}, difference=True)
+    theme = picture._figure.style.theme
+    first, last = picture[0].runs[1].edges, picture[-1].runs[1].edges
+    assert (first.color == theme.unchanged).all()
+    change = last.weight - picture[-1].runs[0].edges.weight
+    assert (change > 0).sum() == (change < 0).sum() == 1
+    assert (last.color[change > 0] == theme.positive).all()
+    assert (last.color[change < 0] == theme.negative).all()
+    assert (last.color[change == 0] == theme.unchanged).all()
+    texts = [text for _, text in written(picture, picture[0])]
+    assert "w − w of one, full at ±3" in texts
+    assert {"smaller", "larger"} <= set(texts)
+
+
+def test_a_difference_of_other_edges_is_refused(tmp_path: Path) -> None:
+    runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (4, 5 + seed, 3))) for seed in range(2)}
+    with pytest.raises(OptionError, match="not the same edges are shown of '0' and '1'"):
+        SideBySide(runs, difference=True)
+    one = next(iter(runs.values()))
+    with pytest.raises(OptionError, match="take --view network"):
+        SideBySide({"a": one, "b": one}, difference=True, view="layers")
+
+
+def test_the_command_draws_the_difference_where_runs_began_alike(tmp_path: Path) -> None:
+    def colors(*runs: str) -> set[str]:
+        paths = [EFFECTS / run for run in runs]
+        result = ran(*paths, "--difference", "-o", f"{tmp_path}/frames/", "--max-frames", 2, "--ending", "change")
+        assert result.exit_code == 0, result.output
+        told = json.loads((tmp_path / "frames/frames.json").read_text(encoding="utf-8"))
+        return set(told["frames"][-1]["runs"][0]["edges"]["color"])
+
+    assert len(colors("relu-2", "dropout-2")) == 1  # the first run is what the others are held against
+    assert len(colors("relu-1", "relu-2")) > 1
+
+
 @pytest.mark.parametrize("view", ["network", "layers"])
 @pytest.mark.parametrize(("count", "figsize"), [(2, (9, 6)), (3, (9, 6)), (4, (9, 6)), (8, (12, 8)), (3, (6, 9))])
 def test_no_texts_overlap(tmp_path: Path, view: str, count: int, figsize: Any) -> None:

@@ -64,7 +64,9 @@ def _matching(pattern: str) -> tuple[Path, ...]:
 @click.option("--name", "names", metavar="TEXT", multiple=True, help="A name for each RUN.  [default: from the paths]")
 @click.option("--by-layer", is_flag=True, help="Measure each layer too.")
 @click.option(
-    "--difference", is_flag=True, help="Tell how far the weights lie apart, where runs began from the same weights."
+    "--difference",
+    is_flag=True,
+    help="Tell how far the weights lie apart, where runs began from the same weights; with -o in colours too.",
 )
 @click.option("--match", "matching", is_flag=True, help="Put hidden units in the order of the first run's before.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
@@ -124,7 +126,8 @@ def compare(
         if outputs:
             from nnanim.comparing.side_by_side import SideBySide
 
-            picture = SideBySide(opened, lines=found.lines, **choices)
+            colored = difference and found.same_start and not matching
+            picture = SideBySide(opened, lines=found.lines, difference=colored, **choices)
             with noting() as notes:
                 picture.write(*outputs, file_format=file_format, jobs=workers, executor=executor)
     if as_json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from nnanim.comparing.comparison import Line
-from nnanim.design.coloring import COLORINGS
+from nnanim.design.coloring import COLORINGS, Coloring
 from nnanim.design.theme import MOST_RUNS
 from nnanim.encoders.targets import PAGE, find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
@@ -20,6 +20,7 @@ from nnanim.frames.timeline import timeline
 from nnanim.frames.together import bring_together
 from nnanim.options import OptionFields, make_options
 from nnanim.painting.painter import Painter
+from nnanim.panels.difference import Difference
 from nnanim.panels.dots import Spread
 from nnanim.panels.multiples import make_multiples, palette_of
 from nnanim.panels.views import VIEWS, pick_view
@@ -61,6 +62,7 @@ class SideBySide(Sequence[TogetherFrame]):
         *,
         by: str | None = None,
         lines: Sequence[Line] = (),
+        difference: bool = False,
         **options: Unpack[OptionFields],
     ) -> None:
         """Read the weights of all snapshots that are shown, and fix the scales over all runs.
@@ -71,6 +73,8 @@ class SideBySide(Sequence[TogetherFrame]):
                 that all runs tell.
             lines: statistics of the groups, by the names of `runs`; shown below where a group has several runs.
             options: the fields of `nnanim.options.Options`.
+
+            difference: colour how the weights differ from the first run's, for runs that began from the same weights.
 
         Raises:
             OptionError: there are too few or too many runs, or an option does not fit them.
@@ -89,10 +93,12 @@ class SideBySide(Sequence[TogetherFrame]):
         )
         together = bring_together(list(self.runs), list(self.runs.values()), view.read, self.options, by)
         self._together = together
-        in_ink = COLORINGS[self.options.color].ends_in_ink and not together.is_still
+        self._difference = Difference.of(together) if difference else None
+        self._coloring: Coloring = self._difference.coloring if self._difference else COLORINGS[self.options.color]
+        in_ink = self._coloring.ends_in_ink and not together.is_still
         self._moments = timeline(together.moments, self.options, in_ink=in_ink)
         scales = view.scales(together.histories, self.options)
-        self._figure = make_multiples(together, view, scales, self.options, spreads_of(lines))
+        self._figure = make_multiples(together, view, scales, self.options, spreads_of(lines), self._difference)
         self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
 
     def _check(self) -> None:
@@ -119,14 +125,15 @@ class SideBySide(Sequence[TogetherFrame]):
 
     def _frame(self, index: int, *, still: bool = False) -> TogetherFrame:
         moment, together = self._moments[index], self._together
+        runs = tuple(self._run_frame(run, index, in_ink=moment.in_ink and not still) for run in range(len(self.runs)))
+        if self._difference is not None and self._figure.views:
+            runs = self._difference.recolored(runs, self._figure.style.theme)
         return TogetherFrame(
             index=index,
             at=moment.at,
             title=together.time_text(moment.at),
             duration_s=moment.duration_s,
-            runs=tuple(
-                self._run_frame(run, index, in_ink=moment.in_ink and not still) for run in range(len(self.runs))
-            ),
+            runs=runs,
         )
 
     def _run_frame(self, run: int, index: int, *, in_ink: bool) -> Frame:
@@ -205,7 +212,7 @@ class SideBySide(Sequence[TogetherFrame]):
             self,
             self._figure.sheet,
             self.durations_s,
-            lambda: palette_of(self._figure, len(self.runs), COLORINGS[self.options.color].ramp(theme)),
+            lambda: palette_of(self._figure, len(self.runs), self._coloring.ramp(theme)),
             sum(len(run.edges.weight) for run in self[0].runs),
             self.options.loop,
             self.options.full_color,

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from nnanim.design import wording
-from nnanim.design.coloring import COLORINGS
+from nnanim.design.coloring import COLORINGS, Coloring
 from nnanim.design.fonts import load_font, missing_glyphs
 from nnanim.design.layout import LINE_PT, MARGIN_PT, MAX_SCALE, MIN_SCALE, Box, arrange, cells, rows_of_blocks
 from nnanim.design.row_scales import RowScales
+from nnanim.design.scales import IntensityScale
 from nnanim.design.style import Style
 from nnanim.design.theme import POINTS_PER_INCH, Ramp, theme_of_runs
 from nnanim.frames.frame import TogetherFrame
@@ -22,6 +23,7 @@ from nnanim.options import Options
 from nnanim.painting.brush import Brush
 from nnanim.painting.part import Ground, Part, Sheet
 from nnanim.painting.xdot import Drawing
+from nnanim.panels.difference import Difference
 from nnanim.panels.dots import DotsPart, Spread, height_of_dots
 from nnanim.panels.figure import ROUNDING
 from nnanim.panels.layers import LayersLegend, LayersPanel
@@ -103,7 +105,12 @@ class Multiples:
 
 
 def make_multiples(
-    together: Together, view: View, scales: Any, options: Options, spreads: Sequence[Spread] = ()
+    together: Together,
+    view: View,
+    scales: Any,
+    options: Options,
+    spreads: Sequence[Spread] = (),
+    difference: Difference | None = None,
 ) -> Multiples:
     """Place the panels of runs.
 
@@ -113,6 +120,7 @@ def make_multiples(
         scales: of that view, over all runs.
         options: the user's choices.
         spreads: statistics of the groups whose first runs these are; none where there are no groups.
+        difference: what is coloured instead of changes or signs.
 
     Raises:
         OptionError: the figure is too small, or the labels do not fit a network.
@@ -139,7 +147,7 @@ def make_multiples(
         parts.append(curves.part)
         looks.append(curves.look)
     if layout.view is not None:
-        boxes, legend, views = _place_views(together, view, scales, layout.view, style, options)
+        boxes, legend, views = _place_views(together, view, scales, layout.view, style, options, difference)
         parts.append(LegendPart(legend))
         looks.append(lambda _frame: None)
         titles = [together.titles(run) for run in range(len(views))]
@@ -168,13 +176,22 @@ def _head(box: Box, style: Style) -> Box:
 
 
 def _place_views(
-    together: Together, view: View, scales: Any, box: Box, style: Style, options: Options
+    together: Together,
+    view: View,
+    scales: Any,
+    box: Box,
+    style: Style,
+    options: Options,
+    difference: Difference | None,
 ) -> tuple[tuple[Box, ...], Legend, Sequence[Any]]:
     """Return a box for each run, the legend below all, and in each box, below its first line, the run's panel."""
     since = list(dict.fromkeys(history.since for history in together.histories))
     histories = [replace(history, since=since[0] if len(since) == 1 else FIRST) for history in together.histories]
     kind = KINDS[view.name]
-    blocks, top = rows_of_blocks(box, kind.widths(histories, scales, style, options), style.scale)
+    tint = Tint(COLORINGS[options.color], scales.colors[options.color]) if isinstance(scales, NetworkScales) else None
+    if difference is not None:
+        tint = Tint(difference.coloring, difference.edges)
+    blocks, top = rows_of_blocks(box, kind.widths(histories, scales, tint, style), style.scale)
     bottom = top + LEGEND_GAP * LINE_PT * style.scale
     gap = 1.5 * MARGIN_PT * style.scale
     room = Box(box.left, bottom, box.width, box.top - bottom)
@@ -184,7 +201,15 @@ def _place_views(
     factor = min(inner[0].width / PANEL_PT[0], inner[0].height / PANEL_PT[1])
     own = replace(style, scale=min(max(min(factor, style.scale), MIN_SCALE), MAX_SCALE))
     panels = kind.panels(histories, scales, inner, own, options)
-    return boxes, kind.legend(histories, scales, blocks, panels, style, options), panels
+    return boxes, kind.legend(histories, scales, tint, blocks, panels, style), panels
+
+
+@dataclass(frozen=True, eq=False)
+class Tint:
+    """What the colours of a network's edges stand for, and their scale."""
+
+    coloring: Coloring
+    scale: IntensityScale
 
 
 @dataclass(frozen=True)
@@ -197,26 +222,21 @@ class Kind:
         legend: makes the legend of all.
     """
 
-    widths: Callable[[Sequence[History], Any, Style, Options], tuple[float, ...]]
+    widths: Callable[[Sequence[History], Any, Any, Style], tuple[float, ...]]
     panels: Callable[[Sequence[History], Any, Sequence[Box], Style, Options], Sequence[Any]]
-    legend: Callable[[Sequence[History], Any, tuple[Box, ...], Sequence[Any], Style, Options], Legend]
+    legend: Callable[[Sequence[History], Any, Any, tuple[Box, ...], Sequence[Any], Style], Legend]
 
 
-def _network_words(histories: Sequence[History], scales: NetworkScales, options: Options) -> wording.Legend:
+def _network_words(histories: Sequence[History], scales: NetworkScales, tint: Tint) -> wording.Legend:
     # The run that has most snapshots says whether there are changes, one with plain weights how they are called.
     longest = max(histories, key=len)
     plain = next((each for each in histories if not each.shown.only_norms), longest)
-    coloring = COLORINGS[options.color]
-    legend = wording.make_legend(
-        plain.shown, scales.widths, scales.colors[options.color], scales.rings, plain.since, coloring
-    )
-    return replace(legend, ramp=coloring.ends if coloring.is_explained(len(longest)) else None)
+    legend = wording.make_legend(plain.shown, scales.widths, tint.scale, scales.rings, plain.since, tint.coloring)
+    return replace(legend, ramp=tint.coloring.ends if tint.coloring.is_explained(len(longest)) else None)
 
 
-def _network_widths(
-    histories: Sequence[History], scales: NetworkScales, style: Style, options: Options
-) -> tuple[float, ...]:
-    return legend_widths(_network_words(histories, scales, options), style)
+def _network_widths(histories: Sequence[History], scales: NetworkScales, tint: Tint, style: Style) -> tuple[float, ...]:
+    return legend_widths(_network_words(histories, scales, tint), style)
 
 
 def _network_panels(
@@ -242,19 +262,17 @@ def _network_panels(
 def _network_legend(
     histories: Sequence[History],
     scales: NetworkScales,
+    tint: Tint,
     blocks: tuple[Box, ...],
     panels: Sequence[NetworkPanel],
     style: Style,
-    options: Options,
 ) -> Legend:
-    bar = ramp_bar(scales.colors[options.color], COLORINGS[options.color].ramp(style.theme), style)
-    words = _network_words(histories, scales, options)
+    bar = ramp_bar(tint.scale, tint.coloring.ramp(style.theme), style)
+    words = _network_words(histories, scales, tint)
     return LegendBlocks(words, blocks, bar, panels[0].part.nodes.edge_range_pt, style)
 
 
-def _layers_widths(
-    histories: Sequence[History], scales: RowScales, style: Style, _options: Options
-) -> tuple[float, ...]:
+def _layers_widths(histories: Sequence[History], scales: RowScales, _tint: None, style: Style) -> tuple[float, ...]:
     return LayersLegend.widths(scales, histories[0].since, style)
 
 
@@ -270,10 +288,10 @@ def _layers_panels(
 def _layers_legend(
     histories: Sequence[History],
     scales: RowScales,
+    _tint: None,
     blocks: tuple[Box, ...],
     _panels: Sequence[LayersPanel],
     style: Style,
-    _options: Options,
 ) -> Legend:
     return LayersLegend(blocks, scales, histories[0].since, style)
 
