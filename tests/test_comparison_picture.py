@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -364,11 +365,26 @@ def test_outputs_of_all_kinds(tmp_path: Path) -> None:
     assert len(told["frames"][0]["runs"][0]["edges"]["weight"]) == 35
 
 
-def test_several_processes_write_the_same_bytes(tmp_path: Path) -> None:
-    picture = pair(tmp_path, range(1, 60))
+@pytest.mark.parametrize("view", ["network", "layers"])
+def test_other_processes_write_the_same_bytes(tmp_path: Path, view: str) -> None:
+    picture = grouped(tmp_path, (2, 2), view=view, title="Two groups", figsize=(9, 7))
     picture.write(tmp_path / "one.gif")
-    picture.write(tmp_path / "two.gif", jobs=2)
+    with ThreadPoolExecutor(2) as executor:  # what it is given goes through a pickle, as to another machine
+        picture.write(tmp_path / "two.gif", jobs=2, executor=executor)
     assert (tmp_path / "one.gif").read_bytes() == (tmp_path / "two.gif").read_bytes()
+
+
+@pytest.mark.parametrize("panels", ["curve", "network"])
+def test_curves_alone_and_networks_alone(tmp_path: Path, panels: str) -> None:
+    picture = pair(tmp_path, panels=panels)
+    texts = [text for _, text in written(picture, picture[-1])]
+    assert ("accuracy in %" in texts) == (panels == "curve")
+    assert ("weakened" in texts) == (panels == "network")
+    assert "epoch 3" in texts
+    assert not list(crossing(picture, picture[-1]))
+    picture.write(tmp_path / "out.gif")
+    with Image.open(tmp_path / "out.gif") as image:
+        assert image.n_frames == 3
 
 
 def test_two_snapshots_are_a_still(tmp_path: Path) -> None:
