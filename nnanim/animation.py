@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import POINTS_PER_INCH
-from nnanim.encoders.movie import Movie
-from nnanim.encoders.seal import sealed
-from nnanim.encoders.targets import PAGE, VIDEOS, find_targets, open_targets
-from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target, whole_file
+from nnanim.encoders.targets import PAGE, find_targets
+from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
 from nnanim.errors import OptionError, RunError
+from nnanim.film import Film, save_still
 from nnanim.frames.boxes import BoxHistory
 from nnanim.frames.cells import CellHistory
 from nnanim.frames.frame import Frame
@@ -28,9 +26,6 @@ from nnanim.painting.painter import Painter
 from nnanim.panels.figure import make_figure
 from nnanim.panels.network import NetworkPanel
 from nnanim.panels.views import pick_view
-from nnanim.printable import encodable
-from nnanim.processes.chunks import Job, pack_here, pack_there
-from nnanim.processes.worthwhile import pays_off
 from nnanim.reading.run import Run
 
 if TYPE_CHECKING:
@@ -191,42 +186,28 @@ class Animation(Sequence[Frame]):
             WorkerError: one of the processes died.
         """
         targets = find_targets(paths, file_format)
-        films = [target for target in targets if target.format != PAGE]
-        if len(films) < len(targets):
+        if any(target.format == PAGE for target in targets):
             self._check_page()
         theme = self._figure.style.theme
         more = None if self._figure.view is None else self._figure.view.colors
-        palette = theme.gif_palette(COLORINGS[self.options.color].ramp(theme), more)
-        loop, full_color = self.options.loop, self.options.full_color
-        movie = Movie(self.size_px, tuple(self.durations_s), palette, loop, comment, full_color)
-        formats = tuple(film.format for film in films)
-        if films:
-            with (
-                self._packed(Job(self._painter, movie, formats), jobs, executor) as packed,
-                open_targets(films, movie, self) as append,
-            ):
-                for index, each in enumerate(packed):
-                    append(index, each)
-                    if progress is not None:
-                        progress(index + 1, len(self))
-        for target in targets:
-            if target.format == PAGE:
-                with whole_file(target.path) as temporary, sealed(temporary, comment):
-                    page = encodable(self.html(comment=comment))
-                    temporary.write_text(page, encoding="utf-8", newline="\n")
-
-    @contextmanager
-    def _packed(self, job: Job, jobs: int, executor: Executor | None) -> Iterator[Iterator[list[Any]]]:
-        sheets = map(self._figure.sheet, self)
-        if executor is not None and not set(VIDEOS) & set(job.formats):  # another machine need not have PyAV
-            yield pack_there(executor, job, sheets, jobs)
-        elif executor is None and pays_off(len(self), len(self[0].edges.weight), jobs, job.formats):
-            from nnanim.processes.pool import process_pool
-
-            with process_pool(jobs - 1) as workers:
-                yield pack_there(workers, job, sheets, jobs, helping=True)
-        else:
-            yield pack_here(job, sheets, ahead=executor is None and jobs > 1)
+        film = Film(
+            self._painter,
+            self,
+            self._figure.sheet,
+            self.durations_s,
+            lambda: theme.gif_palette(COLORINGS[self.options.color].ramp(theme), more),
+            len(self[0].edges.weight),
+            self.options.loop,
+            self.options.full_color,
+        )
+        film.write(
+            targets,
+            lambda: self.html(comment=comment),
+            comment=comment,
+            progress=progress,
+            jobs=jobs,
+            executor=executor,
+        )
 
     def html(self, *, comment: str | None = None) -> str:
         """Return the player: one page with all snapshots, which loads nothing from anywhere.
@@ -284,13 +265,9 @@ class Animation(Sequence[Frame]):
             OutputError: the file cannot be written.
             GraphvizError: Graphviz is missing or fails.
         """
-        target = check_target(path, STILL_SUFFIXES)
+        check_target(path, STILL_SUFFIXES)  # before anything is drawn
         frame = self._frame(range(len(self))[place], still=True)
-        sheet = self._figure.sheet(frame)
-        (drawings,) = self._painter.drawings([sheet])
-        with whole_file(target) as temporary:
-            file_format = target.suffix.lower()[1:]
-            self._painter.new_canvas().save(temporary, file_format, drawings, sheet, transparent=transparent)
+        save_still(self._painter, self._figure.sheet(frame), path, transparent=transparent)
 
     def place_of(self, *, epoch: float | None = None, iteration: int | None = None) -> int:
         """Return the index of the frame that shows the snapshot of an epoch or iteration.

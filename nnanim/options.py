@@ -23,6 +23,7 @@ ENDINGS = ("both", "change", "ink")
 SPACINGS = ("even", "log")
 NODE_CHOICES = ("strongest", "even")
 EDGE_CHOICES = ("weight", "change")
+CLOCKS = ("epoch", "iteration", "share")  # of several runs in one picture
 
 SUFFIX_FORMATS = {
     ".gif": "gif",

@@ -162,6 +162,21 @@ summary = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write the final metrics and a small picture as Markdown.",
 )
+comparison_outputs = click.option(
+    "-o",
+    "--output",
+    "outputs",
+    metavar="FILE|FOLDER/",
+    multiple=True,
+    help="Also draw the runs side by side:"
+    f" {', '.join((*(each for each in library.SUFFIXES if each != '.html'), *library.STILL_SUFFIXES[:2]))}, or a folder"
+    " (with / at its end) for numbered pictures. Can be given more than once.",
+)
+by = click.option(
+    "--by",
+    type=click.Choice(library.CLOCKS),
+    help="What the clock of all runs counts.  [default: epochs, or else the first that all runs tell]",
+)
 still_output = click.option(
     "-o",
     "--output",
@@ -300,6 +315,12 @@ def animation_options(command: Command) -> Command:
 def still_options(command: Command) -> Command:
     """Add all options of a still to a command."""
     return _add(command, (*_LOOKS, view, *_CONTENTS))
+
+
+def comparison_options(command: Command) -> Command:
+    """Add all options of a picture of several runs to a command."""
+    lacking = {scale, tween}  # one scale for all runs, and nothing between two snapshots
+    return _add(command, tuple(each for each in (*_LOOKS, view, panels, by, *_TIME, *_CONTENTS) if each not in lacking))
 
 
 def _add(command: Command, choices: tuple[Callable[[Command], Command], ...]) -> Command:

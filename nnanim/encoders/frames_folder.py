@@ -14,7 +14,7 @@ from PIL import Image
 
 from nnanim.encoders.movie import Append, Movie
 from nnanim.encoders.places import INDEX
-from nnanim.frames.frame import Boxes, Cells, Edges, Frame, Nodes, Rows
+from nnanim.frames.frame import Boxes, Cells, Edges, Frame, Nodes, Rows, TogetherFrame
 
 VERSION = 1  # of the layout of frames.json
 
@@ -32,7 +32,7 @@ def open_frames(path: Path, movie: Movie, frames: Sequence[Frame]) -> Iterator[A
         head: dict[str, Any] = {"version": VERSION, "size_px": movie.size_px, "loop": movie.loop}
         if movie.comment is not None:
             head["comment"] = movie.comment
-        if len(frames) and (boxes := frames[0].boxes) is not None:
+        if len(frames) and isinstance(frames[0], Frame) and (boxes := frames[0].boxes) is not None:
             names = [row.title for row in boxes.rows]
             head["arrows"] = [[names[tail], names[end]] for tail, end in boxes.arrows]
         # One line for each frame, written as it comes: the whole need not be in memory.
@@ -66,8 +66,15 @@ class PngPacker:
         return buffer.getvalue()
 
 
-def meaning(frame: Frame) -> dict[str, Any]:
-    """Return what a frame means as plain numbers; None stands for NaN."""
+def meaning(frame: Frame | TogetherFrame) -> dict[str, Any]:
+    """Return what a frame means as plain numbers; None stands for NaN. Of several runs it is a list of theirs."""
+    if isinstance(frame, TogetherFrame):
+        return {
+            "file": picture_name(frame.index),
+            "title": frame.title,
+            "duration_s": frame.duration_s,
+            "runs": [{"title": each.title} | meaning(each) for each in frame.runs],
+        }
     told: dict[str, Any] = {
         "file": picture_name(frame.index),
         "epoch": frame.epoch,

@@ -196,3 +196,22 @@ class Frame:
         buffer = io.BytesIO()
         Image.fromarray(self.image).save(buffer, "PNG")
         return buffer.getvalue()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TogetherFrame:
+    """What one frame of several runs means.
+
+    Attributes:
+        index: place in the animation, from 0.
+        at: time on the clock of all runs.
+        title: ``"epoch 20"``.
+        duration_s: how long it is shown.
+        runs: the frame of each run, whose title says what it shows: ``"epoch 20"`` or ``"ended at epoch 12"``.
+    """
+
+    index: int
+    at: float
+    title: str
+    duration_s: float
+    runs: tuple[Frame, ...]
