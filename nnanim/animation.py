@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from nnanim.player import Told
+
 
 class Animation(Sequence[Frame]):
     """A training run as a sequence of frames. Nothing is drawn before it is asked for."""
@@ -230,14 +232,20 @@ class Animation(Sequence[Frame]):
         Args:
             comment: a short text to keep in the page.
         """
-        from nnanim.player import page
+        from nnanim.player import page_of
+
+        return page_of(self.tell_player(), self.options, comment)
+
+    def tell_player(self) -> Told:
+        """Return what the player is told of this run, for who shows it in another way than as a file."""
+        from nnanim.player import tell
 
         if self._history.shown is None:
             raise OptionError("a page shows snapshots, and this run has none (write a .gif, .png or .mp4 of its curve)")
         stays_s = [0.0] * len(self._history)
         for moment in self._moments:
             stays_s[self._history.place(moment.at).before] += moment.duration_s
-        return page(self._history, stays_s, self.options, comment)
+        return tell(self._history, stays_s, self.options)
 
     def __repr__(self) -> str:
         (width, height), count = self.size_px, len(self)
