@@ -15,6 +15,7 @@ from nnanim.options import Reading, Writing, make_options
 if TYPE_CHECKING:
     from nnanim.animation import Animation
     from nnanim.watching.following import Look
+    from nnanim.watching.serving import Board
 
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -76,6 +77,8 @@ def watch(
     if any(output == options.STDOUT or echo.is_stdout(output) for output in outputs):
         raise click.UsageError("standard output cannot be written anew: give a file")
     options.check_outputs(outputs, file_format, if_changed=False)
+    if not serve and (host is not None or port):
+        raise click.UsageError("--no-serve cannot be used together with --host or --port")
     if not serve and not outputs:
         raise click.UsageError("nothing is to be shown: --no-serve needs -o FILE")
     from nnanim.encoders.targets import find_targets
@@ -89,7 +92,11 @@ def watch(
     follower = Follower(result, Reading(**reading, may_lack_snapshots=may_lack), chosen, [Path(o) for o in outputs])
     rewriter = Rewriter(outputs, Writing(file_format, jobs or usable_cpus()))
 
+    board: Board | None = None
+
     def seen(look: Look) -> None:
+        if board is not None and look.animation is not None:
+            board.show(look.animation.tell_player(), is_new_run=look.is_new_run)
         for note in () if quiet else look.notes:
             echo.tell(f"nnanim: note: {note}")
 
@@ -99,9 +106,15 @@ def watch(
             echo.tell(f"{', '.join(outputs)}: {frames}, to {_newest(animation)}")
 
     with ExitStack() as stack:
-        waiting = stack.enter_context(Waiting(result))
-        if not quiet:
+        if serve:
+            from nnanim.watching import serving
+
+            board = serving.Board(result.resolve().name, chosen)
+            server = stack.enter_context(serving.Server(board, host, port))
+            echo.tell(f"{server.address} shows {str(result)!r}, Ctrl-C ends it")
+        elif not quiet:
             echo.tell(f"watching {str(result)!r}, Ctrl-C ends it")
+        waiting = stack.enter_context(Waiting(result))
         watch(follower, rewriter, Ending(until, idle_s), wait=waiting.wait, seen=seen, wrote=wrote)
 
 
