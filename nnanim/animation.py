@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from nnanim.player import Told
+    from nnanim.player.head_room import HeadRoom
 
 
 class Animation(Sequence[Frame]):
@@ -236,8 +237,12 @@ class Animation(Sequence[Frame]):
 
         return page_of(self.tell_player(), self.options, comment)
 
-    def tell_player(self) -> Told:
-        """Return what the player is told of this run, for who shows it in another way than as a file."""
+    def tell_player(self, room: HeadRoom | None = None) -> Told:
+        """Return what the player is told of this run, for who shows it in another way than as a file.
+
+        Args:
+            room: the scales of a page that grows; by default those of the pictures.
+        """
         from nnanim.player import tell
 
         if self._history.shown is None:
@@ -245,7 +250,7 @@ class Animation(Sequence[Frame]):
         stays_s = [0.0] * len(self._history)
         for moment in self._moments:
             stays_s[self._history.place(moment.at).before] += moment.duration_s
-        return tell(self._history, stays_s, self.options)
+        return tell(self._history, stays_s, self.options, room)
 
     def __repr__(self) -> str:
         (width, height), count = self.size_px, len(self)

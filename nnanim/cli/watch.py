@@ -96,7 +96,7 @@ def watch(
 
     def seen(look: Look) -> None:
         if board is not None and look.animation is not None:
-            board.show(look.animation.tell_player(), is_new_run=look.is_new_run)
+            board.show(look.animation, is_new_run=look.is_new_run)
         for note in () if quiet else look.notes:
             echo.tell(f"nnanim: note: {note}")
 

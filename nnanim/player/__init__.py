@@ -19,6 +19,7 @@ from nnanim.frames.history import History
 from nnanim.frames.rows import RowHistory
 from nnanim.options import PALETTES, Options
 from nnanim.player.data import as_plain, numbers
+from nnanim.player.head_room import HeadRoom
 from nnanim.player.packing import pack
 from nnanim.player.rows import empty_cell
 
@@ -51,10 +52,10 @@ class Told:
     view: str
 
 
-def tell(history: History, stays_s: Sequence[float], options: Options) -> Told:
-    """Collect what the page is told; the arguments are those of `page`."""
+def tell(history: History, stays_s: Sequence[float], options: Options, room: HeadRoom | None = None) -> Told:
+    """Collect what the page is told; the arguments are those of `page`, and the scales of a page that grows."""
     packed = pack(*numbers(history))
-    data = as_plain(history, stays_s, options) | {"planes": packed.planes}
+    data = as_plain(history, stays_s, options, room) | {"planes": packed.planes}
     view = "layers" if isinstance(history.shown, RowHistory) else "network"
     return Told(data, packed.edges, packed.biases, view)
 

@@ -31,6 +31,7 @@ async function grow({ data: told, weights: first, biases: second }) {
     return;
   }
   const numbers = await unpackAll(told, [first, second]);
+  const isEnlarged = told.live.times_enlarged !== data.live.times_enlarged;
   const isNewRun = told.live.run !== data.live.run;
   const index = Math.floor(state.position);
   const isNewest = isNewRun || (!state.playing && index === count - 1);
@@ -51,7 +52,8 @@ async function grow({ data: told, weights: first, biases: second }) {
   draw();
   const again = findAgain(focused);
   if (again) drawing.things(again.kind)[again.index].focus();
-  sayLive("live", isNewRun ? `a new run, ${counted()}` : `live, ${counted()}`);
+  const news = isNewRun ? "a new run" : isEnlarged ? "live, with a larger scale from now on" : "live";
+  sayLive("live", `${news}, ${counted()}`);
 }
 
 const address = new URLSearchParams(location.search);

@@ -15,9 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nnanim.animation import Animation
 from nnanim.errors import OptionError
 from nnanim.options import Options
-from nnanim.player import Told, page_of, waiting_page
+from nnanim.player import page_of, waiting_page
+from nnanim.player.head_room import HeadRoom
 from nnanim.watching.access import Access, address_of
 
 KEEP_ALIVE_S = 15.0  # between two signs of life, so that proxies do not close a stream
@@ -54,15 +56,20 @@ class Board:
     def __init__(self, name: str, options: Options) -> None:
         self._options = options
         self._runs = 0
+        self._room = HeadRoom()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self.shown = Shown(0, waiting_page(name, options))
 
-    def show(self, told: Told, *, is_new_run: bool) -> None:
+    def show(self, animation: Animation, *, is_new_run: bool) -> None:
         """Serve what is newest from now on."""
-        self._runs += is_new_run
+        if is_new_run:
+            self._runs += 1
+            self._room = HeadRoom()
+        told = animation.tell_player(self._room)
         version = self.shown.version + 1
-        data = told.data | {"live": {"version": version, "run": self._runs}}
+        live = {"version": version, "run": self._runs, "times_enlarged": self._room.times_enlarged}
+        data = told.data | {"live": live}
         event = json.dumps({"data": data, "weights": told.weights, "biases": told.biases}, allow_nan=False)
         page = page_of(replace(told, data=data), self._options, is_live=True)
         self._change(Shown(version, page, f"event: run\nid: {version}\ndata: {event}\n\n".encode()))
