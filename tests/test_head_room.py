@@ -29,9 +29,9 @@ def test_a_scale_stays_until_it_is_left() -> None:
         again = room.over_network(network(end), has_changes=True)
         assert again.widths.domain == first.widths.domain
     assert room.times_enlarged == 0
-    left = room.over_network(network(3.0), has_changes=True)
-    assert left.widths.domain == pytest.approx(3 * HEAD_ROOM)
-    assert left.colors["change"].domain == pytest.approx(3 * HEAD_ROOM)
+    left = room.over_network(network(5.0), has_changes=True)
+    assert left.widths.domain == pytest.approx(5 * HEAD_ROOM)
+    assert left.colors["change"].domain == pytest.approx(5 * HEAD_ROOM)
     assert room.times_enlarged == 1
 
 

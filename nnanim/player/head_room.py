@@ -11,7 +11,7 @@ from nnanim.design.row_scales import RowScales
 from nnanim.design.scales import IntensityScale, WidthScale
 from nnanim.panels.network import NetworkScales
 
-HEAD_ROOM = 1.25  # times what the run needs now, when a scale is made or enlarged
+HEAD_ROOM = 1.5  # times what the run needs now, when a scale is made or enlarged
 
 Scales = TypeVar("Scales", NetworkScales, RowScales)
 Scale = TypeVar("Scale", WidthScale, IntensityScale)
