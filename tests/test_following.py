@@ -13,6 +13,7 @@ from nnanim.watching.following import Follower, Look
 from nnanim.watching.listing import list_files
 
 SIZES = (3, 4, 2)
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def weights(seed: int, scale: float = 1.0) -> dict[str, np.ndarray]:
@@ -212,3 +213,27 @@ def test_files_are_listed_below_links_and_each_once(tmp_path: Path) -> None:
     (tmp_path / "run" / "nowhere").symlink_to(tmp_path / "nothing")
     assert list(list_files(tmp_path / "run")) == [tmp_path / "run" / "checkpoint-1" / "model.npz"]
     assert list_files(tmp_path / "nothing") == {}
+
+
+FORMATS = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_half_a_snapshot_of_any_format_is_taken_when_it_is_whole(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    shutil.copytree(FIXTURES / name, folder)
+    follower = follow(folder)
+    animation = follower.look().animation
+    assert animation is not None
+    *before, newest = animation.run.snapshots
+    whole = newest.path.read_bytes()
+    for length in (len(whole) // 2, len(whole) - 1):
+        newest.path.write_bytes(whole[:length])
+        animation = follow(folder).look().animation
+        assert animation is not None
+        if not newest.contents.parts or name == "transformers":
+            assert [each.path for each in animation.run.snapshots] == [each.path for each in before]
+    newest.path.write_bytes(whole)
+    animation = follow(folder).look().animation
+    assert animation is not None
+    assert [each.path for each in animation.run.snapshots] == [each.path for each in (*before, newest)]
