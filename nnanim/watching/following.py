@@ -13,6 +13,7 @@ from pathlib import Path
 from nnanim.animation import Animation
 from nnanim.errors import LogError, MetricError, NnanimError, RunError, SnapshotError
 from nnanim.options import Options, Reading
+from nnanim.reading.folder import Known
 from nnanim.reading.run import LogMoment, Run, Snapshot, open_run
 from nnanim.watching.listing import Listing, Stamp, list_files, stamp
 
@@ -58,6 +59,7 @@ class Follower:
     trouble: NnanimError | None = None
     _listed: Listing | None = None
     _is_settled: bool = True
+    _opened: Known = field(default_factory=dict)
     _drawn: dict[Path, Stamp | None] = field(default_factory=dict)
     _snapshots: dict[Path, Stamp | None] = field(default_factory=dict)
     _newest: Snapshot | LogMoment | None = None
@@ -80,6 +82,8 @@ class Follower:
             return Look()
         self._is_settled = not has_changed
         self._listed = now
+        for gone in self._opened.keys() - now.keys():
+            del self._opened[gone]
         try:
             animation = self._read()
         except PASSING as error:
@@ -114,10 +118,12 @@ class Follower:
         if not self.reading.skip_bad:
             try:
                 # The end of most formats is checked when they are opened, the rest where weights are read for drawing.
-                return Animation.of(open_run(self.folder, **how, must_be_finite=False), self.options)
+                return Animation.of(
+                    open_run(self.folder, **how, must_be_finite=False, opened=self._opened), self.options
+                )
             except SnapshotError:
                 pass  # a snapshot is damaged or holds NaN; which one, tells a reading of them all
-        return Animation.of(open_run(self.folder, **how), self.options)
+        return Animation.of(open_run(self.folder, **how, opened=self._opened), self.options)
 
     def _stamps(self, files: Sequence[Path], now: Listing) -> dict[Path, Stamp | None]:
         return {path: now[path] if path in now else _stamp_or_none(path) for path in files}
