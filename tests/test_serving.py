@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
@@ -160,6 +161,13 @@ def test_a_port_that_is_taken_is_told() -> None:
             Server(Board("result", Options()), None, port)
 
 
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_what_must_be_installed_is_told(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(OptionError, match=r"pip install 'nnanim\[watch\]' \(or write files alone: --no-serve"):
+        Server(Board("result", Options()), None, 0)
+
+
 def test_the_page_grows_and_keeps_the_readers_place(result: Path) -> None:
     save(result, 1)
     (result / "log.csv").write_text("epoch,loss\n1,3.0\n2,2.5\n3,2.0\n4,1.5\n")
@@ -178,14 +186,16 @@ def test_the_page_grows_and_keeps_the_readers_place(result: Path) -> None:
         page.get_by_text("2 snapshots").wait_for()
         assert page.inner_text("#time") == "epoch 2"  # at the newest, as before
         page.locator("#graph circle.node").nth(3).click()
+        page.mouse.move(5, 5)
         page.press("body", "Home")
         page.select_option("#speed", "4")
-        told = page.inner_text("#what")
+        kept = page.get_attribute("#details", "data-thing")
+        assert kept == "node3"
         save(result, 3)
         show(board, result)
         page.get_by_text("3 snapshots").wait_for()
         assert page.inner_text("#time") == "epoch 1"  # where the reader stopped
-        assert page.inner_text("#what") == told
+        assert page.get_attribute("#details", "data-thing") == kept
         assert page.input_value("#speed") == "4"
         assert page.get_attribute("#slider", "max") == "2"
         assert page.locator("#plot path.curve0").count() == 2  # ahead and passed, none of the curve before
