@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nnanim.watching.following import Look
     from nnanim.watching.serving import Board
 
+EXIT_INTERRUPTED = 130
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -115,7 +116,13 @@ def watch(
         elif not quiet:
             echo.tell(f"watching {str(result)!r}, Ctrl-C ends it")
         waiting = stack.enter_context(Waiting(result))
-        watch(follower, rewriter, Ending(until, idle_s), wait=waiting.wait, seen=seen, wrote=wrote)
+        try:
+            watch(follower, rewriter, Ending(until, idle_s), wait=waiting.wait, seen=seen, wrote=wrote)
+        except KeyboardInterrupt:  # a second one, while the outputs were written for the last time
+            if not rewriter.written:
+                raise
+            echo.tell(f"nnanim: interrupted, {', '.join(outputs)} stayed as before")
+            click.get_current_context().exit(EXIT_INTERRUPTED)
 
 
 def _newest(animation: Animation) -> str:
