@@ -19,6 +19,7 @@ from nnanim.frames.boxes import BoxHistory
 from nnanim.frames.cells import CellHistory
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
+from nnanim.frames.run_moments import with_moments
 from nnanim.frames.timeline import thinning_note, timeline
 from nnanim.frames.weights import Weights
 from nnanim.options import OptionFields, Options, make_options
@@ -69,7 +70,10 @@ class Animation(Sequence[Frame]):
         self._history = make_history(run, options, view.read)
         has_view = self._history.shown is not None
         in_ink = has_view and options.panels != "curve" and COLORINGS[options.color].ends_in_ink
-        self._moments = timeline(self._history.clock.ticks, options, in_ink=in_ink)
+        if options.moments:
+            self._history = with_moments(self._history)
+        slow = [each.snapshot for each in self._history.moments]
+        self._moments = timeline(self._history.clock.ticks, options, in_ink=in_ink, slow=slow)
         scales = view.scales([self._history], options) if has_view else None
         self._figure = make_figure(self._history, view if has_view else None, scales, options)
         self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
@@ -100,6 +104,7 @@ class Animation(Sequence[Frame]):
             duration_s=moment.duration_s,
             curve_x=x,
             metrics={curve.metric: curve.value_at(x) / curve.unit.factor for curve in history.curves},
+            moment=history.moment(place),
             _painter=self,
             **({} if shown is None else shown.meaning(place, in_ink=moment.in_ink and not still)),
         )
@@ -115,7 +120,10 @@ class Animation(Sequence[Frame]):
         """What a user should be told about the run and its picture."""
         units = tuple(curve.unit.note for curve in self._history.curves if curve.unit.note)
         thinned = thinning_note([moment.epoch for moment in self.run.moments], self.options)
-        return self.run.notes + ((thinned,) if thinned else ()) + units + self._figure.notes
+        moments = tuple(each.says for each in self._history.moments)
+        if self.options.moments and not moments:
+            moments = ("no moment stands out from those before and after it",)
+        return self.run.notes + ((thinned,) if thinned else ()) + units + moments + self._figure.notes
 
     @property
     def durations_s(self) -> list[float]:

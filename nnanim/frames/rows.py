@@ -31,12 +31,14 @@ class RowHistory:
         norms: (S, R) float64, the Frobenius norm ‖W‖; NaN where a weight is not finite.
         moved: (S, R) float64, the squared distance ‖W − W_ref‖² to the reference.
         reference: (S, R) float64, the norm of the reference, ‖W_ref‖.
+        steps: (S, R) float64, the squared distance to the snapshot before, 0 at the first; None where nobody asked.
     """
 
     rows: tuple[Row, ...]
     norms: np.ndarray
     moved: np.ndarray
     reference: np.ndarray
+    steps: np.ndarray | None = None
 
     @property
     def relative_changes(self) -> np.ndarray:
@@ -58,9 +60,12 @@ class RowHistory:
             norms: np.ndarray = np.sqrt(np.stack(squares, axis=1))
             return norms
 
-        moved = np.stack([self.moved[:, list(group)].sum(axis=1) for group in groups], axis=1)
+        def summed(values: np.ndarray) -> np.ndarray:
+            return np.stack([values[:, list(group)].sum(axis=1) for group in groups], axis=1)
+
+        steps = None if self.steps is None else summed(self.steps)
         rows = tuple(self._together([self.rows[index] for index in group]) for group in groups)
-        return RowHistory(rows, pooled(self.norms), moved, pooled(self.reference))
+        return RowHistory(rows, pooled(self.norms), summed(self.moved), pooled(self.reference), steps)
 
     @staticmethod
     def _together(rows: Sequence[Row]) -> Row:
@@ -78,27 +83,37 @@ class RowHistory:
 
 
 def read_rows(snapshots: Sequence[Snapshot], options: Options, *, rows: Sequence[Row]) -> RowHistory:
-    """Measure rows at every snapshot, one tensor after the other, each read once.
+    """Measure rows at every snapshot, one tensor after the other, each read once (twice for steps).
 
     Args:
         snapshots: those that are shown, in their order.
-        options: `since` says which snapshot is the reference.
+        options: `since` says which snapshot is the reference, `moments` whether the steps are asked for.
         rows: what is measured.
 
     Raises:
         SnapshotError: a snapshot cannot be read.
     """
+    norms, moved = _measure_all(snapshots, options.since, rows)
+    steps = None
+    if options.since == "previous":
+        reference = np.concatenate([norms[:1], norms[:-1]])
+        steps = moved
+    else:
+        reference = np.repeat(norms[:1], len(snapshots), axis=0)
+        if options.moments:
+            steps = _measure_all(snapshots, "previous", rows)[1]
+    return RowHistory(tuple(rows), norms, moved, reference, steps)
+
+
+def _measure_all(snapshots: Sequence[Snapshot], since: str, rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
+    """Return ‖W‖ and ‖W − W_ref‖² of rows at every snapshot, (S, R) each."""
     count = len(snapshots)
     norms, moved = np.full((count, len(rows)), nan), np.full((count, len(rows)), nan)
     first = [0, *range(max(AT_ONCE - 1, 1) + 1, count, AT_ONCE - 1)]
     for start, stop in zip(first, [*first[1:], count], strict=True):
-        for column, place, square, distance in _measure(snapshots, start, stop, options.since, rows):
+        for column, place, square, distance in _measure(snapshots, start, stop, since, rows):
             norms[place, column], moved[place, column] = sqrt(square), distance
-    if options.since == "previous":
-        reference = np.concatenate([norms[:1], norms[:-1]])
-    else:
-        reference = np.repeat(norms[:1], count, axis=0)
-    return RowHistory(tuple(rows), norms, moved, reference)
+    return norms, moved
 
 
 def _measure(
