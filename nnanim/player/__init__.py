@@ -24,7 +24,7 @@ from nnanim.player.packing import pack
 from nnanim.player.rows import empty_cell
 
 # Parts of one module, in this order; in the place of {view} stands the script of what is shown.
-SCRIPTS = ("run.js", "{view}.js", "details.js", "curve.js", "main.js")
+SCRIPTS = ("run.js", "{view}.js", "details.js", "curve.js", "moments.js", "main.js")
 LIVE_SCRIPT, LIVE_STYLE = "live.js", "live.css"  # of a page that is told how a training goes on
 # Nothing may be loaded from anywhere, and of scripts and styles only those run that are in the page now.
 POLICY = (

@@ -57,6 +57,9 @@ def as_plain(
         "curves": [_curve(curve, name, history) for curve, name in zip(history.curves, names, strict=True)],
         "curve_x": _list(history.curve_x),
         "axes": _axes(history.curves),
+        "moments": [
+            {"index": each.snapshot, "says": each.says, "things": list(each.things)} for each in history.moments
+        ],
         **shown,
     }
 

@@ -210,6 +210,7 @@ const drawing = {
   find: findRow,
   facts: rowFacts,
   mark: (thing) => thing && rowGroups[thing.index].classList.add("hot"),
+  standOut: (things) => things.forEach((row) => rowGroups[row].classList.add("stands")),
   things: () => rowGroups,
   name: ({ index }) => data.rows[index].name,
 };

@@ -46,6 +46,7 @@ async function grow({ data: told, weights: first, biases: second }) {
   if (Object.keys(data.views).length) {
     drawing.build($("graph").dataset.view);
     drawing.legend();
+    shownMoment = null;
   }
   state.kept = findAgain(kept);
   state.hovered = findAgain(hovered);

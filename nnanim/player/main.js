@@ -7,6 +7,7 @@ function draw() {
   const metrics = data.curves.map((curve) => `${curve.metric} ${curve.values[index]}`);
   $("slider").setAttribute("aria-valuetext", [data.titles[index], ...metrics].join(", "));
   if (view) drawing.draw();
+  drawMoment();
   drawCurve();
   drawDetails();
 }
@@ -14,7 +15,7 @@ function draw() {
 function say() {
   if (state.playing) return;
   const index = Math.floor(state.position);
-  const words = [data.titles[index], ...data.curves.map((curve) => `${curve.metric} ${curve.values[index]}`)];
+  const words = [momentAt(index) ? momentAt(index).says : data.titles[index], ...data.curves.map((curve) => `${curve.metric} ${curve.values[index]}`)];
   if (chosen()) {
     const told = drawing.facts(chosen());
     words.push(told.title, ...told.rows.map(([name, value]) => `${name} ${value}`));
@@ -116,6 +117,7 @@ function fit() {
   const wanted = $("network").clientWidth < 520 ? "narrow" : "wide";
   if ($("graph").dataset.view !== wanted) {
     drawing.build(wanted);
+    shownMoment = null;
     draw();
   }
   drawing.legend();
@@ -148,6 +150,7 @@ const keys = {
   "-": () => setSpeed(-1),
   c: () => setMode(Object.keys(data.modes).find((mode) => mode !== state.mode)),
   t: turnTheme,
+  m: nextMoment,
   Escape: () => { state.hovered = null; keep(null); },
 };
 const inNetwork = {
@@ -182,6 +185,8 @@ function introduce() {
   root.classList.toggle("without-curve", !data.axes);
   root.classList.toggle("of-layers", Boolean(data.rows));
   if (data.rows) $("network").setAttribute("aria-label", "Layers");
+  root.classList.toggle("without-moments", !data.moments.length);
+  buildMarks();
   if (data.axes) buildCurve();
 }
 

@@ -193,6 +193,7 @@ const drawing = {
   find,
   facts: networkFacts,
   mark: markInNetwork,
+  standOut: (things) => things.forEach((edge) => lines[edge].classList.add("stands")),
   things: (kind) => (kind === "edge" ? lines : circles),
   name: ({ kind, index }) => (kind === "edge" ? edgeName(index) : nodeName(index)),
 };
