@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -11,12 +10,10 @@ import numpy as np
 
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import POINTS_PER_INCH
-from nnanim.encoders.targets import PAGE, find_targets
+from nnanim.encoders.targets import find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
-from nnanim.errors import OptionError, RunError
+from nnanim.errors import RunError
 from nnanim.film import Film, save_still
-from nnanim.frames.boxes import BoxHistory
-from nnanim.frames.cells import CellHistory
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
 from nnanim.frames.run_moments import with_moments
@@ -197,8 +194,6 @@ class Animation(Sequence[Frame]):
             WorkerError: one of the processes died.
         """
         targets = find_targets(paths, file_format)
-        if any(target.format == PAGE for target in targets):
-            self._check_page()
         theme = self._figure.style.theme
         more = None if self._figure.view is None else self._figure.view.colors
         film = Film(
@@ -238,38 +233,20 @@ class Animation(Sequence[Frame]):
         """
         from nnanim.player import tell
 
-        self._check_page()
         stays_s = [0.0] * len(self._history)
         for moment in self._moments:
             stays_s[self._history.place(moment.at).before] += moment.duration_s
-        # The page has no map: it shows the same weights as rows.
-        shown = self._history.shown.rows if isinstance(self._history.shown, BoxHistory) else self._history.shown
-        return tell(replace(self._history, shown=shown), stays_s, self.options, room)
-
-    def _check_page(self) -> None:
-        """Refuse a page of what the player cannot show.
-
-        Raises:
-            OptionError: it cannot.
-        """
-        if isinstance(self._history.shown, CellHistory):
-            raise OptionError(
-                "view is 'matrix', which a page does not show yet (write a .gif, .png or .mp4, or take --view layers)"
-            )
-        if self._history.shown is None:
-            raise OptionError("a page shows snapshots, and this run has none (write a .gif, .png or .mp4 of its curve)")
+        return tell(self._history, stays_s, self.options, room)
 
     def __repr__(self) -> str:
         (width, height), count = self.size_px, len(self)
         frames = "1 frame" if count == 1 else f"{count} frames"
         return f"<Animation of {str(self.run.path)!r}: {frames}, {width}x{height} px, {sum(self.durations_s):g} s>"
 
-    def _repr_html_(self) -> str | None:
+    def _repr_html_(self) -> str:
         """Show the player in a notebook."""
         from nnanim.player import in_frame
 
-        if isinstance(self._history.shown, CellHistory):
-            return None  # a notebook then shows the text
         return in_frame(self.html())
 
     def write_still(self, path: str | Path, place: int, *, transparent: bool = False) -> None:

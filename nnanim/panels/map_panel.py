@@ -179,7 +179,7 @@ class MapPanel:
         room = Box(box.left, bottom, box.width, box.top - TITLE_HEIGHT_PT * scale - bottom)
         check_room(room, options.figsize, scale)
         every: BoxHistory = history.shown
-        self._shown, places, labels = _fold_until_readable(every, room, style, options)
+        self._shown, places, labels = fold_until_readable(every, room, style, options)
         self.part = MapPart(
             style,
             title_row(box, scale),
@@ -267,7 +267,7 @@ def words_of(history: History, _options: Options) -> list[str]:
     return [*(row.title for row in history.shown.boxes.rows), *history.titles]
 
 
-def _fold_until_readable(
+def fold_until_readable(
     every: BoxHistory, room: Box, style: Style, options: Options
 ) -> tuple[BoxHistory, MapPlaces, MapLabels]:
     """Take weights together until their names can be read: equal blocks first, then what blocks hold."""

@@ -202,7 +202,7 @@ class MatrixPanel:
         rooms = slots(inside, len(matrices), caption, style.scale, [form_of(matrix.shape) for matrix in matrices])
         check_room(min(rooms, key=lambda room: min(room.width, room.height)), options.figsize, style.scale)
         plans = tuple(place(plan_of(matrix), room) for matrix, room in zip(matrices, rooms, strict=True))
-        texts, places = _captions(plans, rooms, style)
+        texts, places = captions_of(plans, rooms, style)
         small = looks.TEXT_PT * SMALL_PRINT * style.scale
         ways = [
             (text, share)
@@ -326,7 +326,7 @@ def _inside(box: Box, legend_top: float, style: Style) -> Box:
     return Box(box.left, bottom, box.width, box.top - TITLE_HEIGHT_PT * style.scale - bottom)
 
 
-def _captions(
+def captions_of(
     plans: Sequence[Plan], rooms: Sequence[Box], style: Style
 ) -> tuple[list[tuple[str, str]], list[tuple[Place, Place]]]:
     """Return name and shape above each matrix, cut to the width of its room, and where they stand."""

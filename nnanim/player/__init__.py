@@ -10,21 +10,31 @@ import hashlib
 import html
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
 from nnanim.design.theme import Color, pick_theme
+from nnanim.frames.boxes import BoxHistory
+from nnanim.frames.cells import CellHistory
 from nnanim.frames.history import History
 from nnanim.frames.rows import RowHistory
 from nnanim.options import PALETTES, Options
+from nnanim.player.boxes import lay_out
+from nnanim.player.cells import with_cells
 from nnanim.player.data import as_plain, numbers
 from nnanim.player.head_room import HeadRoom
 from nnanim.player.packing import pack
 from nnanim.player.rows import empty_cell
 
 # Parts of one module, in this order; in the place of {view} stands the script of what is shown.
-SCRIPTS = ("run.js", "{view}.js", "details.js", "curve.js", "moments.js", "main.js")
+SCRIPTS = ("run.js", "{view}", "details.js", "curve.js", "moments.js", "main.js")
+VIEW_SCRIPTS = {
+    "network": ("network.js",),
+    "layers": ("rows.js", "layers.js"),
+    "map": ("rows.js", "map.js"),
+    "matrix": ("matrix.js",),
+}
 LIVE_SCRIPT, LIVE_STYLE = "live.js", "live.css"  # of a page that is told how a training goes on
 # Nothing may be loaded from anywhere, and of scripts and styles only those run that are in the page now.
 POLICY = (
@@ -54,9 +64,15 @@ class Told:
 
 def tell(history: History, stays_s: Sequence[float], options: Options, room: HeadRoom | None = None) -> Told:
     """Collect what the page is told; the arguments are those of `page`, and the scales of a page that grows."""
+    view = "network"
+    if isinstance(history.shown, BoxHistory):
+        view, history = "map", replace(history, shown=lay_out(history, options))
+    elif isinstance(history.shown, CellHistory):
+        view, history = "matrix", with_cells(history, options)
+    elif isinstance(history.shown, RowHistory):
+        view = "layers"
     packed = pack(*numbers(history))
-    data = as_plain(history, stays_s, options, room) | {"planes": packed.planes}
-    view = "layers" if isinstance(history.shown, RowHistory) else "network"
+    data = as_plain(history, stays_s, options, room) | {"planes": packed.planes, "view": view}
     return Told(data, packed.edges, packed.biases, view)
 
 
@@ -82,8 +98,9 @@ def page_of(told: Told, options: Options, comment: str | None = None, *, is_live
         is_live: whether the page listens to whoever serves it for what is new.
     """
     style = _colors(options) + _own("player.css") + (_own(LIVE_STYLE) if is_live else "")
-    scripts = (*SCRIPTS, LIVE_SCRIPT) if is_live else SCRIPTS
-    script = "".join(_own(name.format(view=told.view)) for name in scripts)
+    place = SCRIPTS.index("{view}")
+    scripts = (*SCRIPTS[:place], *VIEW_SCRIPTS[told.view], *SCRIPTS[place + 1 :], *((LIVE_SCRIPT,) if is_live else ()))
+    script = "".join(map(_own, scripts))
     policy = (LIVE_POLICY if is_live else POLICY).format(script=_hash(script), style=_hash(style))
     return _fill(
         _own("template.html"),

@@ -88,7 +88,7 @@ function drawCurve() {
 
 function jump(event) {
   const svg = $("plot");
-  const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+  const point = pointIn(svg, event);
   let nearest = -1;
   data.curve_x.forEach((x, index) => {
     if (x === null) return;

@@ -20,15 +20,16 @@ function drawDetails() {
     make("+dd", {}, $("facts"), value);
   }
   $("strongest").replaceChildren();
-  if (told.strongest.length) make("+li", {}, $("strongest"), "strongest edges");
-  for (const edge of told.strongest) {
+  const strongest = told.strongest || [];
+  if (strongest.length) make("+li", {}, $("strongest"), "strongest edges");
+  for (const edge of strongest) {
     const row = make("+li", {}, $("strongest"));
     const tail = data.edges.tail[edge];
     make("+span", {}, row, tail === thing.index ? "→ " + nodeName(data.edges.head[edge]) : "← " + nodeName(tail));
     make("+span", {}, row, number(at(weights, edge, state.position)));
   }
   $("history").toggleAttribute("hidden", !told.values || count < 2);
-  if (told.values && count > 1) drawHistory(told.values, thing.index, told.word || told.rows[0][0], told.ends || threeDigits);
+  if (told.values && count > 1) drawHistory(told.values, told.at ?? thing.index, told.word || told.rows[0][0], told.ends || threeDigits);
 }
 
 const threeDigits = (value) => minus(String(Number(value.toPrecision(3))));

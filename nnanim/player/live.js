@@ -26,7 +26,7 @@ function placeIn(titles, isNewest, title, index) {
 }
 
 async function grow({ data: told, weights: first, biases: second }) {
-  if (Boolean(told.rows) !== Boolean(data.rows)) {
+  if (told.view !== data.view) {
     location.reload(); // another way to show it, which is another script
     return;
   }

@@ -183,8 +183,9 @@ function introduce() {
   $("rounded").hidden = data.planes === 4;
   root.classList.toggle("without-network", !Object.keys(data.views).length);
   root.classList.toggle("without-curve", !data.axes);
-  root.classList.toggle("of-layers", Boolean(data.rows));
-  if (data.rows) $("network").setAttribute("aria-label", "Layers");
+  root.classList.toggle("of-layers", data.view === "layers");
+  $("network").setAttribute("aria-label", { layers: "Layers", map: "Map", matrix: "Matrices" }[data.view] || "Network");
+  for (const place of document.querySelectorAll(".thing")) place.textContent = drawing.thing;
   root.classList.toggle("without-moments", !data.moments.length);
   buildMarks();
   if (data.axes) buildCurve();

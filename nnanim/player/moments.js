@@ -21,9 +21,9 @@ function drawMoment() {
   shownMoment = now;
   $("moment").textContent = now ? now.says : "";
   if (!view) return;
-  for (const element of scene.querySelectorAll(".stands")) element.classList.remove("stands");
-  scene.classList.toggle("at-moment", Boolean(now && now.things.length));
-  if (now) drawing.standOut(now.things);
+  const things = now ? now.things : [];
+  scene.classList.toggle("at-moment", things.length > 0);
+  drawing.standOut(things);
 }
 
 function nextMoment() {

@@ -89,7 +89,7 @@ function sortEdges() {
 }
 
 function find(event) {
-  const point = new DOMPoint(event.clientX, event.clientY).matrixTransform($("graph").getScreenCTM().inverse());
+  const point = pointIn($("graph"), event);
   let best = null;
   let nearest = REACH;
   view.circles.forEach(([x, y, r], index) => {
@@ -131,7 +131,6 @@ function networkFacts(thing) {
         [word, number(at(weights, thing.index, position))],
         [`|${word}| since ${data.since.text}`, signed(changeAt(weights, thing.index, position))],
       ],
-      strongest: [],
     };
   }
   const bias = at(biases, thing.index, position);
@@ -146,21 +145,8 @@ function networkFacts(thing) {
 function networkLegend() {
   const legend = data.modes[state.mode].legend;
   const table = colors("edge");
-  $("ramp").replaceChildren();
   $("ramp").hidden = !legend.ramp;
-  if (legend.ramp) {
-    const row = make("+div", { class: "row" }, $("ramp"));
-    make("+span", {}, row, legend.ramp[0]).style.color = table[0];
-    const bar = make("svg", {
-      viewBox: "0 0 41 6", preserveAspectRatio: "none", "shape-rendering": "crispEdges", "aria-hidden": "true",
-    }, row);
-    for (let step = 0; step <= 40; step++) {
-      const fill = table[Math.round((step / 40) * (table.length - 1))];
-      make("rect", { x: step, y: 0, width: 1.1, height: 6, fill }, bar);
-    }
-    make("+span", {}, row, legend.ramp[1]).style.color = table[table.length - 1];
-    make("+p", { class: "print" }, $("ramp"), minus(legend.ramp_print));
-  }
+  if (legend.ramp) rampOf($("ramp"), table, legend.ramp, legend.ramp_print);
   $("samples").replaceChildren();
   const row = make("+div", { class: "row" }, $("samples"));
   const scale = $("graph").clientWidth / view.size[0] || 1;
@@ -186,6 +172,7 @@ function markInNetwork(thing) {
 }
 
 const drawing = {
+  thing: "an edge or a neuron",
   build: buildNetwork,
   draw: drawNetwork,
   repaint: () => drawnColors.fill(-1),
@@ -193,7 +180,7 @@ const drawing = {
   find,
   facts: networkFacts,
   mark: markInNetwork,
-  standOut: (things) => things.forEach((edge) => lines[edge].classList.add("stands")),
+  standOut: (things) => lines.forEach((line, edge) => line.classList.toggle("stands", things.includes(edge))),
   things: (kind) => (kind === "edge" ? lines : circles),
   name: ({ kind, index }) => (kind === "edge" ? edgeName(index) : nodeName(index)),
 };

@@ -25,6 +25,32 @@ function make(name, attributes = {}, parent = null, text = null) {
   return element;
 }
 
+// Where a pointer is, in the units of a drawing.
+function pointIn(svg, event) {
+  return new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+}
+
+// A bar of colours between two words, with small print below; how high it is may depend on the share of its length.
+function rampOf(parent, table, ends, print, high = () => 6, isColored = true) {
+  parent.replaceChildren();
+  const row = make("+div", { class: "row" }, parent);
+  const word = (text, color) => {
+    const span = make("+span", {}, row, text);
+    if (isColored) span.style.color = color;
+  };
+  word(ends[0], table[0]);
+  const bar = make("svg", {
+    viewBox: "0 0 41 9", preserveAspectRatio: "none", "shape-rendering": "crispEdges", "aria-hidden": "true",
+  }, row);
+  for (let step = 0; step <= 40; step++) {
+    const height = high(step / 40);
+    const fill = table[Math.round((step / 40) * (table.length - 1))];
+    make("rect", { x: step, y: 4.5 - height / 2, width: 1.1, height, fill }, bar);
+  }
+  word(ends[1], table[table.length - 1]);
+  make("+p", { class: "print" }, parent, minus(print));
+}
+
 // The reader's font may be wider than the one that texts were measured in: what is too wide is narrowed.
 function fitText(element, room) {
   if (element.getComputedTextLength() <= room) return;
