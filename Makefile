@@ -16,7 +16,7 @@ SAMPLE := $(wildcard sample_results/iris/*)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-lowest test-frameworks fixtures lint format typecheck sample gallery docs clean
-.PHONY: bench profile fuzz
+.PHONY: bench profile fuzz sample-frameworks
 
 help:  ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 - \2/p' Makefile | awk -F ' - ' '{printf "%-17s  %s\n", $$1, $$2}'
@@ -68,6 +68,11 @@ sample: $(VENV)/.dev  ## Train the samples again: sample_results/iris, digits, c
 	$(RUN) sample_results/train_digits.py
 	$(RUN) sample_results/train_convolutions.py
 	$(RUN) sample_results/train_effects.py
+
+sample-frameworks: $(FRAMEWORKS)/.installed  ## Train the samples of PyTorch again: residual, transformer, lstm
+	$(FRAMEWORKS)/bin/python sample_results/train_residual.py
+	$(FRAMEWORKS)/bin/python sample_results/train_transformer.py
+	$(FRAMEWORKS)/bin/python sample_results/train_lstm.py
 
 gallery: $(VENV)/.installed  ## Make the pictures of docs/gallery.md again
 	$(RUN) docs/run_commands.py docs/gallery.md
