@@ -52,7 +52,7 @@ class Orders:
     def __init__(self, layers: Sequence[Tensor], *, convention: str, is_ordered: bool) -> None:
         self._convention = convention
         self.found: list[tuple[Tensor, ...]] = []
-        self.reason = _NONE
+        self.reason: str = _NONE
         self._steps = 0
         if is_ordered:
             turned = _turned(layers)

@@ -89,7 +89,7 @@ class Hdf5File:
         self._base, _, end, _ = struct.unpack_from("<4Q", head, place)
         if self._base != 0 or end > self._size:
             raise Hdf5Error("is truncated")
-        self.root = struct.unpack_from("<Q", head, place + 40)[0]
+        self.root: int = struct.unpack_from("<Q", head, place + 40)[0]
         self._objects = 0
 
     def walk(self) -> Iterator[tuple[str, Group | Dataset]]:

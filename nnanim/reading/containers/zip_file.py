@@ -90,7 +90,7 @@ class ZipFile:
             file = io.BytesIO(file.read())
         with _told():
             self._zip = zipfile.ZipFile(file)
-        self.names = self._zip.namelist()
+        self.names: list[str] = self._zip.namelist()
         self._there = frozenset(self.names)
 
     def __contains__(self, name: str) -> bool:
