@@ -160,6 +160,9 @@ def check(
 
 def run(kills: int, seed: int, *, tell: Callable[[str], None] = print) -> Figures:
     """Kill so many commands, every format and signal in turn."""
+    for signum in SIGNALS[:-1]:
+        if signal.getsignal(signum) == signal.SIG_IGN:  # as behind nohup, which the commands would take over
+            signal.signal(signum, signal.SIG_DFL)
     dice = random.Random(seed)
     figures = Figures()
     with tempfile.TemporaryDirectory() as scratch:
