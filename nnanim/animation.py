@@ -64,7 +64,8 @@ class Animation(Sequence[Frame]):
         return animation
 
     def _begin(self, run: Run, options: Options) -> None:
-        self.run, self.options = run, options
+        self.run: Run = run
+        self.options: Options = options
         view = pick_view(run, options)
         self._history = make_history(run, options, view.read)
         has_view = self._history.shown is not None
