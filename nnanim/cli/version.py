@@ -10,8 +10,7 @@ from typing import Any
 import click
 
 from nnanim import __version__
-
-EXTRAS = {"chainer": "chainer", "dask": "distributed", "video": "av"}  # and the package that each is there for
+from nnanim.extras import EXTRAS
 
 
 def version_lines() -> list[str]:
