@@ -33,6 +33,7 @@ from nnanim.printable import encodable
 from nnanim.processes.chunks import Job, pack_here, pack_there
 from nnanim.processes.worthwhile import pays_off
 from nnanim.reading.run import Run
+from nnanim.words import counted
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -245,8 +246,7 @@ class Animation(Sequence[Frame]):
         return page(replace(self._history, shown=shown), stays_s, self.options, comment)
 
     def __repr__(self) -> str:
-        (width, height), count = self.size_px, len(self)
-        frames = "1 frame" if count == 1 else f"{count} frames"
+        (width, height), frames = self.size_px, counted(len(self), "frame")
         return f"<Animation of {str(self.run.path)!r}: {frames}, {width}x{height} px, {sum(self.durations_s):g} s>"
 
     def _repr_html_(self) -> str:

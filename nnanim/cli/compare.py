@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from nnanim.cli import echo, options
+from nnanim.words import counted
 
 
 def parse_groups(
@@ -124,7 +125,7 @@ def _named(
     if bool(runs) == bool(groups):
         raise click.UsageError("give runs, or groups of runs with --group" + (", not both" if runs else ""))
     if names and len(names) != len(runs):
-        raise click.UsageError(f"--name names each RUN: {len(names)} names for {len(runs)} runs")
+        raise click.UsageError(f"--name names each RUN: {counted(len(names), 'name')} for {counted(len(runs), 'run')}")
     if len(set(names)) < len(names):
         raise click.UsageError("two runs cannot have the same --name")
     paths = list(runs) or [path for _, group in groups for path in group]

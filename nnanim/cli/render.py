@@ -16,6 +16,7 @@ from nnanim.cli.selection import with_files
 from nnanim.errors import OutputError
 from nnanim.options import Options, Reading, Writing, make_options
 from nnanim.printable import printable
+from nnanim.words import counted
 
 if TYPE_CHECKING:
     from nnanim.many_runs import Outcome
@@ -133,11 +134,10 @@ def _lines(outcome: Outcome, sizes: dict[str, int], piped: str) -> list[str]:
     if not outcome.frames:
         return [f"{', '.join(outcome.outputs)}: nothing changed"]
     width, height = outcome.size_px
-    frames = "1 frame" if outcome.frames == 1 else f"{outcome.frames} frames"
     lines = []
     for output in outcome.outputs:
         name, size = (options.STDOUT, "") if output == piped else (output, f", {sizes[output] / 1000:.0f} KB")
-        lines.append(f"{name}: {frames}, {width}x{height} px{size}")
+        lines.append(f"{name}: {counted(outcome.frames, 'frame')}, {width}x{height} px{size}")
     return lines
 
 
