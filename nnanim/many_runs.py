@@ -137,13 +137,17 @@ def plan_outputs(results: Sequence[Path], outputs: Sequence[str]) -> list[tuple[
         For each folder as many paths as there are outputs.
 
     Raises:
-        OptionError: there are several folders for one output, or two folders would have the same name.
+        OptionError: a folder was given twice, there are several for one output, or two would have the same name.
     """
+    known: dict[str, Path] = {}
+    for result in results:
+        if known.setdefault(os.path.realpath(result), result) is not result:
+            raise OptionError(f"the folder {str(result)!r} was given twice")
     single = next((output for output in outputs if RUN_PLACE not in output), None)
     if single is not None and len(results) > 1:
         raise OptionError(
             f"{len(results)} folders cannot all be drawn into {single!r}"
-            f" (put {RUN_PLACE} where their names shall stand)"
+            f" (put {RUN_PLACE} where their names shall stand, as in -o '{RUN_PLACE}{Path(single).suffix}')"
         )
     if all(RUN_PLACE not in output for output in outputs):
         return [tuple(outputs)]
