@@ -148,7 +148,8 @@ def _summarise(outcome: Outcome, path: Path, reading: dict[str, Any], chosen: Op
 
     animation = outcome.animation
     if animation is None:
-        animation = nnanim.Animation.of(nnanim.open_run(outcome.result, **reading), chosen)
+        how = {**reading, "must_follow": chosen.view != "matrix"}
+        animation = nnanim.Animation.of(nnanim.open_run(outcome.result, **how), chosen)
     refuse_inputs([path], animation.run.files)
     with noting() as notes:
         write_summary(animation, path)

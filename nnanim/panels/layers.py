@@ -11,7 +11,7 @@ import numpy as np
 from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
 from nnanim.design.fonts import shortened, text_width_pt
-from nnanim.design.layout import TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
+from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
 from nnanim.design.row_scales import RowScales, moved_ramp, percent
 from nnanim.design.style import Style
 from nnanim.design.wording import short, thousands
@@ -102,7 +102,8 @@ class LayersPart:
         ticks: places of snapshots below the strips, 0 … 1, and their texts.
         headings: of the columns.
         remarks: small text beside the title.
-        legend: its blocks.
+        legend: its blocks; None where they stand elsewhere.
+        titled: whether the title stands here.
     """
 
     style: Style
@@ -114,7 +115,8 @@ class LayersPart:
     ticks: Sequence[tuple[float, str]]
     headings: tuple[str, str, str]
     remarks: str
-    legend: LayersLegend
+    legend: LayersLegend | None
+    titled: bool = True
 
     @property
     def text_places(self) -> tuple[Place, ...]:
@@ -123,7 +125,7 @@ class LayersPart:
         size, right = self.name_size_pt, places.bars.right
         moved = [Place(right, y, size, theme.ink, "right", "center") for y in places.middles]
         norms = [Place(places.norms_right, y, size, theme.ink, "right", "center") for y in places.middles]
-        return (title, *moved, *norms)
+        return (title, *moved, *norms) if self.titled else (*moved, *norms)
 
     def paint_ground(self, brush: Brush) -> None:
         """Paint names, headings, ticks and the legend."""
@@ -147,7 +149,8 @@ class LayersPart:
             below = places.strips.bottom - 0.25 * size
             brush.text(Place(x, below, small, theme.muted, "center", "top"), style.drawable(text))
         brush.areas(self._boxes(len(self.cells)), np.tile(self._empty, (self.cells[..., 0].size, 1)))
-        self.legend.paint(brush)
+        if self.legend is not None:
+            self.legend.paint(brush)
 
     @property
     def _empty(self) -> Shade:
@@ -179,7 +182,8 @@ class LayersPart:
         brush.areas(bars[drawn], look.color[drawn])
 
     def texts(self, look: LayersLook) -> tuple[str, ...]:
-        return (self.style.drawable(look.title), *look.moved, *look.norms)
+        title = (self.style.drawable(look.title),) if self.titled else ()
+        return (*title, *look.moved, *look.norms)
 
     @property
     def _number_room(self) -> float:
@@ -201,7 +205,9 @@ class LayersPart:
 class LayersPanel:
     """The panel of one run's layers."""
 
-    def __init__(self, history: History, scales: RowScales, box: Box, style: Style, options: Options) -> None:
+    def __init__(
+        self, history: History, scales: RowScales, box: Box, style: Style, options: Options, *, alone: bool = True
+    ) -> None:
         """Choose places.
 
         Args:
@@ -210,6 +216,7 @@ class LayersPanel:
             box: where the panel stands.
             style: of the figure.
             options: the user's choices.
+            alone: whether title and legend stand in the panel.
 
         Raises:
             OptionError: the figure is too small.
@@ -217,9 +224,10 @@ class LayersPanel:
         self._history, self._scales, self._style = history, scales, style
         self._all: RowHistory = history.shown
         scale, size = style.scale, looks.TEXT_PT * style.scale
-        legend_boxes, legend_top = rows_of_blocks(box, LayersLegend.widths(scales, history.since, style), scale)
+        blocks = LayersLegend.widths(scales, history.since, style) if alone else ()
+        legend_boxes, legend_top = rows_of_blocks(box, blocks, scale)
         bottom = legend_top + 2.3 * size  # for the ticks below the strips
-        top = box.top - TITLE_HEIGHT_PT * scale - 1.1 * size  # for the headings
+        top = box.top - (TITLE_HEIGHT_PT if alone else LINE_PT) * scale - 1.1 * size  # for the headings
         check_room(Box(box.left, bottom, box.width, top - bottom), options.figsize, scale)
         most = max(int((top - bottom) / max(LEAST_ROW_PT * scale, LEAST_ROW_READABLE_PT)), 1)
         groups = fold_rows(self._all.rows, most)
@@ -255,13 +263,19 @@ class LayersPanel:
             _ticks(history, strips.width, size * SMALL_PRINT, style),
             (heading, *HEADINGS[1:]),
             remarks if count > 1 else "1 weight tensor",
-            LayersLegend(legend_boxes, scales, history.since, style),
+            LayersLegend(legend_boxes, scales, history.since, style) if alone else None,
+            alone,
         )
 
     @property
     def colors(self) -> np.ndarray:
         """The colours of its areas, (C, 3) uint8."""
         return moved_ramp(self._style.theme)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be told: nothing."""
+        return ()
 
     def meaning(self, place: RunPlace, *, in_ink: bool) -> dict[str, Any]:
         """Return how large every tensor is, and how far it has moved."""

@@ -142,6 +142,7 @@ class Run:
             there is one alone.
         convention: whose names and shapes the tensors have, as `Contents` tells.
         is_ordered: True where the order of the tensors in the file is the model's.
+        asked: names of the weights that were asked for; none where nothing was.
     """
 
     path: Path
@@ -159,6 +160,7 @@ class Run:
     models: tuple[str, ...] = ()
     convention: str = "pytorch"
     is_ordered: bool = True
+    asked: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         snapshots = counted(len(self.snapshots), "snapshot")
@@ -276,6 +278,7 @@ def open_run(
     skip_bad: bool = False,
     must_be_finite: bool = True,
     may_lack_snapshots: bool = False,
+    must_follow: bool = True,
 ) -> Run:
     """Open a result folder: find snapshots and log, sort the snapshots and join them to the log.
 
@@ -293,6 +296,7 @@ def open_run(
         must_be_finite: False keeps, with ``skip_bad``, snapshots that hold NaN or infinite weights; none are read then.
 
         may_lack_snapshots: True opens a folder with a log alone, for its curve.
+        must_follow: False lets `layers` name weights that do not follow each other, for their matrices.
 
     Raises:
         RunNotFoundError: there is no such folder.
@@ -324,7 +328,7 @@ def open_run(
     if table is not None:
         table, more_notes = align(table, contents, form)
         notes += [*table.notes, *more_notes]
-    known, chain = find_order(contents[0], layers, shape and check_sizes(shape), notes)
+    known, chain = find_order(contents[0], layers if must_follow else None, shape and check_sizes(shape), notes)
     snapshots = list(_snapshots(contents, chain, found.skipped, skip_bad=skip_bad, is_read=skip_bad and must_be_finite))
     if not snapshots:
         raise SnapshotError(found.skipped[0][1])
@@ -350,6 +354,7 @@ def open_run(
         models=contents[0].models if len(contents[0].models) > 1 else networks,
         convention=contents[0].convention,
         is_ordered=contents[0].is_ordered,
+        asked=tuple(layers or ()),
     )
     return run if shape is None else run.of_shape(shape)
 
