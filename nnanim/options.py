@@ -38,6 +38,9 @@ SUFFIXES = tuple(SUFFIX_FORMATS)
 FORMATS = (*dict.fromkeys(SUFFIX_FORMATS.values()), "frames")
 STILL_SUFFIXES = (".svg", ".pdf", ".png")
 
+CHECKING, READING, DRAWING = "checking", "reading", "drawing"  # the stages of drawing a folder
+FOLDERS = "folders"  # the one stage of several that are drawn side by side
+
 DEFAULT_OUTPUT = "animation.gif"
 RUN_PLACE = "{run}"  # in the name of an output: the name of the result folder
 DEFAULT_STILL = "network.svg"

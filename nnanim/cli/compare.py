@@ -186,8 +186,8 @@ def _opened(
 
 
 def _told(picture: SideBySide) -> str:
-    (width, height), count = picture.size_px, len(picture)
-    return f"{'1 frame' if count == 1 else f'{count} frames'}, {width}x{height} px"
+    width, height = picture.size_px
+    return f"{counted(len(picture), 'frame')}, {width}x{height} px"
 
 
 def _named(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from contextlib import ExitStack, closing
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nnanim.cli import echo, options, version
+from nnanim.cli.progress import Bar, label
 from nnanim.cli.selection import with_files
 from nnanim.errors import OutputError
 from nnanim.options import Options, Reading, Writing, make_options
-from nnanim.printable import printable
 from nnanim.words import counted
 
 if TYPE_CHECKING:
@@ -83,12 +82,10 @@ def render(
         else:
             executor, workers = stack.enter_context(cluster(scheduler))
         hidden = quiet or not echo.can_show_progress()
-        bar = stack.enter_context(click.progressbar(length=0, label="drawing", file=sys.stderr, hidden=hidden))
+        bar = stack.enter_context(Bar(hidden=hidden))
 
-        def progress(result: Path, done: int, total: int) -> None:
-            bar.label = "drawing" if len(results) == 1 else f"drawing {printable(str(result))}"
-            bar.length = total
-            bar.update(done - bar.pos)
+        def progress(number: int, stage: str, done: int, total: int) -> None:
+            bar.tell(label(stage, str(results[number]), number + 1, len(results)), done, total)
 
         how = chosen, Reading(**reading), Writing(file_format, workers, executor)
         outcomes: list[Outcome] = []
@@ -98,6 +95,7 @@ def render(
                 raise outcome.error
             outcomes.append(outcome)
             if not quiet:
+                bar.clear()
                 for note in outcome.notes:
                     echo.tell(f"nnanim: note: {note}")
         if summary is not None:
