@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from nnanim.player import Told
+    from nnanim.player.head_room import HeadRoom
+
 
 class Animation(Sequence[Frame]):
     """A training run as a sequence of frames. Nothing is drawn before it is asked for."""
@@ -222,7 +225,17 @@ class Animation(Sequence[Frame]):
         Args:
             comment: a short text to keep in the page.
         """
-        from nnanim.player import page
+        from nnanim.player import page_of
+
+        return page_of(self.tell_player(), self.options, comment)
+
+    def tell_player(self, room: HeadRoom | None = None) -> Told:
+        """Return what the player is told of this run, for who shows it in another way than as a file.
+
+        Args:
+            room: the scales of a page that grows; by default those of the pictures.
+        """
+        from nnanim.player import tell
 
         self._check_page()
         stays_s = [0.0] * len(self._history)
@@ -230,7 +243,7 @@ class Animation(Sequence[Frame]):
             stays_s[self._history.place(moment.at).before] += moment.duration_s
         # The page has no map: it shows the same weights as rows.
         shown = self._history.shown.rows if isinstance(self._history.shown, BoxHistory) else self._history.shown
-        return page(replace(self._history, shown=shown), stays_s, self.options, comment)
+        return tell(replace(self._history, shown=shown), stays_s, self.options, room)
 
     def _check_page(self) -> None:
         """Refuse a page of what the player cannot show.

@@ -90,10 +90,24 @@ def check_outputs(outputs: tuple[str, ...], file_format: str | None, *, if_chang
         raise click.UsageError("the same output was given twice")
 
 
+def take_curve(curve: bool | None, choices: dict[str, Any]) -> None:
+    """Take ``--curve`` and ``--no-curve`` for the panels that they stand for.
+
+    Raises:
+        UsageError: panels were chosen too.
+    """
+    if curve is None:
+        return
+    if click.get_current_context().get_parameter_source("panels") is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("--panels and --curve/--no-curve cannot be used together")
+    choices["panels"] = "both" if curve else "network"
+
+
 def _choice(name: str, known: tuple[str, ...], text: str) -> Callable[[Command], Command]:
     return click.option(f"--{name}", type=click.Choice(known), default=known[0], show_default=True, help=text)
 
 
+result = click.argument("result", metavar="RESULT", type=_ANY_PATH)
 results = click.argument("results", metavar="RESULT...", type=_ANY_PATH, nargs=-1, required=True)
 jobs = click.option(
     "-j",

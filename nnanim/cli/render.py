@@ -53,11 +53,7 @@ def render(
     where learning strengthened them and blue where it weakened them.
     """
     begun = time.perf_counter()
-    if curve is not None:
-        wanted = "both" if curve else "network"
-        if click.get_current_context().get_parameter_source("panels") is not click.core.ParameterSource.DEFAULT:
-            raise click.UsageError("--panels and --curve/--no-curve cannot be used together")
-        choices["panels"] = wanted
+    options.take_curve(curve, choices)
     reading: dict[str, Any] = {"shape": shape} | {name: choices.pop(name) for name in options.READING}
     chosen = make_options(choices)
     results = with_files(results, reading)

@@ -21,7 +21,7 @@ from nnanim.model.model import Model, make_model
 from nnanim.model.roles import roles_of
 from nnanim.model.weight_rows import Row, in_model_order, rows_of
 from nnanim.reading.counters import align, complete, fill_counters, in_order, join
-from nnanim.reading.folder import find, find_log
+from nnanim.reading.folder import Known, find, find_log
 from nnanim.reading.listing import name_in, some
 from nnanim.reading.logs.detect import read as read_log
 from nnanim.reading.logs.log import Log
@@ -279,6 +279,7 @@ def open_run(
     must_be_finite: bool = True,
     may_lack_snapshots: bool = False,
     must_follow: bool = True,
+    opened: Known | None = None,
 ) -> Run:
     """Open a result folder: find snapshots and log, sort the snapshots and join them to the log.
 
@@ -294,9 +295,9 @@ def open_run(
         log: the log, where it is not found by itself.
         skip_bad: True goes on past snapshots that are broken or hold no finite numbers. All weights are read for that.
         must_be_finite: False keeps, with ``skip_bad``, snapshots that hold NaN or infinite weights; none are read then.
-
         may_lack_snapshots: True opens a folder with a log alone, for its curve.
         must_follow: False lets `layers` name weights that do not follow each other, for their matrices.
+        opened: for who opens a folder again and again: files that were opened before, which this call adds to.
 
     Raises:
         RunNotFoundError: there is no such folder.
@@ -307,7 +308,7 @@ def open_run(
     """
     folder = Path(path)
     patterns = (files,) if isinstance(files, str) else files
-    found = find(folder, skip_bad=skip_bad, files=patterns, may_lack=may_lack_snapshots)
+    found = find(folder, skip_bad=skip_bad, files=patterns, may_lack=may_lack_snapshots, known=opened)
     notes = found.notes
     table = find_log(found) if log is None else read_log(Path(log))
     if not found.snapshots:
