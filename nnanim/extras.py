@@ -7,16 +7,22 @@ import shlex
 import subprocess
 import sys
 
-EXTRAS = {"chainer": "chainer", "dask": "distributed", "match": "scipy", "video": "av"}  # and the package of each
+EXTRAS = {  # and the packages of each
+    "chainer": ("chainer",),
+    "dask": ("distributed",),
+    "match": ("scipy",),
+    "video": ("av",),
+    "watch": ("starlette", "uvicorn", "watchfiles"),
+}
 
 
 def how_to_install(extra: str) -> str:
-    """Return the command that installs the package of an extra beside this nnanim, whatever nnanim came from.
+    """Return the command that installs the packages of an extra beside this nnanim, whatever nnanim came from.
 
-    The package is named, not ``nnanim[extra]``: that works from a checkout, a wheel and an index alike. The interpreter
+    The packages are named, not ``nnanim[extra]``: that works from a checkout, a wheel and an index alike. The Python
     is the one that runs, since another one's ``pip`` would install where nobody looks.
     """
-    words = [_interpreter(), "-m", "pip", "install", EXTRAS[extra]]
+    words = [_interpreter(), "-m", "pip", "install", *EXTRAS[extra]]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 

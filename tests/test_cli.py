@@ -102,12 +102,12 @@ def test_version(command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert run(*command).stdout.splitlines() == [
         f"nnanim, version {nnanim.__version__}",
         "Graphviz: the one in the Python package pygraphviz 2.0",
-        "extras: video (av 12.1); not installed: chainer, dask, match",
+        "extras: video (av 12.1); not installed: chainer, dask, match, watch",
     ]
     there.clear()
     assert run(*command).stdout.splitlines()[1:] == [
         "Graphviz: missing",
-        "extras: none; not installed: chainer, dask, match, video",
+        "extras: none; not installed: chainer, dask, match, video, watch",
     ]
 
 

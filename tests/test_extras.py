@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_each_extra_of_the_project_is_known_by_its_package() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert {name: needed[0].split(">=")[0] for name, needed in extras.items()} == EXTRAS
+    assert {name: tuple(each.split(">=")[0] for each in needed) for name, needed in extras.items()} == EXTRAS
 
 
 def test_an_interpreter_below_this_folder_is_named_from_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
