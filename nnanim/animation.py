@@ -197,7 +197,7 @@ class Animation(Sequence[Frame]):
         more = self._figure.view.colors if isinstance(self._figure.view, LayersPanel | MapPanel) else None
         palette = theme.gif_palette(COLORINGS[self.options.color].ramp(theme), more)
         loop, full_color = self.options.loop, self.options.full_color
-        movie = Movie(self.size_px, tuple(self.durations_s), palette, loop, comment, full_color)
+        movie = Movie(self.size_px, tuple(self.durations_s), palette, loop, comment, full_color, self._painter.ground)
         formats = tuple(film.format for film in films)
         if films:
             with (

@@ -27,6 +27,7 @@ EDGE_CHOICES = ("weight", "change")
 SUFFIX_FORMATS = {
     ".gif": "gif",
     ".html": "html",
+    ".svg": "svg",
     ".mp4": "mp4",
     ".webm": "webm",
     ".webp": "webp",
@@ -48,6 +49,7 @@ MAX_MOVING_S = 12.0
 DEFAULT_HOLD_S = 3.0
 DEFAULT_MAX_NODES = 16
 DEFAULT_MAX_EDGES = 160
+MOST_MOVING = 300  # shapes in an animated SVG: browsers take CPU for each
 
 MIN_FPS = 0.01
 MAX_FPS = 50.0  # viewers take delays under 20 ms for 100 ms
