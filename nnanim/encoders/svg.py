@@ -4,8 +4,8 @@ Every shape is written once, as the last frame has it; key frames say what it wa
 picture's own font: they look the same and fit their places with any reader's fonts, in an ``<img>`` and in programs
 that know no style sheets, and letters of a kind are written once.
 
-A text that changes is a column of all it ever says, which a mask lets be seen line by line: one thing moves, not as many
-as there are texts. Chromium gives what moves outside of a mask a layer of its own, and spends twice the CPU on it.
+A text that changes is a column of all it ever says, which a mask lets be seen line by line: one thing moves, not as
+many as there are texts. Chromium gives what moves outside of a mask a layer of its own, and spends twice the CPU on it.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Writer:
         name = "n" + hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:NAME_DIGITS] + "-"
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-            f" role=\"img\" aria-label={quoteattr(label)}>"
+            f' role="img" aria-label={quoteattr(label)}>'
         )
         told = "" if movie.comment is None else f"<metadata>{escape(movie.comment)}</metadata>\n"
         return f"{head}\n{told}{body.replace(PREFIX, name)}\n</svg>\n"
@@ -171,7 +171,9 @@ class Writer:
                     written += rectangles(alike)
                     alike = []
             else:
-                written.append(self._element(Track(shape, [(dict(shape.fixed).get("content", ""), shape.looks)], shape.inside)))
+                written.append(
+                    self._element(Track(shape, [(dict(shape.fixed).get("content", ""), shape.looks)], shape.inside))
+                )
         return "\n".join(written)
 
     def _outlines(self) -> Iterator[str]:
@@ -244,7 +246,12 @@ class Writer:
         rows = [lines.index(each) * pitch for each in contents]
         moved = self._class({"transform": [f"translateY(-{row}px)" if row else "none" for row in rows]})
         shift = (("transform", f"translate(0 -{rows[-1]})"), *moved)
-        window = (("x", number(left)), ("y", number(y - round(size * ABOVE))), ("width", str(wide)), ("height", str(pitch)))
+        window = (
+            ("x", number(left)),
+            ("y", number(y - round(size * ABOVE))),
+            ("width", str(wide)),
+            ("height", str(pitch)),
+        )
         self._masks += 1
         mask = (("id", f"{PREFIX}m{self._masks}"), ("maskUnits", "userSpaceOnUse"), *window)
         return (

@@ -54,7 +54,7 @@ class SvgBrush(Brush):
             families: font families.
             whole: whether to tell what stands inside of parts that are seen little by little.
         """
-        self._height, self._dpi, self._families = height_px, dpi, families
+        self._height, self._dpi, self._fonts = height_px, dpi, families
         self._factor = dpi / POINTS_PER_INCH
         self._whole = whole
         self._part: object = 0
@@ -67,7 +67,9 @@ class SvgBrush(Brush):
 
     def lines(self, ends: np.ndarray, widths: np.ndarray, colors: np.ndarray, who: Who = None) -> None:
         shades = _hexes(colors)
-        for points, width, shade, name in zip(self._px(ends), widths.tolist(), shades, self._who(who, len(ends))):
+        for points, width, shade, name in zip(
+            self._px(ends), widths.tolist(), shades, self._who(who, len(ends)), strict=True
+        ):
             looks = (("stroke", shade), ("stroke-width", number(width * self._factor)))
             self._add("path", name, (("d", _line_data(points)),), looks)
 
@@ -77,7 +79,7 @@ class SvgBrush(Brush):
         centers, radii = self._px(circles[:, :2]), (circles[:, 2] * self._factor).tolist()
         names = self._who(who, len(circles))
         for (x, y), radius, fill, line, width, name in zip(
-            centers.tolist(), radii, _hexes(fills), _hexes(lines), widths.tolist(), names
+            centers.tolist(), radii, _hexes(fills), _hexes(lines), widths.tolist(), names, strict=True
         ):
             looks = [("cx", number(x)), ("cy", number(y)), ("r", number(radius)), ("fill", fill)]
             if width:
@@ -139,19 +141,31 @@ class SvgBrush(Brush):
         if not len(boxes):
             return
         low, high = on_pixels(boxes, self._dpi)
-        sides = [
-            _sides(left, self._height - top, right - left, top - bottom)
-            for (left, bottom), (right, top) in zip(low.tolist(), high.tolist())
-        ] if begun is None or self._whole else []
+        sides = (
+            [
+                _sides(left, self._height - top, right - left, top - bottom)
+                for (left, bottom), (right, top) in zip(low.tolist(), high.tolist(), strict=True)
+            ]
+            if begun is None or self._whole
+            else []
+        )
         shades = _hexes(colors)
         if begun is None:
-            for each, shade, name in zip(sides, shades, self._who(who, len(boxes))):
+            for each, shade, name in zip(sides, shades, self._who(who, len(boxes)), strict=True):
                 self._add("rect", name, (), (*each, ("fill", shade)))
             return
         (left, bottom), (right, top) = low.min(axis=0) / self._factor, high.max(axis=0) / self._factor
         seen = float(high[:begun, 0].max()) / self._factor if begun else left
         inside = "".join(rectangles(list(zip(sides, shades, strict=False))))
         self._add_part(Box(left, bottom, right - left, top - bottom), seen, inside)
+
+    def mosaic(self, columns: np.ndarray, rows: np.ndarray, colors: np.ndarray, dpi: float) -> None:
+        """Refuse thousands of cells.
+
+        Raises:
+            NotImplementedError: always; who asks for an SVG of them is told so before.
+        """
+        raise NotImplementedError("an SVG of a mosaic would be a picture of pixels")
 
     def text(self, place: Place, content: str) -> None:
         if content.strip():
@@ -164,7 +178,7 @@ class SvgBrush(Brush):
     def _text(self, key: Key, place: Place, content: str) -> Shape:
         size_px = place.size_pt * self._factor
         x, y = self._px(np.array([place.x, place.y])).tolist()
-        height, descent = line_height_px(self._families, place.size_pt, self._dpi)
+        height, descent = line_height_px(self._fonts, place.size_pt, self._dpi)
         if place.va != "baseline":
             y += height - descent if place.va == "top" else height / 2 - descent
         fixed = (
@@ -176,7 +190,9 @@ class SvgBrush(Brush):
         )
         return Shape(key, TEXT, fixed, (("fill", _hex(place.color)),))
 
-    def _add(self, tag: str, name: object, fixed: tuple[tuple[str, str], ...], looks: tuple[tuple[str, str], ...]) -> None:
+    def _add(
+        self, tag: str, name: object, fixed: tuple[tuple[str, str], ...], looks: tuple[tuple[str, str], ...]
+    ) -> None:
         key = self._key(tag, name)
         self.shapes.append(Shape((*key, fixed), tag, fixed, looks))
 
@@ -226,7 +242,7 @@ def rectangles(sides: Sequence[tuple[Sides, str]]) -> list[str]:
 def _line_data(points: np.ndarray) -> str:
     """Write a line through points, (N, 2), as path data, with gaps where they are NaN."""
     parts, drawing = [], False
-    for (x, y), finite in zip(points.tolist(), np.isfinite(points).all(axis=1).tolist()):
+    for (x, y), finite in zip(points.tolist(), np.isfinite(points).all(axis=1).tolist(), strict=True):
         if finite:
             parts.append((" " if drawing else "M") + _pair((x, y)))
         drawing = finite

@@ -120,9 +120,7 @@ def pack_chunk(chunk: Chunk) -> list[list[Any]]:
         picture = next(pictures)
         for packer, each in zip(packers, job.formats, strict=True):
             packer.begin_behind(chunk.before.index, _taken(each, picture))
-    return [
-        _packed(job, packers, sheet.index, picture) for sheet, picture in zip(chunk.sheets, pictures, strict=True)
-    ]
+    return [_packed(job, packers, sheet.index, picture) for sheet, picture in zip(chunk.sheets, pictures, strict=True)]
 
 
 def _packed(job: Job, packers: Sequence[Packer], index: int, picture: Picture) -> list[Any]:
