@@ -20,6 +20,7 @@ from nnanim.options import (
     SNAPSHOTS_PER_S,
     Options,
 )
+from nnanim.words import counted
 
 MOMENT_S = 2.5  # for which the snapshot of a moment stays longer than others: so long a line is read
 SLOWER = 3  # times, the frames before and after it
@@ -136,9 +137,9 @@ def _between_epochs(epochs: Sequence[float | None], options: Options) -> list[in
         known = [float(epoch) for epoch in epochs if epoch is not None]
         places = [place for place in places if start <= known[place] <= stop]
         if not places:
-            raise RunError(
-                f"no snapshot from epoch {start:g} to {stop:g} (the run has epochs {min(known):g} to {max(known):g})"
-            )
+            wanted = [f"from epoch {start:g}"] if options.start is not None else []
+            wanted += [f"to epoch {stop:g}"] if options.stop is not None else []
+            raise RunError(f"no snapshot {' '.join(wanted)} (the run has epochs {min(known):g} to {max(known):g})")
     return places
 
 
@@ -185,7 +186,7 @@ def timeline(
         shortest = (count - 1) * CENTISECONDS / MAX_FPS
         if moving < shortest:
             raise OptionError(
-                f"duration is {options.duration_s:g} s: {count} frames, the last of them held for"
+                f"duration is {options.duration_s:g} s: {counted(count, 'frame')}, the last of them held for"
                 f" {options.hold_s:g} s, take at least {(shortest + hold) / CENTISECONDS:g} s"
             )
         if max(hold, moving / max(count - 1, 1)) > MAX_FRAME_S * CENTISECONDS:
