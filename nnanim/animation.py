@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import POINTS_PER_INCH
+from nnanim.encoders.svg import still_svg
 from nnanim.encoders.targets import PAGE, SVG, find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
 from nnanim.errors import OptionError, RunError
@@ -279,7 +282,15 @@ class Animation(Sequence[Frame]):
         """
         from nnanim.player import page_of
 
-        return page_of(self.tell_player(), self.options, comment)
+        return page_of(self.tell_player(), self.options, comment, self._still_markup())
+
+    def _still_markup(self) -> str:
+        """Return the end as a picture that any page can hold; one of thousands of cells is made of pixels."""
+        frame = self._frame(len(self) - 1, still=True)
+        if isinstance(self._history.shown, CellHistory):
+            picture = base64.b64encode(frame._repr_png_()).decode()
+            return f'<img alt="{html.escape(frame.title)}" src="data:image/png;base64,{picture}">'
+        return still_svg(next(self._painter.pictures([self._figure.sheet(frame)])), frame)
 
     def tell_player(self, room: HeadRoom | None = None) -> Told:
         """Return what the player is told of this run, for who shows it in another way than as a file.

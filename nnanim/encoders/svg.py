@@ -18,6 +18,8 @@ from math import ceil
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
+import numpy as np
+
 from nnanim.encoders.movie import Append, Movie
 from nnanim.encoders.svg_motion import PREFIX, Motion
 from nnanim.errors import OutputError
@@ -259,6 +261,17 @@ class Writer:
             f"{open_tag('g', (pen, ('fill', '#fff')))}>{written}</g></g></mask>\n"
             f"{open_tag('rect', (*window, *looks, ('mask', f'url(#{PREFIX}m{self._masks})')))}/>"
         )
+
+
+def still_svg(picture: Picture, frame: Frame) -> str:
+    """Return one frame as SVG that needs no style sheet and no scripts, for another page to hold."""
+    ground = picture.painter.ground
+    movie = Movie(ground.size_px, (1.0,), np.zeros((0, 3), np.uint8), loop=False, ground=ground)
+    tracks = [
+        Track(shape, [(dict(shape.fixed).get("content", ""), shape.looks)], shape.inside)
+        for shape in SvgPacker(movie).pack(0, picture)
+    ]
+    return Writer(movie, tracks).text(_label([frame])).replace("<style>\n</style>\n", "", 1)
 
 
 def too_much(moving: int) -> str:

@@ -28,7 +28,18 @@ from nnanim.player.packing import pack
 from nnanim.player.rows import empty_cell
 
 # Parts of one module, in this order; in the place of {view} stands the script of what is shown.
-SCRIPTS = ("run.js", "{view}", "details.js", "curve.js", "moments.js", "main.js")
+SCRIPTS = (
+    "run.js",
+    "{view}",
+    "details.js",
+    "spread.js",
+    "curve.js",
+    "moments.js",
+    "compare.js",
+    "address.js",
+    "picture.js",
+    "main.js",
+)
 VIEW_SCRIPTS = {
     "network": ("network.js",),
     "layers": ("rows.js", "layers.js"),
@@ -37,9 +48,7 @@ VIEW_SCRIPTS = {
 }
 LIVE_SCRIPT, LIVE_STYLE = "live.js", "live.css"  # of a page that is told how a training goes on
 # Nothing may be loaded from anywhere, and of scripts and styles only those run that are in the page now.
-POLICY = (
-    "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
-)
+POLICY = "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 LIVE_POLICY = POLICY + "; connect-src 'self'"  # whoever serves the page tells it of new snapshots
@@ -76,7 +85,9 @@ def tell(history: History, stays_s: Sequence[float], options: Options, room: Hea
     return Told(data, packed.edges, packed.biases, view)
 
 
-def page(history: History, stays_s: Sequence[float], options: Options, comment: str | None = None) -> str:
+def page(
+    history: History, stays_s: Sequence[float], options: Options, comment: str | None = None, still: str = ""
+) -> str:
     """Write the page.
 
     Args:
@@ -84,17 +95,19 @@ def page(history: History, stays_s: Sequence[float], options: Options, comment: 
         stays_s: how long each snapshot is shown.
         options: the user's choices.
         comment: a short text to keep in the page.
+        still: markup of a picture, for who runs no scripts.
     """
-    return page_of(tell(history, stays_s, options), options, comment)
+    return page_of(tell(history, stays_s, options), options, comment, still)
 
 
-def page_of(told: Told, options: Options, comment: str | None = None, *, is_live: bool = False) -> str:
+def page_of(told: Told, options: Options, comment: str | None = None, still: str = "", *, is_live: bool = False) -> str:
     """Write the page of what it is told.
 
     Args:
         told: about the run.
         options: the user's choices.
         comment: a short text to keep in the page.
+        still: markup of a picture, for who runs no scripts.
         is_live: whether the page listens to whoever serves it for what is new.
     """
     style = _colors(options) + _own("player.css") + (_own(LIVE_STYLE) if is_live else "")
@@ -110,6 +123,7 @@ def page_of(told: Told, options: Options, comment: str | None = None, *, is_live
             "title": html.escape(told.data["name"]),
             "theme": options.theme if options.theme == "dark" else "auto",
             "style": style,
+            "still": still,
             "data": in_script(told.data),
             "weights": told.weights,
             "biases": told.biases,
@@ -131,7 +145,7 @@ def waiting_page(name: str, options: Options) -> str:
 def in_frame(document: str) -> str:
     """Wrap a page for a notebook, where it can neither reach the notebook nor be reached by its styles."""
     return (
-        '<iframe title="nnanim player" sandbox="allow-scripts" loading="lazy"'
+        '<iframe title="nnanim player" sandbox="allow-scripts allow-downloads" loading="lazy"'
         ' style="width:100%;height:760px;border:0;border-radius:8px" srcdoc="' + html.escape(document) + '"></iframe>'
     )
 

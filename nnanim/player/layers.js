@@ -123,5 +123,8 @@ const drawing = {
   mark: (thing) => thing && rowGroups[thing.index].classList.add("hot"),
   standOut: (things) => rowGroups.forEach((group, row) => group.classList.toggle("stands", things.includes(row))),
   things: () => rowGroups,
+  kinds: ["row"],
+  count: () => data.rows.length,
+  address: ({ index }) => data.rows[index].name,
   name: ({ index }) => data.rows[index].name,
 };

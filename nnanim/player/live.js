@@ -9,16 +9,6 @@ function sayLive(state, text) {
 }
 const counted = () => (count === 1 ? "1 snapshot" : `${count} snapshots`);
 
-// What stands under another number after the run has grown is found again by its name.
-function remember(thing) {
-  return thing && { kind: thing.kind, name: drawing.name(thing) };
-}
-function findAgain(known) {
-  if (!known || !view) return null;
-  const index = drawing.things(known.kind).findIndex((_, at) => drawing.name({ kind: known.kind, index: at }) === known.name);
-  return index < 0 ? null : { kind: known.kind, index };
-}
-
 function placeIn(titles, isNewest, title, index) {
   if (isNewest) return titles.length - 1;
   const same = titles.indexOf(title);
@@ -41,6 +31,8 @@ async function grow({ data: told, weights: first, biases: second }) {
   const place = placeIn(told.titles, isNewest, data.titles[index], index);
   adopt(told, numbers);
   state.position = place;
+  state.pinned = state.pinned === null || isNewRun ? null : Math.min(state.pinned, count - 1);
+  largestOf.clear();
   if (!data.modes[state.mode]) state.mode = data.color;
   introduce();
   if (Object.keys(data.views).length) {

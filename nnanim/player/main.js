@@ -28,6 +28,7 @@ function go(index) {
   state.position = Math.max(0, Math.min(count - 1, index));
   draw();
   say();
+  keepAddress();
 }
 
 let shownSince = 0; // when the snapshot that is shown began, in milliseconds of the page's clock
@@ -77,6 +78,7 @@ function pause() {
   $("play").setAttribute("aria-label", "Play");
   draw();
   say();
+  keepAddress();
 }
 
 function setMode(mode) {
@@ -110,13 +112,28 @@ function keep(thing) {
   state.kept = same ? null : thing;
   drawDetails();
   say();
+  keepAddress();
+}
+
+// What stands under another number in another drawing is found again by its name.
+function remember(thing) {
+  return thing && { kind: thing.kind, name: drawing.name(thing) };
+}
+function findAgain(known) {
+  if (!known || !view) return null;
+  for (let index = 0; index < drawing.count(known.kind); index++) {
+    if (drawing.name({ kind: known.kind, index }) === known.name) return { kind: known.kind, index };
+  }
+  return null;
 }
 
 function fit() {
   if (!Object.keys(data.views).length) return;
   const wanted = $("network").clientWidth < 520 ? "narrow" : "wide";
   if ($("graph").dataset.view !== wanted) {
+    const [kept, hovered] = [state.kept, state.hovered].map((thing) => view && remember(thing));
     drawing.build(wanted);
+    [state.kept, state.hovered] = [kept, hovered].map(findAgain);
     shownMoment = null;
     draw();
   }
@@ -151,6 +168,7 @@ const keys = {
   c: () => setMode(Object.keys(data.modes).find((mode) => mode !== state.mode)),
   t: turnTheme,
   m: nextMoment,
+  x: togglePin,
   Escape: () => { state.hovered = null; keep(null); },
 };
 const inNetwork = {
@@ -202,9 +220,13 @@ $("slider").addEventListener("input", () => go(Number($("slider").value)));
 $("speed").addEventListener("change", () => setSpeed(0));
 $("modes").addEventListener("change", (event) => setMode(event.target.value));
 $("theme").addEventListener("click", turnTheme);
+$("pin").addEventListener("click", togglePin);
+$("svg").addEventListener("click", saveSvg);
+$("png").addEventListener("click", savePng);
 wishesDark.addEventListener("change", repaint);
 $("plot").addEventListener("pointerdown", (event) => { jump(event); event.currentTarget.setPointerCapture(event.pointerId); });
-$("plot").addEventListener("pointermove", (event) => { if (event.buttons) jump(event); });
+$("plot").addEventListener("pointermove", (event) => { if (event.buttons) jump(event); else read(event); });
+$("plot").addEventListener("pointerleave", () => read(null));
 
 const graph = $("graph");
 const look = (thing) => {
@@ -227,8 +249,19 @@ graph.addEventListener("focusin", (event) => {
 });
 graph.addEventListener("focusout", () => look(null));
 
+$("still").remove();
+document.querySelector("main").hidden = false;
 setMode(data.color);
 new ResizeObserver(fit).observe($("network"));
 fit();
+const isPlace = readAddress();
 draw();
+window.addEventListener("hashchange", () => {
+  pause();
+  readAddress();
+  draw();
+});
+// Something that moves says what it is; who wants no motion, or came for one place, begins there.
+const wishesStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+if (!isPlace && !wishesStill && !data.live) play();
 root.dataset.ready = "true";

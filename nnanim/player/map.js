@@ -118,5 +118,8 @@ const drawing = {
     group.classList.toggle("stands", view.groups[box].some((weight) => things.includes(weight)));
   }),
   things: () => boxGroups,
+  kinds: ["box"],
+  count: () => boxGroups.length,
+  address: ({ index }) => boxName(index),
   name: ({ index }) => boxName(index),
 };

@@ -119,9 +119,11 @@ function matrixFacts({ kind, index }) {
       title: placeOfCell(index),
       values: weights,
       rows: [
-        [word, number(at(weights, index, state.position))],
-        [`size since ${data.since.text}`, signed(changeAt(weights, index, state.position))],
+        [word, ...told(at(weights, index, state.position))],
+        [`size since ${sinceText()}`, ...toldSigned(changeAt(weights, index, state.position))],
+        ...pinnedFact(word, (step) => told(at(weights, index, step))),
       ],
+      spread: spreadOf(matrixOf(index), index),
     };
   }
   const { name, shape } = data.matrices[index];
@@ -132,16 +134,25 @@ function matrixFacts({ kind, index }) {
     word: "largest weight",
     rows: [
       ["out × in", shape.join(" × ")],
-      ["largest w", number(at(biases, index, snapshot))],
+      ["largest w", ...told(at(biases, index, snapshot))],
       ["in row, column", data.largest_at[snapshot][index].join(", ")],
+      ...pinnedFact("largest w", (step) => told(at(biases, index, step))),
     ],
+    spread: spreadOf(index, null),
   };
+}
+
+function spreadOf(index, own) {
+  const { name, start } = data.matrices[index];
+  const end = index + 1 < data.matrices.length ? data.matrices[index + 1].start : weights.length / count;
+  const things = Array.from({ length: end - start }, (_, place) => start + place);
+  return { key: index, things, own, word: `${things.length} cells of ${name}` };
 }
 
 function matrixLegend() {
   const [bar, mark] = data.legends;
   const table = data.is_size ? colors("edge").slice(levels) : colors("edge");
-  rampOf($("ramp"), table, bar.ends, bar.print);
+  rampOf($("ramp"), table, bar.ends, withSince(bar.print));
   $("samples").replaceChildren();
   const row = make("+div", { class: "row" }, $("samples"));
   make("rect", { class: "largest", x: 2, y: 2, width: 8, height: 8 },
@@ -176,5 +187,12 @@ const drawing = {
     }
   },
   things: () => matrixGroups,
+  kinds: ["cell", "matrix"],
+  count: (kind) => (kind === "cell" ? weights.length / count : data.matrices.length),
+  address: ({ kind, index }) => {
+    if (kind === "matrix") return data.matrices[index].name;
+    const { name, start, columns } = data.matrices[matrixOf(index)];
+    return `${name}:${Math.floor((index - start) / columns)}-${(index - start) % columns}`;
+  },
   name: ({ kind, index }) => (kind === "cell" ? placeOfCell(index) : data.matrices[index].name),
 };

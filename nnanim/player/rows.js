@@ -6,21 +6,14 @@ for (const theme in data.moved.themes) {
 }
 
 const norms = (row, position) => at(weights, row, position);
-const growths = (row, position) => at(weights, data.rows.length + row, position);
+const growths = (row, position) => (state.pinned === null
+  ? at(weights, data.rows.length + row, position)
+  : norms(row, position) / norms(row, state.pinned) - 1);
 const changes = (row, position) => at(biases, row, position);
 
 function movedShare(change) {
   const share = Math.log(change / data.moved.low) / Math.log(data.moved.high / data.moved.low);
   return Number.isNaN(share) ? 0 : Math.max(0, Math.min(1, share));
-}
-
-// Two significant digits, as the pictures write them.
-function twoDigits(value) {
-  const [digits, exponent] = value.toExponential(1).split("e");
-  const plain = Number(digits);
-  const power = Number(exponent);
-  if (power >= -4 && power < 2) return String(Number(value.toPrecision(2)));
-  return `${plain}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
 }
 
 const norm = (value) => (Number.isFinite(value) ? minus(twoDigits(value)) : "–");
@@ -50,7 +43,9 @@ function rowFacts({ index: row }) {
   const rows = [
     ["‖W‖", Number.isFinite(size) ? minus(String(Number(size.toPrecision(4)))) : "–"],
     [`moved since ${data.since.text}`, percent(changes(row, position))],
-    [`‖W‖ since ${data.since.text}`, grown],
+    [`‖W‖ since ${sinceText()}`, grown],
+    ...pinnedFact("‖W‖", (step) => [norm(norms(row, step))]),
+    ...pinnedFact("moved", (step) => [percent(changes(row, step))]),
   ];
   if (formula) rows.push(["made as", formula]);
   rows.push(["in the file", keys.join(", ")]);
