@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 LOWEST := .venv-lowest
 FRAMEWORKS := .venv-frameworks
+NOTEBOOK := .venv-notebook
 CHECKS := .venv-checks
 DIST := .venv-dist
 RUN := $(VENV)/bin/python
@@ -39,6 +40,9 @@ test-lowest: $(LOWEST)/.installed  ## Run the tests with the oldest supported pa
 
 test-frameworks: $(FRAMEWORKS)/.installed  ## Run the tests that need PyTorch, Lightning, Keras and Transformers (2 GB)
 	$(FRAMEWORKS)/bin/python -m pytest -p no:cacheprovider tests/test_frameworks.py tests/test_result_folders.py $(ARGS)
+
+test-notebook: $(NOTEBOOK)/.installed  ## Run the tests in a real JupyterLab in Chromium (300 MB)
+	$(NOTEBOOK)/bin/python -m pytest -p no:cacheprovider -W default tests/test_jupyterlab.py $(ARGS)
 
 fixtures: $(FRAMEWORKS)/.installed  ## Train the networks of tests/fixtures again
 	for name in pytorch lightning keras transformers; do \
@@ -144,6 +148,10 @@ $(CHECKS)/.installed: pyproject.toml $(SOURCES) | $(CHECKS)/.made
 
 $(LOWEST)/.installed: pyproject.toml nnanim/__init__.py tests/lowest-versions.txt | $(LOWEST)/.made
 	$(LOWEST)/bin/python $(PIP) --constraint tests/lowest-versions.txt --group test --editable '.[dask]'
+	@touch $@
+
+$(NOTEBOOK)/.installed: pyproject.toml nnanim/__init__.py | $(NOTEBOOK)/.made
+	$(NOTEBOOK)/bin/python $(PIP) --group notebook --editable .
 	@touch $@
 
 $(FRAMEWORKS)/.installed: pyproject.toml nnanim/__init__.py | $(FRAMEWORKS)/.made

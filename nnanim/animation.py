@@ -288,7 +288,7 @@ class Animation(Sequence[Frame]):
         """Return the end as a picture that any page can hold; one of thousands of cells is made of pixels."""
         frame = self._frame(len(self) - 1, still=True)
         if isinstance(self._history.shown, CellHistory):
-            picture = base64.b64encode(frame._repr_png_()).decode()
+            picture = base64.b64encode(self._repr_png_()).decode()
             return f'<img alt="{html.escape(frame.title)}" src="data:image/png;base64,{picture}">'
         return still_svg(next(self._painter.pictures([self._figure.sheet(frame)])), frame)
 
@@ -323,7 +323,17 @@ class Animation(Sequence[Frame]):
         """Show the player in a notebook."""
         from nnanim.player import in_frame
 
-        return in_frame(self.html())
+        return in_frame(self.html(), self._repr_png_())
+
+    def _repr_png_(self) -> bytes:
+        """Show the end as a picture where a notebook shows no page."""
+        import io
+
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        Image.fromarray(self._frame(len(self) - 1, still=True).image).quantize(256).save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()
 
     def write_still(self, path: str | Path, place: int, *, transparent: bool = False) -> None:
         """Write one frame as a picture whose suffix says the format: ``.svg``, ``.pdf`` or ``.png``.

@@ -48,7 +48,10 @@ VIEW_SCRIPTS = {
 }
 LIVE_SCRIPT, LIVE_STYLE = "live.js", "live.css"  # of a page that is told how a training goes on
 # Nothing may be loaded from anywhere, and of scripts and styles only those run that are in the page now.
-POLICY = "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data:; base-uri 'none';"
+    " form-action 'none'"
+)
 
 
 LIVE_POLICY = POLICY + "; connect-src 'self'"  # whoever serves the page tells it of new snapshots
@@ -110,10 +113,10 @@ def page_of(told: Told, options: Options, comment: str | None = None, still: str
         still: markup of a picture, for who runs no scripts.
         is_live: whether the page listens to whoever serves it for what is new.
     """
-    style = _colors(options) + _own("player.css") + (_own(LIVE_STYLE) if is_live else "")
+    style = _colors(options) + _code("player.css") + (_code(LIVE_STYLE) if is_live else "")
     place = SCRIPTS.index("{view}")
     scripts = (*SCRIPTS[:place], *VIEW_SCRIPTS[told.view], *SCRIPTS[place + 1 :], *((LIVE_SCRIPT,) if is_live else ()))
-    script = "".join(map(_own, scripts))
+    script = "".join(map(_code, scripts))
     policy = (LIVE_POLICY if is_live else POLICY).format(script=_hash(script), style=_hash(style))
     return _fill(
         _own("template.html"),
@@ -134,7 +137,7 @@ def page_of(told: Told, options: Options, comment: str | None = None, still: str
 
 def waiting_page(name: str, options: Options) -> str:
     """Write the page that is served until there is something to show."""
-    style = _colors(options) + _own("player.css")
+    style = _colors(options) + _code("player.css")
     script = _own("waiting.js")
     policy = LIVE_POLICY.format(script=_hash(script), style=_hash(style))
     theme = options.theme if options.theme == "dark" else "auto"
@@ -142,11 +145,21 @@ def waiting_page(name: str, options: Options) -> str:
     return _fill(_own("waiting.html"), parts)
 
 
-def in_frame(document: str) -> str:
-    """Wrap a page for a notebook, where it can neither reach the notebook nor be reached by its styles."""
+def in_frame(document: str, picture: bytes) -> str:
+    """Wrap a page for a notebook, where it can neither reach the notebook nor be reached by its styles.
+
+    A notebook that is not trusted drops frames and scripts, and shows the picture alone.
+
+    Args:
+        document: the page.
+        picture: a PNG.
+    """
+    encoded = base64.b64encode(picture).decode()
     return (
+        f'<div><img alt="nnanim" style="max-width:100%" src="data:image/png;base64,{encoded}">'
         '<iframe title="nnanim player" sandbox="allow-scripts allow-downloads" loading="lazy"'
         ' style="width:100%;height:760px;border:0;border-radius:8px" srcdoc="' + html.escape(document) + '"></iframe>'
+        f"<script>{_code('notebook.js')}</script></div>"
     )
 
 
@@ -171,6 +184,12 @@ def _fill(template: str, parts: dict[str, str]) -> str:
 
 def _own(name: str) -> str:
     return (files("nnanim.player") / name).read_text(encoding="utf-8")
+
+
+def _code(name: str) -> str:
+    """Return a script or a style without its comments and its indentation, which are a seventh of it."""
+    lines = map(str.strip, _own(name).splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith(("//", "/*")))
 
 
 def _hash(text: str) -> str:

@@ -265,3 +265,9 @@ window.addEventListener("hashchange", () => {
 const wishesStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
 if (!isPlace && !wishesStill && !data.live) play();
 root.dataset.ready = "true";
+
+// In a notebook the frame is made as high as the page.
+if (parent !== window) {
+  const tellHeight = () => parent.postMessage({ nnanimHeight: Math.ceil(document.body.getBoundingClientRect().height) }, "*");
+  new ResizeObserver(tellHeight).observe(document.body);
+}
