@@ -95,6 +95,7 @@ def open_notebook(browser: Any, lab: str, name: str) -> Any:
 
 def test_a_cell_shows_the_player_whole(browser: Any, lab: str) -> None:
     page = open_notebook(browser, lab, "new.ipynb")
+    page.get_by_text("| Idle").wait_for(timeout=120_000)  # the kernel has started
     page.locator(".jp-Notebook .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
     frame = page.frame_locator("iframe[title='nnanim player']")

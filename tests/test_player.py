@@ -131,7 +131,12 @@ def test_page_is_small_and_asks_for_nothing() -> None:
     assert len(page.encode()) - len(weights) - len(json.dumps(data)) - len(still) < 60_000
     assert len(page.encode()) < 160_000
     # What is asked for lies in the page itself: parts of a drawing, or a picture written as data.
-    assert re.findall(r"(?:src=(?!\"data:)|href=(?!\"#)|url\((?!#)|@import|fetch\(|XMLHttpRequest|WebSocket|import\()", page) == []
+    assert (
+        re.findall(
+            r"(?:src=(?!\"data:)|href=(?!\"#)|url\((?!#)|@import|fetch\(|XMLHttpRequest|WebSocket|import\()", page
+        )
+        == []
+    )
     addresses = set(re.findall(r"https?://[^\s\"'<)]+", page))
     assert addresses <= {"http://www.w3.org/2000/svg"}  # a name, not an address that is asked
 

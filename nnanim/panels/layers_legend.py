@@ -41,10 +41,10 @@ class LayersLegend:
         return (
             percent(scales.moved.low),
             percent(scales.moved.high),
-            f"moved: ‖change since {since}‖ / ‖W‖",
+            f"moved since {since}, in % of ‖W‖",
             "shrank",
             "grew",
-            f"‖W‖, full at ±{growth}",
+            f"‖W‖ since {since}, full from ±{growth}",
         )
 
     @classmethod

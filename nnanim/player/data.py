@@ -15,7 +15,7 @@ from nnanim.design.coloring import COLORINGS, BySign
 from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales
 from nnanim.design.scales import WidthScale
-from nnanim.frames.curves import Curve, display_names
+from nnanim.frames.curves import Curve, display_names, unit_sign
 from nnanim.frames.history import History
 from nnanim.frames.rows import RowHistory
 from nnanim.frames.weights import Weights
@@ -272,7 +272,7 @@ def _axes(curves: Sequence[Curve]) -> dict[str, Any] | None:
     x = Axis.of([curve.x for curve in curves], 8, integer=True)
     sides = []
     for side in sorted({curve.axis for curve in curves}):
-        y = Axis.of([curve.y for curve in curves if curve.axis == side], 6)
+        y = Axis.of([curve.y for curve in curves if curve.axis == side], 6).with_unit(unit_sign(curves, side))
         sides.append({"limits": [y.low, y.high], "ticks": _ticks(y)})
     return {"x_label": curves[0].x_label, "x_limits": [x.low, x.high], "x_ticks": _ticks(x), "y": sides}
 
