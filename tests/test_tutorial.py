@@ -73,7 +73,7 @@ def test_the_tutorial_from_the_first_line_to_the_last(framework: str, tmp_path: 
     named = set(re.findall(r"-o (\S+)", "\n".join(LINES)))
     assert {"animation.gif", "summary.md", *named} <= written
     with Image.open(tmp_path / "slide.gif") as slide:
-        assert slide.size == (1280, 720)
+        assert slide.size == (1920, 1080)
         assert "loop" not in slide.info
     assert (tmp_path / "network.gif").stat().st_size < 1_000_000
     assert "nothing changed" in run(LINES[-3], tmp_path).stderr
