@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,7 +129,7 @@ def _send_to_tensorboard(
 def _event(summary: object, step: int) -> object:
     from tensorboard.compat.proto.event_pb2 import Event
 
-    event: object = Event(step=step, summary=summary)
+    event: object = Event(wall_time=time.time(), step=step, summary=summary)
     return event
 
 

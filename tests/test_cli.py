@@ -534,7 +534,7 @@ BAD_DATA = {
         with_log(""),
         [],
         "log 'result/log' is empty (a log is CSV, JSON lines, a JSON list of rows, Keras's history, a"
-        " trainer_state.json, MLflow's or TensorBoard's)",
+        " trainer_state.json, MLflow's, TensorBoard's or W&B's)",
     ),
     "log without rows": (with_log("[]"), [], f"log 'result/log' has no rows ({LOG_HINT})"),
     "log that is not JSON": (

@@ -144,7 +144,6 @@ def test_events_in_the_result_folder_do_not_become_its_log(result: Path) -> None
 def test_weights_and_biases_has_both(result: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     run_block("wandb")
     (picture,) = tmp_path.glob("wandb/offline-run-*/files/media/videos/nnanim/animation*.gif")
     assert_is_the_picture(picture.read_bytes(), tmp_path / "x.gif")
@@ -203,3 +202,21 @@ def test_a_tracker_that_cannot_write_is_told(result: Path) -> None:
     Path("taken").touch()
     with pytest.raises(NnanimError, match=r"^tensorboard cannot be given the picture: "):
         log_to("tensorboard", result, folder="taken")
+
+
+def test_the_file_of_a_real_wandb_is_a_curve(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    result_folder(result, log=False)
+    run = wandb.init(project="p", mode="offline", dir=str(result.resolve()))
+    for epoch in (1, 2, 3):
+        run.log({"epoch": epoch, "loss": 1 / epoch, "val": {"accuracy": epoch / 10}})
+    log_to("wandb", result)
+    run.finish()
+    opened = open_run(result)
+    assert opened.log is not None
+    assert opened.log.format == "wandb"
+    assert opened.log.columns["epoch"].tolist() == [1, 2, 3]
+    assert opened.log.columns["loss"].tolist() == [1, 1 / 2, 1 / 3]
+    assert opened.log.columns["val/accuracy"].tolist() == [0.1, 0.2, 0.3]
+    assert opened.rows == (0, 1, 2)
