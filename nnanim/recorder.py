@@ -119,7 +119,7 @@ class Recorder:
             check_tracker(log_to)
         self.log_to = log_to
         flow = None if model is None else trace(model, example)
-        self.folder = Path(folder)
+        self.folder: Path = Path(folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             taken = [int(match[1]) for name in os.listdir(self.folder) if (match := _SNAPSHOT.fullmatch(name))]

@@ -25,11 +25,16 @@ from nnanim.words import counted
 PICTURE_PX = (600, 600)  # at most; the proportions are kept
 PICTURE_COLORS = 128
 CHART_POINTS = 40
-# What GitHub and GitLab turn into a link or a message to somebody although it is escaped: @somebody, #1, addresses. An
-# invisible character, the word joiner, takes the life out of them.
+# What GitHub, GitLab, and mail and chat programs behind them turn into a link, a picture, a formula or a message to
+# somebody although it is escaped: @somebody, #1, !1, &copy;, :smile:, addresses with and without a scheme. An invisible
+# character, the word joiner, takes the life out of them.
+# Sources: https://github.github.com/gfm/#autolinks-extension-, https://docs.gitlab.com/user/markdown/
 DEAD = "\u2060"
-_ALIVE = re.compile(r"@|#(?=\w)|(?:https?|ftp|xmpp|mailto|www)(?=[:.])", re.IGNORECASE)
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_ALIVE = re.compile(
+    r"@|[#!$&%^~](?=\w)|&(?=\#)|:(?=//|[\w+-]+:)|(?:https?|ftp|xmpp|mailto|www)(?=[:.])|(?<=\w)\.(?=[^\W\d_]{2})",
+    re.IGNORECASE,
+)
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
 
 def write_summary(animation: Animation, path: str | Path) -> None:
@@ -129,4 +134,5 @@ def _plain(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return printable(" ".join(text.replace('"', "'").split())).replace("`", "'")
+    """Make a text from a file mean itself between quotes in Mermaid, which looks for ``%%{…}%%`` in there too."""
+    return printable(" ".join(text.replace('"', "'").split())).replace("`", "'").replace("%%", f"%{DEAD}%")

@@ -613,13 +613,13 @@ BAD_USAGE = {
     "shape in other digits": (["--shape", "4,²"], f"Invalid value for '--shape': '4,²' {SHAPE_HINT}"),
     "unknown suffix": (
         ["-o", "out.avi"],
-        "Invalid value for '-o' / '--output': unknown suffix '.avi' of 'out.avi' (must be one of .gif, .html, .mp4,"
-        " .webm, .webp, .apng, .png)",
+        "Invalid value for '-o' / '--output': unknown suffix '.avi' of 'out.avi' (must be one of .gif, .html, .svg,"
+        " .mp4, .webm, .webp, .apng, .png)",
     ),
     "no suffix": (
         ["-o", "out"],
-        "Invalid value for '-o' / '--output': unknown suffix '' of 'out' (must be one of .gif, .html, .mp4, .webm,"
-        " .webp, .apng, .png, or a folder with / at its end)",
+        "Invalid value for '-o' / '--output': unknown suffix '' of 'out' (must be one of .gif, .html, .svg, .mp4,"
+        " .webm, .webp, .apng, .png, or a folder with / at its end)",
     ),
     "since": (["--since", "last"], "Invalid value for '--since': 'last' is not one of 'first', 'previous'."),
     "figsize of one": (

@@ -19,7 +19,7 @@ import numpy as np
 from imageio.core.request import InitializationError, Request
 from imageio.core.v3_plugin_api import PluginV3
 
-from nnanim.encoders.movie import Append, Movie
+from nnanim.encoders.movie import Append, Movie, Open
 from nnanim.encoders.seal import without_seal
 from nnanim.errors import OutputError
 from nnanim.extras import how_to_install
@@ -85,8 +85,8 @@ def _as_output_error(kind: type[Exception]) -> Iterator[None]:
         raise OutputError(f"the video cannot be written: {told}") from error
 
 
-open_mp4 = partial(_open_video, ".mp4")
-open_webm = partial(_open_video, ".webm")
+open_mp4: Open = partial(_open_video, ".mp4")
+open_webm: Open = partial(_open_video, ".webm")
 
 
 class VideoPacker:

@@ -60,7 +60,7 @@ class Board:
         self._room = HeadRoom()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
-        self.shown = Shown(0, waiting_page(name, options))
+        self.shown: Shown = Shown(0, waiting_page(name, options))
 
     def show(self, animation: Animation, *, is_new_run: bool) -> None:
         """Serve what is newest from now on."""
@@ -133,7 +133,7 @@ class Server:
             ) from None
         self._board = board
         self._socket = _bind(host, port)
-        self.access = Access.of(host, self._socket.getsockname()[1])
+        self.access: Access = Access.of(host, self._socket.getsockname()[1])
         config = uvicorn.Config(
             make_app(board, self.access),
             log_config=None,
