@@ -9,7 +9,6 @@ own. Formats: https://github.com/wandb/wandb/blob/main/wandb/proto/wandb_interna
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from nnanim.errors import LogError
 from nnanim.reading.logs.detect import WANDB_SUFFIX
 from nnanim.reading.logs.log import Log
 from nnanim.reading.logs.names import counters_in
-from nnanim.reading.logs.nested import flat
+from nnanim.reading.logs.nested import flat, load
 from nnanim.reading.logs.table import Row, make_log
 from nnanim.reading.logs.tensorboard import fields
 from nnanim.reading.logs.text import read_bytes
@@ -129,5 +128,5 @@ def _item(data: bytes) -> tuple[list[str], Any]:
         elif number == 6 and len(content) == 8:
             value = struct.unpack("<d", content)[0]
         elif number in (8, 16):
-            value = json.loads(content.decode("utf-8"))
+            value = load(content.decode("utf-8"))
     return nested or key, value
