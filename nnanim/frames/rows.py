@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from math import nan, sqrt
-from typing import Any
+from math import nan
 
 import numpy as np
 
 from nnanim.frames.history import Place, Snapshot
-from nnanim.model.formulas import make
+from nnanim.frames.row_sums import Stretch, measure
 from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 
 AT_ONCE = 32  # snapshots that are open together; the reference is read once for each group of so many
-_BLOCK = 1 << 18  # numbers that are squared at a time
-_LANE = 2048  # numbers that are added in float32; their sums are added in float64
-_TINY = 1e-30  # a mean square below it may have lost digits in float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,87 +82,20 @@ def read_rows(snapshots: Sequence[Snapshot], options: Options, *, rows: Sequence
     Raises:
         SnapshotError: a snapshot cannot be read.
     """
-    count = len(snapshots)
-    norms, moved = np.full((count, len(rows)), nan), np.full((count, len(rows)), nan)
+    contents = [snapshot.contents for snapshot in snapshots]
+    count = len(contents)
+    sums = np.empty((2, count, len(rows)))
     first = [0, *range(max(AT_ONCE - 1, 1) + 1, count, AT_ONCE - 1)]
     for start, stop in zip(first, [*first[1:], count], strict=True):
-        for column, place, square, distance in _measure(snapshots, start, stop, options.since, rows):
-            norms[place, column], moved[place, column] = sqrt(square), distance
+        behind = [] if start == 0 else [contents[0 if options.since == "first" else start - 1]]
+        found = measure(Stretch((*behind, *contents[start:stop]), tuple(rows), options.since))
+        sums[:, start:stop] = found[:, len(behind) :]
+    norms, moved = np.sqrt(sums[0]), sums[1]
     if options.since == "previous":
         reference = np.concatenate([norms[:1], norms[:-1]])
     else:
         reference = np.repeat(norms[:1], count, axis=0)
     return RowHistory(tuple(rows), norms, moved, reference)
-
-
-def _measure(
-    snapshots: Sequence[Snapshot], start: int, stop: int, since: str, rows: Sequence[Row]
-) -> Iterator[tuple[int, int, float, float]]:
-    """Yield row, snapshot, ‖W‖² and ‖W − W_ref‖² for the snapshots from start to stop."""
-    behind = [] if start == 0 else [0 if since == "first" else start - 1]
-    with ExitStack() as stack:
-        opened = [(place, stack.enter_context(snapshots[place].open())) for place in [*behind, *range(start, stop)]]
-        for keys, group in groupby(enumerate(rows), key=lambda numbered: numbered[1].keys):
-            numbered = list(group)
-            before: list[np.ndarray] = []
-            for place, arrays in opened:
-                made = make(numbered[0][1].formula, [arrays.read(key) for key in keys])
-                now = [take(made, row.slice) for _, row in numbered]
-                if not before:
-                    before = now
-                if place >= start:
-                    for (column, _), one, other in zip(numbered, now, before, strict=True):
-                        yield column, place, *squares(one, other)
-                if since == "previous":
-                    before = now
-                del made, now
-
-
-def take(values: np.ndarray, part: tuple[int, int, int] | None) -> np.ndarray:
-    """Return the part of a tensor that lies between two places of an axis."""
-    if part is None:
-        return values
-    axis, start, stop = part
-    index: list[Any] = [slice(None)] * values.ndim
-    index[axis] = slice(start, stop)
-    taken: np.ndarray = values[tuple(index)]
-    return taken
-
-
-def squares(values: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
-    """Return ‖W‖² and ‖W − W_ref‖² to a relative 1e-6: sums of short blocks, added in float64."""
-    one, other = (np.ascontiguousarray(each).reshape(-1) for each in (values, reference))
-    if one.dtype != np.float32 or other.dtype != np.float32:
-        return _exact(one, other)
-    same = np.shares_memory(one, other)
-    norm = distance = 0.0
-    for begin in range(0, len(one), _BLOCK):
-        block = one[begin : begin + _BLOCK]
-        norm += _sum_of_squares(block)
-        if not same:
-            distance += _sum_of_squares(block - other[begin : begin + _BLOCK])
-    small = len(one) * _TINY
-    if not np.isfinite(norm + distance) or norm < small or (0 < distance < small):
-        return _exact(one, other)
-    return norm, distance
-
-
-def _sum_of_squares(block: np.ndarray) -> float:
-    whole = len(block) // _LANE * _LANE
-    lanes, rest = block[:whole].reshape(-1, _LANE), block[whole:]
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums = np.vecdot(lanes, lanes) if hasattr(np, "vecdot") else np.einsum("ij,ij->i", lanes, lanes)
-        return float(sums.sum(dtype=np.float64)) + float(np.dot(rest, rest))
-
-
-def _exact(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    norm = distance = 0.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        for begin in range(0, len(one), _BLOCK):
-            block = one[begin : begin + _BLOCK].astype(np.float64)
-            apart = block - other[begin : begin + _BLOCK]
-            norm, distance = norm + float(block @ block), distance + float(apart @ apart)
-    return (norm, distance) if np.isfinite(norm) else (nan, nan)
 
 
 def _ratio(values: np.ndarray, base: np.ndarray) -> np.ndarray:

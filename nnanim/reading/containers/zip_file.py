@@ -63,6 +63,27 @@ class Member:
         return is_known and not self.info.flag_bits & _ENCRYPTED
 
 
+class MemberFile:
+    """A member that is read from its beginning."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, as many as there are; with the last ones the sum is checked.
+
+        Raises:
+            ZipError: the member is damaged.
+            OSError: the file cannot be read.
+        """
+        with _told():
+            return self._file.read(size)
+
+    def close(self) -> None:
+        """Close the member; its archive stays open."""
+        self._file.close()
+
+
 class ZipFile:
     """An archive whose directory was read.
 
@@ -143,6 +164,18 @@ class ZipFile:
                 done += len(piece)
         _check_size(skip + done, member)
         return numbers
+
+    def open(self, member: Member) -> MemberFile:
+        """Open a member to read it from its beginning, some bytes at a time.
+
+        Raises:
+            ZipError: it is damaged.
+            OSError: the file cannot be read.
+        """
+        if not member.can_be_read:
+            raise ZipError("encrypted, or compressed in another way")
+        with _told():
+            return MemberFile(self._zip.open(member.info))
 
     @contextmanager
     def _opened(self, member: Member) -> Iterator[IO[bytes]]:

@@ -31,6 +31,7 @@ from nnanim.reading.snapshots.keras_graph import Graph, read_graph
 from nnanim.reading.snapshots.keras_names import GroupNames, OldNames
 from nnanim.reading.snapshots.parameters import MAX_DIMENSIONS, turn_shape
 from nnanim.reading.snapshots.to_layers import read_layers
+from nnanim.reading.streams import Stream
 
 FORMAT = "keras"
 HINT = "a Keras snapshot is a .weights.h5, .keras or .h5 file"
@@ -109,10 +110,19 @@ class _Open:
         """Read one dataset, as `nnanim.reading.snapshots.contents.Arrays` says."""
         try:
             return self._hdf5.read(self._contents.datasets[key])
-        except Hdf5Error as error:
-            raise _problem(self._contents.path, error) from error
-        except OSError as error:
-            raise _unreadable(self._contents.path, error) from error
+        except (Hdf5Error, OSError) as error:
+            raise self._damaged(error) from error
+
+    def stream(self, key: str) -> Stream | None:
+        """Return one dataset some numbers at a time, as `nnanim.reading.streams.Streaming` says."""
+        try:
+            return self._hdf5.stream(self._contents.datasets[key], self._damaged)
+        except (Hdf5Error, OSError) as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Hdf5Error | OSError) -> SnapshotError:
+        path = self._contents.path
+        return _problem(path, error) if isinstance(error, Hdf5Error) else _unreadable(path, error)
 
 
 @contextmanager
