@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
-from math import nan, prod
+from math import isfinite, nan, prod
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def measure(stretch: Stretch) -> np.ndarray:
     """
     sums = np.zeros((2, len(stretch.contents), len(stretch.rows)))
     scratch = [np.empty(SCRATCH_BYTES, np.uint8) for _ in range(2)]
-    with ExitStack() as stack:
+    with ExitStack() as stack, np.errstate(over="ignore", invalid="ignore"):
         opened = [stack.enter_context(open_arrays(each)) for each in stretch.contents]
         for keys, group in groupby(enumerate(stretch.rows), key=lambda numbered: numbered[1].keys):
             numbered = list(group)
@@ -136,7 +136,9 @@ def _add_whole(sums: np.ndarray, opened: Sequence[Arrays], rows: Sequence[Row], 
 
 def _add(sums: np.ndarray, place: int, now: Sequence[np.ndarray], before: Sequence[np.ndarray]) -> None:
     for column, (one, other) in enumerate(zip(now, before, strict=True)):
-        sums[:, place, column] += squares(one, other)
+        norm, distance = _squares(one, other)
+        sums[0, place, column] += norm
+        sums[1, place, column] += distance
 
 
 def _get(read: Any, key: str, contents: Contents) -> Any:
@@ -167,38 +169,44 @@ def squares(values: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
 
     Where a weight is not finite, neither is the first.
     """
-    is_same = values is reference
-    one, other = (np.ascontiguousarray(each).reshape(-1) for each in (values, reference))
-    norm = distance = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        for begin in range(0, len(one), _BLOCK):
-            block = one[begin : begin + _BLOCK]
-            sums = _of_block(block, None if is_same else other[begin : begin + _BLOCK])
-            norm, distance = norm + sums[0], distance + sums[1]
+        return _squares(values, reference)
+
+
+def _squares(values: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
+    is_same = values is reference
+    if len(values) <= _BLOCK and values.ndim == 1:
+        return _of_block(values, None if is_same else reference)
+    one = np.ascontiguousarray(values).reshape(-1)
+    other = one if is_same else np.ascontiguousarray(reference).reshape(-1)
+    norm = distance = 0.0
+    for begin in range(0, len(one), _BLOCK):
+        sums = _of_block(one[begin : begin + _BLOCK], None if is_same else other[begin : begin + _BLOCK])
+        norm, distance = norm + sums[0], distance + sums[1]
     return norm, distance
 
 
 def _of_block(block: np.ndarray, reference: np.ndarray | None) -> tuple[float, float]:
     """Return the sums over some numbers; those of float32 first in float32, and anew where this cannot hold them."""
-    is_short = all(
-        each is None or (each.dtype.kind == "f" and each.dtype.itemsize <= 4) for each in (block, reference)
-    )
-    if is_short:
+    if _is_short(block) and (reference is None or _is_short(reference)):
         one = block.astype(np.float32, copy=False)
-        norm = _sum_of_squares(one)
-        distance = 0.0
+        norm, distance = _sum_of_squares(one), 0.0
         if reference is not None:
             distance = _sum_of_squares(one - reference.astype(np.float32, copy=False))
         small = len(block) * _TINY
-        if np.isfinite(norm + distance) and norm >= small and (distance == 0 or distance >= small):
+        if isfinite(norm + distance) and norm >= small and (distance == 0 or distance >= small):
             return norm, distance
     wide = block.astype(np.float64)
     apart = wide if reference is None else wide - reference
     return float(wide @ wide), 0.0 if reference is None else float(apart @ apart)
 
 
+def _is_short(block: np.ndarray) -> bool:
+    return block.dtype.kind == "f" and block.dtype.itemsize <= 4
+
+
 def _sum_of_squares(block: np.ndarray) -> float:
     whole = len(block) // _LANE * _LANE
     lanes, rest = block[:whole].reshape(-1, _LANE), block[whole:]
     sums = np.vecdot(lanes, lanes) if hasattr(np, "vecdot") else np.einsum("ij,ij->i", lanes, lanes)
-    return float(sums.sum(dtype=np.float64)) + float(np.dot(rest, rest))
+    return float(np.add.reduce(sums, dtype=np.float64)) + (float(np.dot(rest, rest)) if len(rest) else 0.0)
