@@ -104,9 +104,7 @@ def _add_pieces(
                 before = now
 
 
-def _piece(
-    numbers: np.ndarray, begin: int, shape: tuple[int, ...], part: tuple[int, int, int] | None
-) -> np.ndarray:
+def _piece(numbers: np.ndarray, begin: int, shape: tuple[int, ...], part: tuple[int, int, int] | None) -> np.ndarray:
     """Return those of a tensor's numbers, the first of which is the begin-th, that lie in a part of it."""
     if part is None:
         return numbers
