@@ -51,7 +51,7 @@ class Runs:
         return path if path.exists() else make_big_run(path, 4, side)
 
     def of_format(self, file_format: str, *, is_small: bool) -> Path:
-        """Return a run of BERT-base as safetensors, or of a ResNet-18 as PyTorch files, or as long a run of a few KB."""
+        """Return a run of BERT-base as safetensors or of a ResNet-18 as PyTorch files, or as long a one of a few KB."""
         path = self.folder / f"{file_format}-{'small' if is_small else 'large'}"
         if not path.exists():
             if file_format == "safetensors":

@@ -1,4 +1,4 @@
-"""Large result folders of two formats, written with NumPy alone: safetensors of BERT-base, PyTorch files of a ResNet-18.
+"""Large result folders written with NumPy alone: safetensors of a BERT-base, PyTorch files of a ResNet-18.
 
 The tensors are float32 and change from snapshot to snapshot; what stands beside them in real files is left out.
 """

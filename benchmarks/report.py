@@ -187,8 +187,8 @@ def _reading(bench: Bench, sizes: Sizes) -> list[str]:
     head = ["", "wall s", "CPU s", "private MB", "resident MB", "CPU of reading / NumPy"]
     return [
         *("## Reading large files", ""),
-        "`nnanim render --view layers` to GIF, the files in the page cache. The pass maps the files and sums squares, and"
-        " squared differences to the first, in pieces of 65 536 numbers; of a zip archive it takes the CRC-32 too."
+        "`nnanim render --view layers` to GIF, the files in the page cache. The pass maps the files and sums squares,"
+        " and squared differences to the first, in pieces of 65 536 numbers; of a zip archive it takes the CRC-32 too."
         " Private is memory without a file behind it, looked at every 0.1 s; resident is the most of the first process,"
         " as the system keeps it. The ratio is of CPU time, the command's less that on small files, by the pass's; the"
         " median of the repetitions, whose three were measured in turn. Targets: at most 2, and private memory of at"

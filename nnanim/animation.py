@@ -19,6 +19,7 @@ from nnanim.frames.boxes import BoxHistory
 from nnanim.frames.cells import CellHistory
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
+from nnanim.frames.readers import HERE, Readers
 from nnanim.frames.timeline import thinning_note, timeline
 from nnanim.frames.weights import Weights
 from nnanim.options import OptionFields, Options, make_options
@@ -57,16 +58,22 @@ class Animation(Sequence[Frame]):
         self._begin(run if shape is None else run.of_shape(shape), make_options(options))
 
     @classmethod
-    def of(cls, run: Run, options: Options) -> Animation:
-        """Make an animation with options that are made already."""
+    def of(cls, run: Run, options: Options, readers: Readers = HERE) -> Animation:
+        """Make an animation with options that are made already.
+
+        Args:
+            run: as for `Animation`.
+            options: the same.
+            readers: who reads the weights, where the view lets several do so.
+        """
         animation = cls.__new__(cls)
-        animation._begin(run, options)
+        animation._begin(run, options, readers)
         return animation
 
-    def _begin(self, run: Run, options: Options) -> None:
+    def _begin(self, run: Run, options: Options, readers: Readers = HERE) -> None:
         self.run, self.options = run, options
         view = pick_view(run, options)
-        self._history = make_history(run, options, view.read)
+        self._history = make_history(run, options, view.read, readers=readers)
         has_view = self._history.shown is not None
         in_ink = has_view and options.panels != "curve" and COLORINGS[options.color].ends_in_ink
         self._moments = timeline(self._history.clock.ticks, options, in_ink=in_ink)

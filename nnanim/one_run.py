@@ -91,6 +91,7 @@ def draw_run(
     from nnanim.encoders.places import refuse_inputs
     from nnanim.encoders.seal import sealable
     from nnanim.encoders.targets import find_targets
+    from nnanim.processes.reading import readers_for
     from nnanim.reading.run import open_run
 
     targets = find_targets(outputs, writing.file_format)
@@ -104,7 +105,7 @@ def draw_run(
         outputs = [path for path, target in zip(outputs, targets, strict=True) if not is_current(target, made_from)]
         if not outputs:
             return None
-    animation = Animation.of(run, options)
+    animation = Animation.of(run, options, readers_for(writing.jobs, writing.executor))
     animation.write(*outputs, comment=made_from and sealable(made_from), progress=progress, **vars(writing))
     return animation
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import nan
+from itertools import groupby
+from math import nan, prod
 
 import numpy as np
 
 from nnanim.frames.history import Place, Snapshot
+from nnanim.frames.readers import HERE, Readers, shares
 from nnanim.frames.row_sums import Stretch, measure
 from nnanim.model.weight_rows import Row
 from nnanim.options import Options
+from nnanim.reading.snapshots.contents import Contents
 
 AT_ONCE = 32  # snapshots that are open together; the reference is read once for each group of so many
+LEAST_BYTES = 1 << 24  # of a snapshot that are read in one go, or opening the files takes as long
+MOST_BYTES = 1 << 30  # a few shards, and not too much to be read again where a worker dies
+_TASKS_EACH = 4  # so that no reader waits long for the last one
+_BYTES = {"float64": 8, "float16": 2, "bfloat16": 2}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,31 +78,58 @@ class RowHistory:
         return low
 
 
-def read_rows(snapshots: Sequence[Snapshot], options: Options, *, rows: Sequence[Row]) -> RowHistory:
-    """Measure rows at every snapshot, one tensor after the other, each read once.
+def read_rows(
+    snapshots: Sequence[Snapshot], options: Options, *, rows: Sequence[Row], readers: Readers = HERE
+) -> RowHistory:
+    """Measure rows at every snapshot, each tensor read once, and the reference once for `AT_ONCE` snapshots.
 
     Args:
         snapshots: those that are shown, in their order.
         options: `since` says which snapshot is the reference.
         rows: what is measured.
+        readers: who reads; the numbers are the same.
 
     Raises:
-        SnapshotError: a snapshot cannot be read.
+        SnapshotError: a snapshot cannot be read, or lacks a tensor.
+        WorkerError: a cluster gave up.
     """
     contents = [snapshot.contents for snapshot in snapshots]
     count = len(contents)
     sums = np.empty((2, count, len(rows)))
+    groups = _group(rows, contents, readers)
     first = [0, *range(max(AT_ONCE - 1, 1) + 1, count, AT_ONCE - 1)]
-    for start, stop in zip(first, [*first[1:], count], strict=True):
-        behind = [] if start == 0 else [contents[0 if options.since == "first" else start - 1]]
-        found = measure(Stretch((*behind, *contents[start:stop]), tuple(rows), options.since))
-        sums[:, start:stop] = found[:, len(behind) :]
+    pieces = [(start, stop, group) for start, stop in zip(first, [*first[1:], count], strict=True) for group in groups]
+
+    def stretches() -> Iterator[Stretch]:
+        for start, stop, (begin, end) in pieces:
+            behind = [] if start == 0 else [contents[0 if options.since == "first" else start - 1]]
+            which, these = (*behind, *contents[start:stop]), tuple(rows[begin:end])
+            if readers.are_elsewhere:
+                keys = {key for row in these for key in row.keys}
+                which = tuple(each.only(keys) for each in which)
+            yield Stretch(which, these, options.since)
+
+    do = readers.do if readers.are_elsewhere or len(groups) > 1 else HERE.do
+    for (start, stop, (begin, end)), found in zip(pieces, do(measure, stretches()), strict=True):
+        sums[:, start:stop, begin:end] = found[:, start - stop :]
     norms, moved = np.sqrt(sums[0]), sums[1]
     if options.since == "previous":
         reference = np.concatenate([norms[:1], norms[:-1]])
     else:
         reference = np.repeat(norms[:1], count, axis=0)
     return RowHistory(tuple(rows), norms, moved, reference)
+
+
+def _group(rows: Sequence[Row], contents: Sequence[Contents], readers: Readers) -> list[tuple[int, int]]:
+    """Return begin and end of groups of rows that are read in one go, those of the same tensors in one of them."""
+    if not rows:
+        return []
+    sizes = {key: prod(shape) * _BYTES.get(dtype, 4) for key, shape, dtype in contents[0].tensors}
+    alike = [list(group) for _, group in groupby(range(len(rows)), key=lambda place: rows[place].keys)]
+    each = [sum(sizes.get(key, 0) for key in rows[group[0]].keys) for group in alike]
+    most = sum(each) // (1 if readers.count == 1 else _TASKS_EACH * readers.count)
+    bounds = shares(each, min(max(most, LEAST_BYTES), MOST_BYTES))
+    return [(alike[begin][0], alike[end - 1][-1] + 1) for begin, end in bounds]
 
 
 def _ratio(values: np.ndarray, base: np.ndarray) -> np.ndarray:

@@ -141,7 +141,7 @@ class MemberStream:
         self._behind = size - skip - self._left * self._dtype.itemsize
         self._damaged, self._decode = damaged, decode
 
-    def read(self, count: int, scratch: np.ndarray) -> np.ndarray:  # noqa: ARG002
+    def read(self, count: int, scratch: np.ndarray) -> np.ndarray:
         """Return the next numbers, as `Stream` says."""
         count = min(count, self._left)
         self._bytes(self._skip)
