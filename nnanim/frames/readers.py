@@ -28,11 +28,13 @@ class Readers:
         do: has tasks done.
         count: how many tasks are done at a time.
         are_elsewhere: whether that is in other processes, which get what they need and no more.
+        progress: called with how many snapshots are read, in their sum, and how many there are; or None.
     """
 
     do: Do = _here
     count: int = 1
     are_elsewhere: bool = False
+    progress: Callable[[int, int], None] | None = None
 
 
 HERE = Readers()

@@ -19,7 +19,7 @@ from nnanim.reading.snapshots.contents import Contents
 AT_ONCE = 32  # snapshots that are open together; the reference is read once for each group of so many
 LEAST_BYTES = 1 << 24  # of a snapshot that are read in one go, or opening the files takes as long
 MOST_BYTES = 1 << 30  # a few shards, and not too much to be read again where a worker dies
-_TASKS_EACH = 4  # so that no reader waits long for the last one
+_TASKS_EACH = 4  # so that no reader waits long for the last one, and it is told how far they are
 _BYTES = {"float64": 8, "float16": 2, "bfloat16": 2}
 
 
@@ -93,7 +93,7 @@ def read_rows(
         SnapshotError: a snapshot cannot be read, or lacks a tensor.
         WorkerError: a cluster gave up.
     """
-    contents = [snapshot.contents for snapshot in snapshots]
+    contents = [snapshot.contents for snapshot in snapshots[:]]  # a slice tells nothing yet
     count = len(contents)
     sums = np.empty((2, count, len(rows)))
     groups = _group(rows, contents, readers)
@@ -110,8 +110,11 @@ def read_rows(
             yield Stretch(which, these, options.since)
 
     do = readers.do if readers.are_elsewhere or len(groups) > 1 else HERE.do
-    for (start, stop, (begin, end)), found in zip(pieces, do(measure, stretches()), strict=True):
+    for done, found in enumerate(do(measure, stretches())):
+        start, stop, (begin, end) = pieces[done]
         sums[:, start:stop, begin:end] = found[:, start - stop :]
+        if readers.progress is not None:
+            readers.progress(count * (done + 1) // len(pieces), count)
     norms, moved = np.sqrt(sums[0]), sums[1]
     if options.since == "previous":
         reference = np.concatenate([norms[:1], norms[:-1]])
@@ -127,7 +130,7 @@ def _group(rows: Sequence[Row], contents: Sequence[Contents], readers: Readers) 
     sizes = {key: prod(shape) * _BYTES.get(dtype, 4) for key, shape, dtype in contents[0].tensors}
     alike = [list(group) for _, group in groupby(range(len(rows)), key=lambda place: rows[place].keys)]
     each = [sum(sizes.get(key, 0) for key in rows[group[0]].keys) for group in alike]
-    most = sum(each) // (1 if readers.count == 1 else _TASKS_EACH * readers.count)
+    most = sum(each) // (_TASKS_EACH * readers.count)
     bounds = shares(each, min(max(most, LEAST_BYTES), MOST_BYTES))
     return [(alike[begin][0], alike[end - 1][-1] + 1) for begin, end in bounds]
 
