@@ -71,7 +71,7 @@ def write_safetensors(path: Path, shapes: Shapes, snapshots: int) -> Path:
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     for index in range(snapshots):
-        folder = path / f"checkpoint-{500 * (index + 1)}"
+        folder = path / f"checkpoint-{100 * (index + 1)}"
         folder.mkdir(parents=True)
         with (folder / "model.safetensors").open("wb") as file:
             file.write(struct.pack("<Q", len(text)) + text)

@@ -173,7 +173,7 @@ def _reading(bench: Bench, sizes: Sizes) -> list[str]:
             [
                 f"{words}, one pass of NumPy",
                 *_values(bench, NUMPY, label, (("pass_s", 2), ("pass_cpu_s", 2))),
-                *3 * ["–"],
+                *3 * [""],
             ]
         )
         for tool in (ONE, TWO):
@@ -181,7 +181,7 @@ def _reading(bench: Bench, sizes: Sizes) -> list[str]:
             for size, told in (("large", words), ("small", "as many files of a few KB")):
                 values = _values(bench, tool, f"{label} {size}", fields)
                 rows.append(
-                    [f"{told}, {tool}", *values, "–" if size == "small" else _number(_of_pass(bench, tool, label), 2)]
+                    [f"{told}, {tool}", *values, "" if size == "small" else _number(_of_pass(bench, tool, label), 2)]
                 )
         limits.append(f"{150 + 3 * largest_mb:.0f} MB for {label}")
     head = ["", "wall s", "CPU s", "private MB", "resident MB", "CPU of reading / NumPy"]

@@ -110,11 +110,12 @@ def read_rows(
             yield Stretch(which, these, options.since)
 
     do = readers.do if readers.are_elsewhere or len(groups) > 1 else HERE.do
+    tell = readers.progress or (lambda _done, _count: None)
+    tell(0, count)
     for done, found in enumerate(do(measure, stretches())):
         start, stop, (begin, end) = pieces[done]
         sums[:, start:stop, begin:end] = found[:, start - stop :]
-        if readers.progress is not None:
-            readers.progress(count * (done + 1) // len(pieces), count)
+        tell(count * (done + 1) // len(pieces), count)
     norms, moved = np.sqrt(sums[0]), sums[1]
     if options.since == "previous":
         reference = np.concatenate([norms[:1], norms[:-1]])
