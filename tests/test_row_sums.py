@@ -7,6 +7,7 @@ import struct
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from io import BufferedReader
 from pathlib import Path
@@ -309,6 +310,16 @@ def test_what_is_sent_away_can_be_read_from_another_folder(
     monkeypatch.chdir(tmp_path / "elsewhere")
     sums = measure(pickle.loads(sent))
     np.testing.assert_allclose(np.sqrt(sums[0, :, 0]), expected("first", "b.weight")[0], rtol=1e-6)
+
+
+def test_a_worker_that_does_not_see_the_files_says_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", "safetensors")
+    run.snapshots[2].path.unlink()
+    with ThreadPoolExecutor(1) as executor, pytest.raises(SnapshotError) as caught:
+        read_rows(run.snapshots, Options(), rows=run.weight_rows, readers=readers_for(1, executor))
+    told = str(caught.value)
+    assert told.startswith(f"cannot read snapshot {str(tmp_path / 'run' / 'model_3.safetensors')!r}: No such file")
+    assert told.endswith(": so a worker of the cluster says, which must see it at this place")
 
 
 def test_files_are_closed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
