@@ -14,7 +14,7 @@ from pathlib import Path
 from imports import IMPORT_ALL, modules_of_render
 from large_runs import FEW, bert_base, resnet_18, write_pytorch, write_safetensors
 from measuring import Bench, Entry
-from report import ARTICLE, FORMATS, FUNC_ANIMATION, LIMIT, NUMPY, ONE, TWO, Sizes, report
+from report import ARTICLE, FORMATS, FUNC_ANIMATION, LIMIT, NUMPY, ONE, TWO, Sizes, put_section, reading_section, report
 from synthetic import PLAIN, make_big_run, make_run
 
 HERE = Path(__file__).resolve().parent
@@ -138,6 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one repetition, fewer and smaller sizes")
     parser.add_argument("--full", action="store_true", help="run the article's method over all frames too")
+    parser.add_argument("--reading", action="store_true", help="large files alone: write that section anew")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--output", type=Path, default=RESULTS)
     choices = parser.parse_args()
@@ -145,6 +146,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = Runs(Path(folder))
         bench = Bench(1 if choices.quick else choices.repetitions)
+        if choices.reading:
+            bench.run(reading(runs, sizes))
+            section = "\n".join(reading_section(bench))
+            print(section)
+            choices.output.write_text(
+                put_section(choices.output.read_text(encoding="utf-8"), section), encoding="utf-8"
+            )
+            return
         bench.run(rivals(runs, sizes))
         bench.run(starts(runs, sizes))
         bench.run(formats(runs, sizes))

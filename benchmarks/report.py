@@ -166,7 +166,20 @@ _LARGE = (
 )
 
 
-def _reading(bench: Bench, sizes: Sizes) -> list[str]:
+def _reading(bench: Bench, _sizes: Sizes) -> list[str]:
+    return reading_section(bench)
+
+
+def put_section(page: str, section: str) -> str:
+    """Return a page with a section in the place of the one with the same heading, or at its end."""
+    heading = section.splitlines()[0]
+    before, _, after = page.partition(heading + "\n")
+    rest = after.partition("\n## ")
+    return before.rstrip("\n") + "\n\n" + section.rstrip("\n") + "\n" + ("\n## " + rest[2] if rest[1] else "")
+
+
+def reading_section(bench: Bench) -> list[str]:
+    """Return what reading large files took, beside a plain pass of NumPy."""
     rows, limits = [], []
     for label, words, largest_mb in _LARGE:
         rows.append(
@@ -192,7 +205,8 @@ def _reading(bench: Bench, sizes: Sizes) -> list[str]:
         " Private is memory without a file behind it, looked at every 0.1 s; resident is the most of the first process,"
         " as the system keeps it. The ratio is of CPU time, the command's less that on small files, by the pass's; the"
         " median of the repetitions, whose three were measured in turn. Targets: at most 2, and private memory of at"
-        f" most 150 MB and three times the largest tensor, {' and '.join(limits)}.",
+        f" most 150 MB and three times the largest tensor, {' and '.join(limits)}."
+        f" The load was {os.getloadavg()[1]:.1f} over the last 5 minutes, on {len(os.sched_getaffinity(0))} CPUs.",
         "",
         *_table(head, rows),
     ]

@@ -159,6 +159,15 @@ def test_report_fills_every_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "431 MB for safetensors and 178 MB for PyTorch" in page
 
 
+def test_a_section_is_put_in_the_place_of_the_old_one() -> None:
+    from report import put_section
+
+    page = "# Page\n\n## One\n\nold\n\n## Two\n\nmore\n"
+    assert put_section(page, "## One\n\nnew\n") == "# Page\n\n## One\n\nnew\n\n## Two\n\nmore\n"
+    assert put_section(page, "## Two\n\nnew\n") == "# Page\n\n## One\n\nold\n\n## Two\n\nnew\n"
+    assert put_section(page, "## Three\n\nnew\n") == page + "\n## Three\n\nnew\n"
+
+
 @pytest.mark.parametrize("file_format", ["safetensors", "PyTorch"])
 def test_large_runs_are_read_by_nnanim_and_by_the_plain_pass(tmp_path: Path, file_format: str) -> None:
     import json

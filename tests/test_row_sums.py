@@ -345,6 +345,23 @@ def test_files_are_closed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not opened
 
 
+def test_a_tensor_that_is_too_large_to_be_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the embedding of a large model is: the sums over it take no memory."""
+    from nnanim.reading.snapshots import safetensors as module
+
+    monkeypatch.setattr(module, "MAX_MEMBER_BYTES", 100_000)
+    run = make_run(tmp_path / "run", "safetensors", 2)
+    found = read_rows(run.snapshots, Options(), rows=run.weight_rows)
+    for column, row in enumerate(found.rows):
+        np.testing.assert_allclose(found.norms[:, column], expected("first", row.keys[0], 2)[0], rtol=1e-6)
+    with run.snapshots[0].open() as arrays, pytest.raises(SnapshotError) as caught:
+        arrays.read("a.weight")
+    assert str(caught.value) == (
+        f"'a.weight' in snapshot {str(run.snapshots[0].path)!r} has 840000 bytes (at most 100000 are read at once;"
+        " the layers view reads any number)"
+    )
+
+
 def test_a_bomb_is_read_in_pieces(tmp_path: Path) -> None:
     """A megabyte that unpacks to a gigabyte costs time alone."""
     import tracemalloc

@@ -195,6 +195,12 @@ def _dtype_name(dtype: str) -> str:
 
 
 def _array(file: BufferedIOBase, key: str, place: Place) -> np.ndarray:
+    size = math.prod(place.shape) * _BYTES[place.dtype]
+    if size > MAX_MEMBER_BYTES:
+        raise SnapshotError(
+            f"{key!r} in snapshot {str(place.path)!r} has {size} bytes (at most {MAX_MEMBER_BYTES} are read at once;"
+            " the layers view reads any number)"
+        )
     numbers = np.empty(place.shape, dtype=_CODES[place.dtype])
     try:
         file.seek(place.start)
@@ -243,10 +249,6 @@ def _place(path: Path, key: str, tensor: Any, begin: int, file_size: int) -> Pla
     size = math.prod(shape) * _BYTES[dtype]
     if not (0 <= first <= last <= file_size - begin and last - first == size):
         raise SnapshotError(f"{key!r} in snapshot {str(path)!r} lies outside of the file (it is truncated or damaged)")
-    if size > MAX_MEMBER_BYTES:
-        raise SnapshotError(
-            f"{key!r} in snapshot {str(path)!r} has {size} bytes (an array of at most {MAX_MEMBER_BYTES} bytes is read)"
-        )
     return Place(path, dtype, tuple(shape), begin + first)
 
 
