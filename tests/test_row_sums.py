@@ -381,3 +381,22 @@ def test_a_bomb_is_read_in_pieces(tmp_path: Path) -> None:
 def test_shares_are_full_and_no_larger() -> None:
     assert list(shares([3, 3, 3, 9, 1, 1], 6)) == [(0, 2), (2, 3), (3, 4), (4, 6)]
     assert list(shares([], 6)) == []
+
+
+def test_a_file_inside_an_archive_is_read_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A .keras file is a zip archive of an HDF5 file, which is checked when it is found and not unpacked again."""
+    from nnanim.reading.containers.zip_file import ZipFile
+
+    run = open_run(Path(__file__).resolve().parent / "fixtures" / "keras")
+    whole = read_rows(run.snapshots, Options(), rows=run.weight_rows)
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("unpacked")
+
+    monkeypatch.setattr(ZipFile, "read", refuse)
+    again = read_rows(run.snapshots, Options(), rows=run.weight_rows)
+    np.testing.assert_array_equal(again.norms, whole.norms)
+    with run.snapshots[-1].open() as arrays:
+        for column, row in enumerate(run.weight_rows):
+            norm = np.linalg.norm(row_sums.take(arrays.read(row.keys[0]), row.slice).astype(float))
+            assert again.norms[-1, column] == pytest.approx(norm, rel=1e-6)

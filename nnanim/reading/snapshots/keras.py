@@ -65,7 +65,7 @@ def look(path: Path, file: io.BufferedIOBase | ZipFile) -> KerasContents | None:
         return _describe(path, found, None) if found.is_of_keras else None
     if _INSIDE not in file or _CONFIG not in file:
         return None
-    return _describe(path, _collect(path, _hdf5_inside(file)), _config(file))
+    return _describe(path, _collect(path, _hdf5_inside(file, is_checked=True)), _config(file))
 
 
 def scan(path: Path) -> KerasContents:
@@ -325,9 +325,20 @@ def _hdf5(path: Path, file: io.BufferedIOBase) -> Hdf5File:
         raise _unreadable(path, error) from error
 
 
-def _hdf5_inside(archive: ZipFile) -> Hdf5File:
+def _hdf5_inside(archive: ZipFile, *, is_checked: bool = False) -> Hdf5File:
+    """Return the file inside an archive, where it lies if it is stored, and else unpacked.
+
+    Args:
+        archive: a ``.keras`` file.
+        is_checked: whether its sum is checked, for which all of it is read.
+    """
     try:
         member = archive[_INSIDE]
+        inside = archive.window(member)
+        if inside is not None:
+            if is_checked:
+                archive.check(member)
+            return _hdf5(archive.path, inside)
         if member.size > MAX_MEMBER_BYTES:
             raise SnapshotError(
                 f"{_INSIDE!r} in snapshot {str(archive.path)!r} claims {member.size} bytes"
