@@ -117,7 +117,9 @@ jobs: Option = click.option(
     help="Processes to draw with at most.  [default: the CPUs that may be used]",
 )
 scheduler: Option = click.option(
-    "--scheduler", metavar="ADDRESS", help="Draw on a Dask cluster, whose scheduler is at tcp://HOST:PORT."
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Draw on a Dask cluster, whose scheduler is at tcp://HOST:PORT; for layers and map it reads the weights too.",
 )
 shape: Option = click.option(
     "--shape",
