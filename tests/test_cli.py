@@ -676,7 +676,7 @@ def test_result_is_needed() -> None:
 
 def test_bug_keeps_its_traceback(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good(result)
-    monkeypatch.setattr("nnanim.painting.painter.Painter.paint", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("nnanim.painting.painter.Painter.pictures", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("render", "result", *SMALL)
 
