@@ -42,7 +42,7 @@ class Svg:
     @property
     def moving(self) -> list[ET.Element]:
         """The elements that move."""
-        return [element for element in self.root.iter() if element.get("class")]
+        return [element for element in self.root.iter() if element.get("class") in self._frames]
 
     def starts_s(self, element: ET.Element) -> list[float]:
         """Return when an element changes."""

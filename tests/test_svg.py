@@ -224,6 +224,24 @@ def test_other_views(animation: Animation, tmp_path: Path, view: str) -> None:
         assert steps.max() - steps.min() <= 1.5  # whole pixels
 
 
+def test_who_knows_no_masks_reads_the_last_texts(svg: Svg, animation: Animation) -> None:
+    last = animation[-1]
+    texts = {
+        tuple((outline, x) for outline, x, _ in svg.glyphs(each))
+        for each in svg.root
+        if each.get("class", "").endswith("-still")
+    }
+    assert texts == {
+        tuple(letters(last.title)),
+        tuple(letters(f"{100 * last.metrics['main/accuracy']:.1f} %", "right")),
+        tuple(letters(f"{last.metrics['main/loss']:.4g}", "right")),
+    }
+    masked = [each for each in svg.root.iter(f"{NAME}rect") if each.get("mask")]
+    assert len(masked) == 3
+    assert {each.get("visibility") for each in masked} == {"hidden"}
+    assert re.search(r"\.\S+-plays\{visibility:visible\}\n\.\S+-still\{visibility:hidden\}", svg.sheet)
+
+
 # How it is written
 
 
