@@ -614,12 +614,12 @@ BAD_USAGE = {
     "unknown suffix": (
         ["-o", "out.avi"],
         "Invalid value for '-o' / '--output': unknown suffix '.avi' of 'out.avi' (must be one of .gif, .html, .svg,"
-        " .mp4, .webm, .webp, .apng, .png)",
+        " .mp4, .webm, .webp, .avif, .apng, .png)",
     ),
     "no suffix": (
         ["-o", "out"],
         "Invalid value for '-o' / '--output': unknown suffix '' of 'out' (must be one of .gif, .html, .svg, .mp4,"
-        " .webm, .webp, .apng, .png, or a folder with / at its end)",
+        " .webm, .webp, .avif, .apng, .png, or a folder with / at its end)",
     ),
     "since": (["--since", "last"], "Invalid value for '--since': 'last' is not one of 'first', 'previous'."),
     "figsize of one": (

@@ -163,7 +163,7 @@ outputs: Option = click.option(
     default=(library.DEFAULT_OUTPUT,),
     show_default=True,
     help=f"What to write: {', '.join(library.SUFFIXES)}; a folder (with / at its end) for numbered pictures and their"
-    " numbers; - for standard output. Can be given more than once."
+    " numbers; - for standard output. Can be given more than once. An .avif or a video is lossy."
     f" For several folders {library.RUN_PLACE} in it stands for what tells them apart.",
 )
 file_format: Option = click.option(
