@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def snapshot(folder: Path, epoch: int, shape: tuple[int, ...] = SHAPE) -> None:
     """Write weights that walk."""
     random = np.random.default_rng(epoch)
     arrays = {}
-    for number, (size_in, size_out) in enumerate(zip(shape[:-1], shape[1:], strict=True), start=1):
+    for number, (size_in, size_out) in enumerate(pairwise(shape), start=1):
         arrays[f"l{number}/W"] = random.normal(size=(size_out, size_in)).astype(np.float32)
         arrays[f"l{number}/b"] = random.normal(size=size_out).astype(np.float32)
     arrays["epoch"] = np.asarray(epoch)
