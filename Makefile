@@ -113,6 +113,7 @@ docs: $(VENV)/.installed  ## Write what programs can write of the docs: referenc
 	$(RUN) docs/fill_outputs.py docs/effects.md
 	$(RUN) docs/make_roles.py
 	$(RUN) docs/make_checking.py
+	$(RUN) docs/make_checking_picture.py
 
 # Each is tried where nothing else is: no checkout to import from, no Graphviz on PATH.
 dist: $(DIST)/.installed  ## Build wheel and sdist into dist/, check them, and render with each in an empty environment
