@@ -5,6 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 FRAMEWORKS := .venv-frameworks
 CHECKS := .venv-checks
+DIST := .venv-dist
 RUN := $(VENV)/bin/python
 PIP := -m pip --disable-pip-version-check install --quiet
 # More options for pytest: make test ARGS="-k encoder"
@@ -17,7 +18,7 @@ SAMPLE := $(wildcard sample_results/iris/*)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-lowest test-frameworks fixtures lint format typecheck sample gallery docs clean
-.PHONY: bench profile fuzz kills verifytypes security
+.PHONY: bench profile fuzz kills verifytypes security sample-frameworks dist
 
 help:  ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 - \2/p' Makefile | awk -F ' - ' '{printf "%-17s  %s\n", $$1, $$2}'
@@ -90,6 +91,11 @@ sample: $(VENV)/.dev  ## Train the samples again: sample_results/iris, digits, c
 	$(RUN) sample_results/train_convolutions.py
 	$(RUN) sample_results/train_effects.py
 
+sample-frameworks: $(FRAMEWORKS)/.installed  ## Train the samples of PyTorch again: residual, transformer, lstm
+	$(FRAMEWORKS)/bin/python sample_results/train_residual.py
+	$(FRAMEWORKS)/bin/python sample_results/train_transformer.py
+	$(FRAMEWORKS)/bin/python sample_results/train_lstm.py
+
 gallery: $(VENV)/.installed  ## Make the pictures of docs/gallery.md again
 	$(RUN) docs/run_commands.py docs/gallery.md
 
@@ -99,8 +105,21 @@ docs: $(VENV)/.installed  ## Write what programs can write of the docs: referenc
 	$(RUN) docs/make_roles.py
 	$(RUN) docs/make_checking.py
 
+# Each is tried where nothing else is: no checkout to import from, no Graphviz on PATH.
+dist: $(DIST)/.installed  ## Build wheel and sdist into dist/, check them, and render with each in an empty environment
+	rm -rf dist
+	$(DIST)/bin/python -m build --outdir dist
+	$(DIST)/bin/python -m twine check --strict dist/*
+	for file in "$$PWD"/dist/*.whl "$$PWD"/dist/*.tar.gz; do \
+	  rm -rf $(DIST)/empty && $(DIST)/bin/python -m virtualenv --quiet $(DIST)/empty && \
+	  $(DIST)/empty/bin/python $(PIP) "$$file" && ( cd $(DIST)/empty && export PATH="$$PWD/bin" && \
+	    nnanim --version && nnanim render ../../sample_results/iris -o iris.gif -o iris.html ) || exit 1; done
+	rm -rf $(DIST)/empty
+	@echo 'dist/ is ready; CONTRIBUTING.md says what else a release takes'
+
 clean:  ## Remove what make has made, the environments too
-	rm -rf $(VENV) $(LOWEST) $(FRAMEWORKS) $(CHECKS) demo.gif build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(FRAMEWORKS) $(CHECKS) $(DIST) demo.gif build dist
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find nnanim tests sample_results -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is written only when its step is through, so a step that was broken off is done again.
@@ -129,6 +148,10 @@ $(LOWEST)/.installed: pyproject.toml nnanim/__init__.py tests/lowest-versions.tx
 
 $(FRAMEWORKS)/.installed: pyproject.toml nnanim/__init__.py | $(FRAMEWORKS)/.made
 	$(FRAMEWORKS)/bin/python $(PIP) --group frameworks --editable .
+	@touch $@
+
+$(DIST)/.installed: pyproject.toml | $(DIST)/.made
+	$(DIST)/bin/python $(PIP) --group dist
 	@touch $@
 
 # An environment that works is kept. Where Debian leaves ensurepip out (no python3-venv), the interpreter's own pip

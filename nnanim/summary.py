@@ -20,6 +20,7 @@ from nnanim.frames.curves import axis_of, curves_of
 from nnanim.frames.units import unit_of
 from nnanim.printable import printable
 from nnanim.reading.run import Log
+from nnanim.words import counted
 
 PICTURE_PX = (600, 600)  # at most; the proportions are kept
 PICTURE_COLORS = 128
@@ -57,7 +58,7 @@ def summary(animation: Animation) -> str:
     when = f"epoch {last.epoch:g}" if last.epoch is not None else "the last snapshot"
     parts = [
         f"## {_plain(run.path.resolve().name)}",
-        f"{len(run.snapshots)} snapshots up to {when}, {_size(animation)}.",
+        f"{counted(len(run.snapshots), 'snapshot')} up to {when}, {_size(animation)}.",
     ]
     if run.log is not None and run.log.metrics:
         parts += [_table(run.log), _chart(run.log, tuple(last.metrics) or run.log.metrics[:1])]
@@ -69,8 +70,7 @@ def summary(animation: Animation) -> str:
 def _size(animation: Animation) -> str:
     if animation.shape:
         return f"layers of {' → '.join(map(str, animation.shape))} neurons"
-    count = len(animation.run.weight_rows)
-    return "1 weight tensor" if count == 1 else f"{count} weight tensors"
+    return counted(len(animation.run.weight_rows), "weight tensor")
 
 
 def _table(log: Log) -> str:

@@ -83,9 +83,8 @@ def check_outputs(outputs: tuple[str, ...], file_format: str | None, *, if_chang
         elif file_format is None and not output.endswith(("/", os.sep)) and not os.path.isdir(output):
             suffix = Path(output).suffix
             if suffix.lower() not in library.SUFFIXES:
-                known = ", ".join(library.SUFFIXES)
                 hint = "" if suffix else ", or a folder with / at its end"
-                message = f"unknown suffix {suffix!r} of {output!r} (must be one of {known}{hint})"
+                message = library.about_suffix(output, library.SUFFIXES, hint)
                 raise click.BadParameter(message, param_hint="'-o' / '--output'")
     if outputs.count(STDOUT) > 1:
         raise click.UsageError("the same output was given twice")
@@ -306,9 +305,8 @@ max_edges: Option = click.option(
     "--max-edges",
     metavar="N",
     type=click.IntRange(1, 1_000_000),
-    default=DEFAULTS.max_edges,
-    show_default=True,
-    help="Edges to show, the strongest of each layer over the run.",
+    help="Edges to show, the strongest of each layer over the run; in an .svg no more than can move.  [default:"
+    f" {library.DEFAULT_MAX_EDGES}]",
 )
 edges: Option = _choice("edges", library.EDGE_CHOICES, "What makes an edge strong: its weight, or its change.")
 bias: Option = click.option("--bias/--no-bias", default=DEFAULTS.bias, show_default=True, help="Show biases as rings.")

@@ -108,13 +108,14 @@ class RunCurvesPart(Chart):
     def paint(self, brush: Brush, look: RunCurvesLook, _drawing: Drawing | None) -> None:
         """Paint the curves up to a place each, with a dot there; NaN for none of that."""
         theme, scale = self._style.theme, self._scale
-        for curve, color, x in zip(self._curves, self._colors, look.x, strict=True):
+        for index, (curve, color, x) in enumerate(zip(self._curves, self._colors, look.x, strict=True)):
             passed, y = curve.until(x)
-            self._line(brush, curve, passed, y, color)
+            self._line(brush, curve, passed, y, color, begun=True)
             if np.isfinite(y[-1]):
                 center = self._points(curve, passed[-1:], y[-1:])[0]
                 circle = np.array([[*center, DOT_SHARE * looks.DOT_PT * scale / 2]])
-                brush.circles(circle, np.array([color]), np.array([theme.background]), np.array([scale]))
+                rim = np.array([theme.background])
+                brush.circles(circle, np.array([color]), rim, np.array([scale]), who=[index])
 
     def texts(self, look: RunCurvesLook) -> tuple[str, ...]:
         return (self._style.drawable(look.title),) if self._titled else ()

@@ -17,6 +17,7 @@ from typing import Any
 
 from nnanim.animation import Animation
 from nnanim.errors import OptionError
+from nnanim.extras import how_to_install
 from nnanim.options import Options
 from nnanim.player import page_of, waiting_page
 from nnanim.player.head_room import HeadRoom
@@ -127,7 +128,7 @@ class Server:
             import uvicorn
         except ImportError:
             raise OptionError(
-                "the page needs packages that are not installed: pip install 'nnanim[watch]'"
+                f"the page needs packages that are not installed: {how_to_install('watch')}"
                 " (or write files alone: --no-serve -o live.gif)"
             ) from None
         self._board = board

@@ -15,6 +15,7 @@ from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
 from nnanim.reading.containers.unpacking import FREE_BYTES, check_unpacked
 from nnanim.reading.snapshots.contents import Arrays, Contents
+from nnanim.words import counted
 
 _CHECKED_NUMBERS = 1 << 20  # so many are checked at a time
 
@@ -114,8 +115,9 @@ def fit(contents: Contents, layers: Sequence[LayerHeader], sizes: tuple[int, ...
     if found == sizes:
         return layers
     if len(found) != len(sizes):
+        declared = counted(len(sizes) - 1, "layer")
         raise ShapeError(
-            f"shape {_dashes(sizes)} does not fit snapshot {where!r}: {len(sizes) - 1} layers of weights declared,"
+            f"shape {_dashes(sizes)} does not fit snapshot {where!r}: {declared} of weights declared,"
             f" {len(found) - 1} found (the snapshot is {_dashes(found)})"
         )
     # The order may have been ambiguous (an autoencoder is a circle of sizes); the declared sizes decide it.
@@ -169,9 +171,10 @@ def check_finite(layer: Layer, where: str) -> None:
     Raises:
         SnapshotError: one is NaN or infinite.
     """
-    for what, values in (("weights", layer.weight), ("biases", layer.bias)):
+    for values, one, several in ((layer.weight, "weight", "weights"), (layer.bias, "bias", "biases")):
         bad = 0 if values is None else _count_bad(values)
         if values is not None and bad:
+            what = one if bad == 1 else several
             raise SnapshotError(
                 f"layer {layer.name!r} in snapshot {where!r} has {bad} NaN or infinite {what} of {values.size}"
                 " (every one must be a finite number; did the training diverge?)"
@@ -186,7 +189,9 @@ def check_array(key: str, values: np.ndarray, where: str) -> None:
     """
     bad = _count_bad(values) if values.dtype.kind == "f" else 0
     if bad:
-        raise SnapshotError(f"{key!r} in snapshot {where!r} has {bad} NaN or infinite numbers of {values.size}")
+        raise SnapshotError(
+            f"{key!r} in snapshot {where!r} has {counted(bad, 'NaN or infinite number')} of {values.size}"
+        )
 
 
 def _count_bad(values: np.ndarray) -> int:
