@@ -48,6 +48,7 @@ COMMANDS = (
     ["inspect", "{folder}"],
     ["inspect", "{folder}", "--json"],
     ["check", "{folder}"],
+    ["compare", "{folder}", "{folder}", "--by-layer", "--difference"],
     ["draw", "{folder}", "-o", "{out}/a.svg"],
     ["render", "{folder}", "--figsize", "3,2", "--max-frames", "3", "-o", "{out}/a.html", "--summary", "{out}/a.md"],
 )
