@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -29,7 +30,7 @@ from processes import processes_with
 
 from nnanim.encoders import places
 
-SMALL = ["--figsize", "4,3", "--tween", "4"]
+SMALL = ["--figsize", "3,2", "--tween", "3"]
 RENDERED = ["a.gif", "a.webp", "a.apng", "a.mp4", "a.webm", "a.html", "frames/"]
 DRAWN = ["a.svg", "a.pdf", "a.png"]
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
@@ -158,7 +159,7 @@ def check(
     return wrong, "+".join(sorted(ends)), len(left)
 
 
-def run(kills: int, seed: int, *, tell: Callable[[str], None] = print) -> Figures:
+def run(kills: int, seed: int, *, tell: Callable[[str], None] | None = None) -> Figures:
     """Kill so many commands, every format and signal in turn."""
     for signum in SIGNALS[:-1]:
         if signal.getsignal(signum) == signal.SIG_IGN:  # as behind nohup, which the commands would take over
@@ -167,7 +168,7 @@ def run(kills: int, seed: int, *, tell: Callable[[str], None] = print) -> Figure
     figures = Figures()
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
-        result = result_folder(work / "result", epochs=range(1, 7))
+        result = result_folder(work / "result", epochs=range(1, 6))
         chosen = cases(result, videos=_has_videos())
         each = [kills // len(chosen) + (at < kills % len(chosen)) for at in range(len(chosen))]
         number = dice.randrange(len(SIGNALS))
@@ -181,7 +182,7 @@ def run(kills: int, seed: int, *, tell: Callable[[str], None] = print) -> Figure
                     place, temporary = work / "place", work / "temporary"
                     shutil.copytree(older, place)
                     temporary.mkdir()
-                    moment_s, all_of_them = dice.uniform(0, 1.1 * lasted_s), dice.random() < 0.5
+                    moment_s, all_of_them = dice.uniform(0.1, 1.1) * lasted_s, dice.random() < 0.5
                     told = f"{case.name}, {signal.Signals(signum).name} after {moment_s:.2f} of {lasted_s:.2f} s"
                     try:
                         code = kill(case, place, temporary, signum, moment_s, all_of_them=all_of_them)
@@ -194,10 +195,12 @@ def run(kills: int, seed: int, *, tell: Callable[[str], None] = print) -> Figure
                     figures.exits[f"{signal.Signals(signum).name}: {code}"] += 1
                     figures.litter += litter
                     figures.wrong += [f"{told}: {each}" for each in wrong]
-                    for sentence in wrong:
+                    for sentence in wrong if tell is not None else ():
                         tell(f"{told}: {sentence}")
                     shutil.rmtree(place)
                     shutil.rmtree(temporary)
+            if tell is not None:
+                tell(f"{case.name}: {count} kills")
     return figures
 
 
@@ -215,7 +218,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=SEED)
     choices = parser.parse_args()
-    figures = run(choices.kills, choices.seed)
+    figures = run(choices.kills, choices.seed, tell=partial(print, flush=True))
     print("kills:     ", dict(figures.kills))
     print("exit codes:", dict(sorted(figures.exits.items())))
     print("outputs:   ", dict(figures.ends))
