@@ -31,7 +31,7 @@ from processes import processes_with
 from nnanim.encoders import places
 
 SMALL = ["--figsize", "3,2", "--tween", "3"]
-RENDERED = ["a.gif", "a.webp", "a.apng", "a.mp4", "a.webm", "a.html", "frames/"]
+RENDERED = ["a.gif", "a.webp", "a.apng", "a.mp4", "a.webm", "a.html", "a.svg", "frames/"]
 DRAWN = ["a.svg", "a.pdf", "a.png"]
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
 SEED = 7
@@ -59,8 +59,8 @@ def _outputs(names: list[str], place: Path) -> Iterator[str]:
 def cases(result: Path, *, videos: bool) -> list[Case]:
     """Return a case for each format, and two of several outputs at once."""
     render = ["render", str(result), *SMALL]
-    found = [Case(name, render, [name]) for name in RENDERED if videos or name not in ("a.mp4", "a.webm")]
-    found += [Case(name, ["draw", str(result)], [name]) for name in DRAWN]
+    found = [Case(f"render {name}", render, [name]) for name in RENDERED if videos or name not in ("a.mp4", "a.webm")]
+    found += [Case(f"draw {name}", ["draw", str(result)], [name]) for name in DRAWN]
     found += [Case("two processes", [*render, "-j", "2"], ["a.gif", "frames/"])]
     return [*found, Case("summary", render, ["a.gif", "a.md"])]
 
@@ -170,6 +170,7 @@ def run(kills: int, seed: int, *, tell: Callable[[str], None] | None = None) -> 
         work = Path(scratch)
         result = result_folder(work / "result", epochs=range(1, 6))
         chosen = cases(result, videos=_has_videos())
+        chosen = dice.sample(chosen, min(kills, len(chosen)))
         each = [kills // len(chosen) + (at < kills % len(chosen)) for at in range(len(chosen))]
         number = dice.randrange(len(SIGNALS))
         for case, count in zip(chosen, each, strict=True):
