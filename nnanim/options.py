@@ -205,7 +205,7 @@ class Options:
 
     def _check_size(self) -> None:
         width, height = self.figsize
-        if not max(width, height) <= MAX_SIDE_INCHES:
+        if max(width, height) > MAX_SIDE_INCHES:
             raise OptionError(f"figsize is {width:g},{height:g}: a side has at most {MAX_SIDE_INCHES} inches")
         width_px, height_px = width * self.dpi, height * self.dpi
         # Written so that NaN is refused too.
