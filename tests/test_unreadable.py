@@ -55,8 +55,6 @@ def test_python_objects_are_not_loaded(result: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        (name("torch._utils", "_rebuild_sparse_tensor"), "sparse tensors"),
-        (name("torch", "ComplexFloatStorage"), "complex tensors"),
         (name("torch", "qint8"), "qint8"),
     ],
 )

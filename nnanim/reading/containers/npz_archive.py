@@ -36,7 +36,7 @@ _HEADER = re.compile(
     r"'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\),? ?\}\s*"
 )
 _LONGEST_START_BYTES = 8 + 4 + MAX_HEADER_BYTES
-_NUMBER_KINDS = "fiu"
+_NUMBER_KINDS = "fiuc"
 _TEXT_KINDS = "U"
 
 
@@ -73,14 +73,14 @@ class Archive(Mapping[str, np.ndarray]):
         return key in self._names
 
     def __getitem__(self, key: str) -> np.ndarray:
-        """Read an array of numbers.
+        """Read an array of numbers, of complex ones the moduli.
 
         Raises:
             KeyError: there is no such array.
             SnapshotError: it is damaged, too large, or holds something else than numbers.
         """
         self.number_header(key)
-        return self._read(key)
+        return modulus(self._read(key))
 
     def number_header(self, key: str) -> ArrayHeader:
         """Return type and shape of an array of numbers without reading it.
@@ -98,7 +98,7 @@ class Archive(Mapping[str, np.ndarray]):
         if header.dtype.kind not in _NUMBER_KINDS:
             raise SnapshotError(
                 f"{key!r} in snapshot {str(self.path)!r} is of type {str(header.dtype)!r}"
-                " (a weight is an array of real numbers)"
+                " (a weight is an array of numbers)"
             )
         return header
 
@@ -112,7 +112,7 @@ class Archive(Mapping[str, np.ndarray]):
         headers = {key: self.number_header(key) for key in keys}
         if sum(math.prod(header.shape) * header.dtype.itemsize for header in headers.values()) > SMALL_SNAPSHOT_BYTES:
             return None
-        arrays = {key: self._read(key).copy() for key in headers}  # without the bytes that were read with it
+        arrays = {key: modulus(self._read(key)).copy() for key in headers}  # without the bytes that were read with it
         for array in arrays.values():
             array.flags.writeable = False  # they may be asked for again
         return arrays
@@ -197,6 +197,21 @@ class Archive(Mapping[str, np.ndarray]):
 
     def _damaged(self, key: str) -> SnapshotError:
         return SnapshotError(f"snapshot {str(self.path)!r} is truncated or damaged at {key!r} ({SNAPSHOT_HINT})")
+
+
+def modulus(numbers: np.ndarray) -> np.ndarray:
+    """Return |z| of complex numbers, and others as they are."""
+    if numbers.dtype.kind != "c":
+        return numbers
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large is told as infinite
+        moduli: np.ndarray = np.abs(numbers)
+        return moduli
+
+
+def complex_notes(dtypes: Iterable[str]) -> tuple[str, ...]:
+    """Say which of the types that weights have are shown as something else."""
+    names = [name for name in dict.fromkeys(dtypes) if name.startswith("complex")]
+    return tuple(f"complex weights ({name}) are shown as their moduli" for name in names)
 
 
 def header_end(start: bytes) -> int:

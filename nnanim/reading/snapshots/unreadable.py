@@ -76,9 +76,6 @@ _KINDS: tuple[tuple[Test, str], ...] = (
 )
 # What a pickle of PyTorch names where its tensors are of a kind that is not read.
 _TENSORS = (
-    (b"_rebuild_sparse", "holds sparse tensors, which are not read (save tensor.to_dense())"),
-    (b"ComplexFloat", "holds complex tensors, which are not read (save tensor.abs())"),
-    (b"ComplexDouble", "holds complex tensors, which are not read (save tensor.abs())"),
     (b"qint8", "holds quantised tensors (qint8) of a kind that is not read (save tensor.dequantize())"),
     (b"QInt8", "holds quantised tensors (qint8) of a kind that is not read (save tensor.dequantize())"),
 )
