@@ -21,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 RECORDING = HERE.parent / "docs" / "recording.md"
 TRAININGS = {
     "pytorch": ("torch", ["pytorch", "pytorch-bare", "tensorboard", "safetensors"]),
+    "dcp": ("torch", ["torch-dcp"]),
     "lightning": ("lightning", ["lightning", "lightning-tensorboard"]),
     "keras": ("keras", ["keras-weights", "keras", "keras-h5"]),
     "transformers": ("transformers", ["transformers", "transformers-sharded"]),

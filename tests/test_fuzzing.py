@@ -27,4 +27,13 @@ def test_mutations_change_files_and_are_the_same_each_time() -> None:
 
 def test_all_formats_are_among_the_seeds() -> None:
     names = {seed.name for seed in seeds()}
-    assert names >= {"keras", "keras-h5", "keras-weights", "pytorch", "safetensors", "transformers-sharded", "relu-0"}
+    assert names >= {
+        "keras",
+        "keras-h5",
+        "keras-weights",
+        "pytorch",
+        "safetensors",
+        "torch-dcp",
+        "transformers-sharded",
+        "relu-0",
+    }

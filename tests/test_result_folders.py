@@ -76,6 +76,13 @@ FOLDERS = {
         ("grad_norm", "learning_rate", "loss", "eval_accuracy", "eval_loss"),
         (),
     ),
+    "torch-dcp": (
+        "pytorch",
+        ["fc1", "fc2", "fc3", "out"],
+        [(f"step-{5 * n}/.metadata", n, 5 * n, n - 1) for n in (2, 4)],
+        ("train_loss", "train_acc"),
+        (),
+    ),
 } | {
     folder: (
         "keras",

@@ -12,7 +12,16 @@ from pathlib import Path
 
 from nnanim.errors import RunError, RunNotFoundError, SnapshotError
 from nnanim.model.layers import natural_key
-from nnanim.reading.below import is_for_snapshots, is_snapshot_name, is_temporary, pattern, runs_below, what_to_type
+from nnanim.reading.below import (
+    DCP_PIECES,
+    holds_dcp,
+    is_for_snapshots,
+    is_snapshot_name,
+    is_temporary,
+    pattern,
+    runs_below,
+    what_to_type,
+)
 from nnanim.reading.containers.npz_archive import NPY_MAGIC, SNAPSHOT_HINT
 from nnanim.reading.listing import name_in, some
 from nnanim.reading.logs.choice import choose_log, may_be_log
@@ -84,6 +93,9 @@ def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = 
                 found.files.append(file)
                 continue
             if _NO_SNAPSHOT.fullmatch(name):
+                continue
+            if name.endswith(DCP_PIECES):  # what is in it, .metadata beside it tells
+                others += [] if file.parent / detect.DCP_NAME in inside else [file]
                 continue
             try:
                 head, contents = _look(file)
@@ -211,8 +223,9 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
+        is_dcp = holds_dcp(place)
         for entry in entries:
-            if is_temporary(entry.name):
+            if is_temporary(entry.name) and not (is_dcp and entry.name == detect.DCP_NAME):
                 continue
             path = place / entry.name
             try:
@@ -228,7 +241,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
             elif is_file and is_wanted:
                 places.setdefault(place, []).append(path)
             elif is_folder and depth < _MAX_DEPTH + (2 if METRICS in path.parts[len(folder.parts) :] else 0):
-                waiting.append((path, depth + 1, is_wanted and is_for_snapshots(entry.name)))
+                waiting.append((path, depth + 1, is_wanted and (is_for_snapshots(entry.name) or holds_dcp(path))))
     return places
 
 

@@ -126,6 +126,11 @@ def code_of(dtype: str) -> str:
     return "u2" if dtype == "bf2" else "u1" if dtype in FLOAT8 else dtype
 
 
+def dtype_of(name: str) -> str:
+    """Return the type that PyTorch calls ``"torch.float32"``; empty where it is not known."""
+    return _DTYPES.get(name.rsplit(".", 1)[-1], "")
+
+
 def view_of(data: np.ndarray, tensor: Tensor, order: str, where: str) -> np.ndarray:
     """Return the numbers of a tensor, bfloat16 and float8 as float32, complex and quantised ones as they are.
 
@@ -247,7 +252,7 @@ class Maker:
                 "torch._utils._rebuild_tensor_v3",
                 (Storage() as storage, int(offset), tuple(shape), tuple(strides), _, _, Named(name=dtype), *_),
             ):
-                return self._tensor(storage, _DTYPES.get(dtype.rsplit(".", 1)[-1], ""), offset, shape, strides)
+                return self._tensor(storage, dtype_of(dtype), offset, shape, strides)
             case "torch._utils._rebuild_qtensor", (
                 Storage() as storage,
                 int(offset),

@@ -21,6 +21,7 @@ from nnanim.reading.snapshots.shards import PYTORCH_INDEX, SAFETENSORS_INDEX
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch before 1.6
+DCP_NAME = ".metadata"  # of torch.distributed.checkpoint
 _HEAD_BYTES = 32  # longer than what a pickle of PyTorch's old format begins with
 _KERAS_SUFFIXES = (".h5", ".hdf5")
 _MODULES = {"numpy": "npz", "lightning": "pytorch"}  # of formats that are called otherwise than their module
@@ -95,6 +96,10 @@ def explain(path: Path) -> None:
 
 def _look(path: Path, raw: FileIO, head: bytes) -> Contents | None:
     """Tell the format by the first bytes and, in a zip archive, by its names."""
+    if path.name == DCP_NAME:
+        from nnanim.reading.snapshots import torch_dcp
+
+        return torch_dcp.look(path)
     is_zip, is_hdf5 = head[:4] in MAGICS, head[:8] == HDF5_MAGIC
     if head.startswith(LEGACY_MAGIC) or path.name.endswith(PYTORCH_INDEX):
         from nnanim.reading.snapshots import pytorch

@@ -68,7 +68,7 @@ def look(file: ZipFile) -> TorchContents | None:
     archive = _archive(file)
     if not archive.is_torch:
         return None
-    contents = _look(file.path, find_state(archive.contents()))
+    contents = describe(file.path, find_state(archive.contents()))
     if contents is not None and POLICY in file:
         return replace(contents, iteration=_steps_of(file), written_by=STABLE_BASELINES)
     return contents
@@ -80,7 +80,7 @@ def look_legacy(path: Path, file: BufferedIOBase) -> TorchContents | None:
     Raises:
         SnapshotError: the file cannot be read.
     """
-    contents = _look(path, find_state(LegacyFile(path, file).contents()))
+    contents = describe(path, find_state(LegacyFile(path, file).contents()))
     return contents and replace(contents, notes=(LEGACY_NOTE, *contents.notes))
 
 
@@ -99,11 +99,18 @@ def look_index(path: Path) -> TorchContents | None:
                 files |= dict.fromkeys(model.tensors, shard)
     if not tensors:
         return None
-    contents = _look(path, State((FoundModel("", tensors),), None, None, False), files)
+    contents = describe(path, State((FoundModel("", tensors),), None, None, False), files)
     return contents and replace(contents, parts=tuple(sorted(set(files.values()))))
 
 
-def _look(path: Path, state: State, files: Mapping[str, Path] = {}) -> TorchContents | None:
+def describe(path: Path, state: State, files: Mapping[str, Path] = {}) -> TorchContents | None:
+    """Describe the models that were found in what was saved; None where there are none.
+
+    Args:
+        path: the file.
+        state: what was found.
+        files: the shard that each tensor lies in, by key.
+    """
     if not state.models:
         return None
     is_alone = sum(not model.is_copy for model in state.models) < 2

@@ -12,6 +12,7 @@ from nnanim.reading.containers.zip_file import ZipError, open_zip
 
 HEAD_BYTES = 512  # that are looked at
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_DCP_PIECES = ".distcp"  # many zip archives one behind the other
 _TAR_MAGIC = slice(257, 262)
 
 Test = Callable[[str, bytes], bool]
@@ -55,9 +56,9 @@ _KINDS: tuple[tuple[Test, str], ...] = (
     ),
     (_suffix(".mat"), "is a MATLAB file (read it with scipy.io.loadmat and save its weights with numpy.savez)"),
     (
-        _suffix(".distcp"),
-        "is part of a torch.distributed.checkpoint (python -m torch.distributed.checkpoint.format_utils dcp_to_torch"
-        " FOLDER model.pt makes one file of it)",
+        _suffix(_DCP_PIECES),
+        "is part of a torch.distributed.checkpoint whose .metadata is missing (it is written last: the saving was cut"
+        " off, or the folder not copied whole)",
     ),
     (
         _suffix(".tflite", ".pb", ".mlmodel", ".onnx", ".msgpack"),
@@ -89,7 +90,7 @@ def what_it_is(path: Path) -> str | None:
             head = file.read(HEAD_BYTES)
     except OSError:
         return None
-    if head.startswith(b"PK\x03\x04"):
+    if head.startswith(b"PK\x03\x04") and path.suffix != _DCP_PIECES:
         return OBJECTS if _holds_objects(path) else _tensors_of(path)
     if head.startswith(b"\x93NUMPY"):
         return OBJECTS if b"'|O'" in head else None
