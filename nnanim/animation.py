@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import POINTS_PER_INCH
-from nnanim.encoders.movie import Movie
-from nnanim.encoders.seal import sealed
-from nnanim.encoders.targets import PAGE, VIDEOS, find_targets, open_targets
-from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target, whole_file
+from nnanim.encoders.targets import PAGE, find_targets
+from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
 from nnanim.errors import OptionError, RunError
+from nnanim.film import Film, save_still
 from nnanim.frames.boxes import BoxHistory
+from nnanim.frames.cells import CellHistory
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
 from nnanim.frames.timeline import thinning_note, timeline
@@ -25,19 +24,17 @@ from nnanim.frames.weights import Weights
 from nnanim.options import OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.figure import make_figure
-from nnanim.panels.layers import LayersPanel
-from nnanim.panels.map_panel import MapPanel
 from nnanim.panels.network import NetworkPanel
 from nnanim.panels.views import pick_view
-from nnanim.printable import encodable
-from nnanim.processes.chunks import Job, pack_here, pack_there
-from nnanim.processes.worthwhile import pays_off
 from nnanim.reading.run import Run
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from typing_extensions import Unpack
+
+    from nnanim.player import Told
+    from nnanim.player.head_room import HeadRoom
 
 
 class Animation(Sequence[Frame]):
@@ -192,40 +189,28 @@ class Animation(Sequence[Frame]):
             WorkerError: one of the processes died.
         """
         targets = find_targets(paths, file_format)
-        films = [target for target in targets if target.format != PAGE]
+        if any(target.format == PAGE for target in targets):
+            self._check_page()
         theme = self._figure.style.theme
-        more = self._figure.view.colors if isinstance(self._figure.view, LayersPanel | MapPanel) else None
-        palette = theme.gif_palette(COLORINGS[self.options.color].ramp(theme), more)
-        loop, full_color = self.options.loop, self.options.full_color
-        movie = Movie(self.size_px, tuple(self.durations_s), palette, loop, comment, full_color)
-        formats = tuple(film.format for film in films)
-        if films:
-            with (
-                self._packed(Job(self._painter, movie, formats), jobs, executor) as packed,
-                open_targets(films, movie, self) as append,
-            ):
-                for index, each in enumerate(packed):
-                    append(index, each)
-                    if progress is not None:
-                        progress(index + 1, len(self))
-        for target in targets:
-            if target.format == PAGE:
-                with whole_file(target.path) as temporary, sealed(temporary, comment):
-                    page = encodable(self.html(comment=comment))
-                    temporary.write_text(page, encoding="utf-8", newline="\n")
-
-    @contextmanager
-    def _packed(self, job: Job, jobs: int, executor: Executor | None) -> Iterator[Iterator[list[Any]]]:
-        sheets = map(self._figure.sheet, self)
-        if executor is not None and not set(VIDEOS) & set(job.formats):  # another machine need not have PyAV
-            yield pack_there(executor, job, sheets, jobs)
-        elif executor is None and pays_off(len(self), len(self[0].edges.weight), jobs, job.formats):
-            from nnanim.processes.pool import process_pool
-
-            with process_pool(jobs - 1) as workers:
-                yield pack_there(workers, job, sheets, jobs, helping=True)
-        else:
-            yield pack_here(job, sheets, ahead=executor is None and jobs > 1)
+        more = None if self._figure.view is None else self._figure.view.colors
+        film = Film(
+            self._painter,
+            self,
+            self._figure.sheet,
+            self.durations_s,
+            lambda: theme.gif_palette(COLORINGS[self.options.color].ramp(theme), more),
+            len(self[0].edges.weight),
+            self.options.loop,
+            self.options.full_color,
+        )
+        film.write(
+            targets,
+            lambda: self.html(comment=comment),
+            comment=comment,
+            progress=progress,
+            jobs=jobs,
+            executor=executor,
+        )
 
     def html(self, *, comment: str | None = None) -> str:
         """Return the player: one page with all snapshots, which loads nothing from anywhere.
@@ -233,26 +218,50 @@ class Animation(Sequence[Frame]):
         Args:
             comment: a short text to keep in the page.
         """
-        from nnanim.player import page
+        from nnanim.player import page_of
 
-        if self._history.shown is None:
-            raise OptionError("a page shows snapshots, and this run has none (write a .gif, .png or .mp4 of its curve)")
+        return page_of(self.tell_player(), self.options, comment)
+
+    def tell_player(self, room: HeadRoom | None = None) -> Told:
+        """Return what the player is told of this run, for who shows it in another way than as a file.
+
+        Args:
+            room: the scales of a page that grows; by default those of the pictures.
+        """
+        from nnanim.player import tell
+
+        self._check_page()
         stays_s = [0.0] * len(self._history)
         for moment in self._moments:
             stays_s[self._history.place(moment.at).before] += moment.duration_s
         # The page has no map: it shows the same weights as rows.
         shown = self._history.shown.rows if isinstance(self._history.shown, BoxHistory) else self._history.shown
-        return page(replace(self._history, shown=shown), stays_s, self.options, comment)
+        return tell(replace(self._history, shown=shown), stays_s, self.options, room)
+
+    def _check_page(self) -> None:
+        """Refuse a page of what the player cannot show.
+
+        Raises:
+            OptionError: it cannot.
+        """
+        if isinstance(self._history.shown, CellHistory):
+            raise OptionError(
+                "view is 'matrix', which a page does not show yet (write a .gif, .png or .mp4, or take --view layers)"
+            )
+        if self._history.shown is None:
+            raise OptionError("a page shows snapshots, and this run has none (write a .gif, .png or .mp4 of its curve)")
 
     def __repr__(self) -> str:
         (width, height), count = self.size_px, len(self)
         frames = "1 frame" if count == 1 else f"{count} frames"
         return f"<Animation of {str(self.run.path)!r}: {frames}, {width}x{height} px, {sum(self.durations_s):g} s>"
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
         """Show the player in a notebook."""
         from nnanim.player import in_frame
 
+        if isinstance(self._history.shown, CellHistory):
+            return None  # a notebook then shows the text
         return in_frame(self.html())
 
     def write_still(self, path: str | Path, place: int, *, transparent: bool = False) -> None:
@@ -269,13 +278,9 @@ class Animation(Sequence[Frame]):
             OutputError: the file cannot be written.
             GraphvizError: Graphviz is missing or fails.
         """
-        target = check_target(path, STILL_SUFFIXES)
+        check_target(path, STILL_SUFFIXES)  # before anything is drawn
         frame = self._frame(range(len(self))[place], still=True)
-        sheet = self._figure.sheet(frame)
-        (drawings,) = self._painter.drawings([sheet])
-        with whole_file(target) as temporary:
-            file_format = target.suffix.lower()[1:]
-            self._painter.new_canvas().save(temporary, file_format, drawings, sheet, transparent=transparent)
+        save_still(self._painter, self._figure.sheet(frame), path, transparent=transparent)
 
     def place_of(self, *, epoch: float | None = None, iteration: int | None = None) -> int:
         """Return the index of the frame that shows the snapshot of an epoch or iteration.

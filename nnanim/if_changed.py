@@ -34,6 +34,8 @@ def fingerprint(run: Run, options: Options) -> str:
     chosen = {name: value for name, value in asdict(options).items() if name not in _LOOKLESS}
     drawn = [layer.key for layer in run.layers]
     told = [__version__, run.path.resolve().name, run.declared_shape, chosen, drawn]
+    if options.view == "matrix":
+        told.append(list(run.asked))
     digest.update(json.dumps(told, sort_keys=True, default=str).encode())
     files = list(run.files)
     if options.font is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +94,7 @@ def draw_run(
     from nnanim.reading.run import open_run
 
     targets = find_targets(outputs, writing.file_format)
-    run = open_run(result, **vars(replace(reading, may_lack_snapshots=options.panels == "curve")))
+    run = open_run(result, **vars(reading.for_options(options)))
     refuse_inputs(outputs, run.files)
     made_from = None
     if if_changed:

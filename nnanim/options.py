@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -17,12 +17,13 @@ COLORS = ("change", "sign")
 SCALES = ("network", "layer")
 THEMES = ("light", "dark")
 PALETTES = ("vivid", "safe")
-VIEWS = ("auto", "network", "layers", "map")
+VIEWS = ("auto", "network", "layers", "map", "matrix")
 PANELS = ("both", "network", "curve")
 ENDINGS = ("both", "change", "ink")
 SPACINGS = ("even", "log")
 NODE_CHOICES = ("strongest", "even")
 EDGE_CHOICES = ("weight", "change")
+CLOCKS = ("epoch", "iteration", "share")  # of several runs in one picture
 
 SUFFIX_FORMATS = {
     ".gif": "gif",
@@ -71,7 +72,7 @@ class Options:
         palette: ``"vivid"`` or ``"safe"`` for colour-blind eyes.
         panels: ``"both"``, ``"network"`` or ``"curve"``.
         view: ``"network"`` (neurons and edges), ``"layers"`` (a row for each weight tensor),
-            ``"map"`` (boxes and arrows), or ``"auto"``.
+            ``"map"`` (boxes and arrows), ``"matrix"`` (weight matrices as heat maps), or ``"auto"``.
         title: a line above all panels, such as the name of the run.
         figsize: width and height in inches.
         dpi: pixels per inch.
@@ -236,6 +237,11 @@ class Reading:
     log: str | Path | None = None
     skip_bad: bool = False
     may_lack_snapshots: bool = False
+    must_follow: bool = True
+
+    def for_options(self, options: Options) -> Reading:
+        """Return how a folder is read for a picture."""
+        return replace(self, may_lack_snapshots=options.panels == "curve", must_follow=options.view != "matrix")
 
 
 @dataclass(frozen=True)

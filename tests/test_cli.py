@@ -71,7 +71,7 @@ def test_help(command: list[str], option: str) -> None:
 
 def test_help_lists_the_commands() -> None:
     text = run("--help").stdout
-    assert re.findall(r"^  (\w+)  ", text, re.MULTILINE) == ["check", "compare", "draw", "inspect", "render"]
+    assert re.findall(r"^  (\w+)  ", text, re.MULTILINE) == ["check", "compare", "draw", "inspect", "render", "watch"]
 
 
 @pytest.mark.parametrize(

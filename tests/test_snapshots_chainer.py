@@ -581,7 +581,7 @@ def test_deconvolutions_of_chainer(result: Path, chainer: Any) -> None:
     names = [tensors[key].full_name for key in run.model.chain_keys]
     assert names == ["l0", "dc1", "dc2", "dc3"]
     told = "the layers follow each other, but not all of their neurons or channels can be joined by edges"
-    assert f"no edges are drawn: {told}" in run.notes
+    assert f"not drawn neuron by neuron: {told}" in run.notes
     for layer in run.snapshots[0].read((16, 16, 8, 1)):
         np.testing.assert_array_equal(layer.weight, model[layer.name].W.array.swapaxes(0, 1))
         np.testing.assert_array_equal(layer.bias, model[layer.name].b.array)

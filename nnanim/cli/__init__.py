@@ -19,6 +19,7 @@ from nnanim.cli.compare import compare
 from nnanim.cli.draw import draw
 from nnanim.cli.inspect import inspect
 from nnanim.cli.render import render
+from nnanim.cli.watch import watch
 from nnanim.errors import NnanimError, OptionError
 from nnanim.printable import printable
 
@@ -123,3 +124,4 @@ main.add_command(draw)
 main.add_command(inspect)
 main.add_command(check)
 main.add_command(compare)
+main.add_command(watch)

@@ -6,11 +6,20 @@ import glob
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nnanim.cli import echo, options
+from nnanim.options import STILL_SUFFIXES, make_options
+
+if TYPE_CHECKING:
+    from nnanim.comparing.side_by_side import SideBySide
+    from nnanim.reading.run import Run
+
+FEW = 4  # panels that the usual size has room for
+LARGE_FIGSIZE = (12.0, 8.0)
+DOTS_HEIGHT = 0.25  # of a group's row of statistics, in inches of a picture 9 inches wide
 
 
 def parse_groups(
@@ -55,11 +64,16 @@ def _matching(pattern: str) -> tuple[Path, ...]:
 @click.option("--name", "names", metavar="TEXT", multiple=True, help="A name for each RUN.  [default: from the paths]")
 @click.option("--by-layer", is_flag=True, help="Measure each layer too.")
 @click.option(
-    "--difference", is_flag=True, help="Tell how far the weights lie apart, where runs began from the same weights."
+    "--difference",
+    is_flag=True,
+    help="Tell how far the weights lie apart, where runs began from the same weights; with -o in colours too.",
 )
 @click.option("--match", "matching", is_flag=True, help="Put hidden units in the order of the first run's before.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
+@options.comparison_outputs
+@options.file_format
 @options.reading_options
+@options.comparison_options
 @options.jobs
 @options.scheduler
 @options.quiet
@@ -71,19 +85,24 @@ def compare(
     difference: bool,
     matching: bool,
     as_json: bool,
+    outputs: tuple[str, ...],
+    file_format: str | None,
     jobs: int | None,
     scheduler: str | None,
     quiet: bool,
-    **reading: Any,
+    **choices: Any,
 ) -> None:
     """Hold runs against each other by statistics of their weights, or groups of runs by what differs beyond the seeds.
 
-    A RUN is a result folder or one snapshot.
+    A RUN is a result folder or one snapshot. With -o also draw them side by side, of each group the first.
     """
+    reading = {name: choices.pop(name) for name in options.READING}
+    _check_outputs(outputs, file_format, choices)
     if jobs is not None and scheduler is not None:
         raise click.UsageError("--jobs and --scheduler cannot be used together")
     from nnanim.comparing.comparison import compare as compare_runs
     from nnanim.comparing.report import report
+    from nnanim.encoders.places import noting
     from nnanim.processes.worthwhile import usable_cpus
 
     wanted = _named(runs, groups, names)
@@ -93,6 +112,7 @@ def compare(
             from nnanim.processes.cluster import cluster
 
             executor, workers = stack.enter_context(cluster(scheduler))
+        opened = _opened(wanted, reading, choices, outputs) if outputs else {}
         found = compare_runs(
             wanted,
             by_layer=by_layer,
@@ -102,13 +122,71 @@ def compare(
             jobs=workers,
             executor=executor,
         )
+        picture = None
+        if outputs:
+            from nnanim.comparing.side_by_side import SideBySide
+
+            colored = difference and found.same_start and not matching
+            picture = SideBySide(opened, lines=found.lines, difference=colored, **choices)
+            with noting() as notes:
+                picture.write(*outputs, file_format=file_format, jobs=workers, executor=executor)
     if as_json:
         echo.show_json(found.as_dict())
     else:
         echo.show(report(found))
     if not quiet:
-        for note in found.notes:
+        drawn = () if picture is None else (*picture.notes, *notes)
+        for note in dict.fromkeys((*found.notes, *drawn)):
             echo.tell(f"nnanim: note: {note}")
+        if picture is not None:
+            echo.tell(f"{', '.join(outputs)}: {_told(picture)}")
+
+
+def _check_outputs(outputs: tuple[str, ...], file_format: str | None, choices: dict[str, Any]) -> None:
+    """Refuse outputs that cannot be written, and choices of looks without a picture."""
+    context = click.get_current_context()
+    given = [
+        parameter.opts[-1]
+        for parameter in context.command.params
+        if parameter.name in {*choices, "file_format"}
+        and context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given and not outputs:
+        raise click.UsageError(f"{given[0]} says how a picture looks: give -o too")
+    for output in outputs:
+        if output == options.STDOUT or echo.is_stdout(output):
+            raise click.UsageError("the table goes to standard output, so the picture cannot: name a file")
+        if (file_format or Path(output).suffix.lower().lstrip(".")) == "html":
+            raise click.UsageError("runs side by side cannot be written as a page: take another format, such as .gif")
+    films = tuple(each for each in outputs if file_format or Path(each).suffix.lower() not in STILL_SUFFIXES)
+    options.check_outputs(films, file_format, if_changed=False)
+
+
+def _opened(
+    wanted: dict[str, list[tuple[str, Path]]], reading: dict[str, Any], choices: dict[str, Any], outputs: Sequence[str]
+) -> dict[str, Run]:
+    """Open the first run of each group, and give the picture its size."""
+    from nnanim.comparing.measuring import open_path
+    from nnanim.comparing.side_by_side import check_count
+    from nnanim.encoders.places import refuse_inputs
+
+    check_count(len(wanted))
+
+    context = click.get_current_context()
+    if context.get_parameter_source("figsize") is click.core.ParameterSource.DEFAULT:
+        width, height = LARGE_FIGSIZE if len(wanted) > FEW else choices["figsize"]
+        more = DOTS_HEIGHT * len(wanted) + 1 if any(len(members) > 1 for members in wanted.values()) else 0.0
+        choices["figsize"] = (width, round(height + more * width / 9, 1))
+    make_options({name: value for name, value in choices.items() if name != "by"})  # before anything is measured
+    runs = {name: open_path(members[0][1], reading) for name, members in wanted.items()}
+    for run in runs.values():
+        refuse_inputs(outputs, run.files)
+    return runs
+
+
+def _told(picture: SideBySide) -> str:
+    (width, height), count = picture.size_px, len(picture)
+    return f"{'1 frame' if count == 1 else f'{count} frames'}, {width}x{height} px"
 
 
 def _named(

@@ -48,6 +48,7 @@ def draw(
     # With a rate, no snapshot is left out for want of time: any of them can be drawn.
     chosen = make_options({"panels": panels, "fps": MAX_FPS, **choices})
     check_target(output, STILL_SUFFIXES)
+    reading["must_follow"] = chosen.view != "matrix"
     run = nnanim.open_run(one_folder(results, reading), shape=shape, **reading)
     animation = nnanim.Animation.of(run, chosen)
     place = -1 if epoch is None and iteration is None else animation.place_of(epoch=epoch, iteration=iteration)

@@ -90,10 +90,24 @@ def check_outputs(outputs: tuple[str, ...], file_format: str | None, *, if_chang
         raise click.UsageError("the same output was given twice")
 
 
+def take_curve(curve: bool | None, choices: dict[str, Any]) -> None:
+    """Take ``--curve`` and ``--no-curve`` for the panels that they stand for.
+
+    Raises:
+        UsageError: panels were chosen too.
+    """
+    if curve is None:
+        return
+    if click.get_current_context().get_parameter_source("panels") is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("--panels and --curve/--no-curve cannot be used together")
+    choices["panels"] = "both" if curve else "network"
+
+
 def _choice(name: str, known: tuple[str, ...], text: str) -> Callable[[Command], Command]:
     return click.option(f"--{name}", type=click.Choice(known), default=known[0], show_default=True, help=text)
 
 
+result = click.argument("result", metavar="RESULT", type=_ANY_PATH)
 results = click.argument("results", metavar="RESULT...", type=_ANY_PATH, nargs=-1, required=True)
 jobs = click.option(
     "-j",
@@ -115,7 +129,8 @@ layers = click.option(
     "--layers",
     metavar="NAME,NAME,...",
     callback=lambda _ctx, _param, value: tuple(name.strip() for name in value.split(",")) if value else None,
-    help="Names of the layers to draw, input first; inspect lists them.  [default: those that follow each other]",
+    help="Names of the layers to draw, input first; inspect lists them. For matrices any weights, in any order."
+    "  [default: those that follow each other]",
 )
 log = click.option(
     "--log",
@@ -161,6 +176,21 @@ summary = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write the final metrics and a small picture as Markdown.",
 )
+comparison_outputs = click.option(
+    "-o",
+    "--output",
+    "outputs",
+    metavar="FILE|FOLDER/",
+    multiple=True,
+    help="Also draw the runs side by side:"
+    f" {', '.join((*(each for each in library.SUFFIXES if each != '.html'), *library.STILL_SUFFIXES[:2]))}, or a folder"
+    " (with / at its end) for numbered pictures. Can be given more than once.",
+)
+by = click.option(
+    "--by",
+    type=click.Choice(library.CLOCKS),
+    help="What the clock of all runs counts.  [default: epochs, or else the first that all runs tell]",
+)
 still_output = click.option(
     "-o",
     "--output",
@@ -198,7 +228,11 @@ dpi = click.option(
     help="Pixels per inch.",
 )
 panels = _choice("panels", library.PANELS, "What the picture holds.")
-view = _choice("view", library.VIEWS, "Neurons and edges, a row for each weight tensor, or boxes and arrows.")
+view = _choice(
+    "view",
+    library.VIEWS,
+    "Neurons and edges, a row for each weight tensor, boxes and arrows, or matrices as heat maps.",
+)
 title = click.option("--title", metavar="TEXT", default="", help="A line above all, such as the name of the run.")
 no_curve = click.option("--curve/--no-curve", default=None, help="Short for --panels both and --panels network.")
 fps = click.option(
@@ -295,6 +329,12 @@ def animation_options(command: Command) -> Command:
 def still_options(command: Command) -> Command:
     """Add all options of a still to a command."""
     return _add(command, (*_LOOKS, view, *_CONTENTS))
+
+
+def comparison_options(command: Command) -> Command:
+    """Add all options of a picture of several runs to a command."""
+    lacking = {scale, tween}  # one scale for all runs, and nothing between two snapshots
+    return _add(command, tuple(each for each in (*_LOOKS, view, panels, by, *_TIME, *_CONTENTS) if each not in lacking))
 
 
 def _add(command: Command, choices: tuple[Callable[[Command], Command], ...]) -> Command:

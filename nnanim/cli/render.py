@@ -53,11 +53,7 @@ def render(
     where learning strengthened them and blue where it weakened them.
     """
     begun = time.perf_counter()
-    if curve is not None:
-        wanted = "both" if curve else "network"
-        if click.get_current_context().get_parameter_source("panels") is not click.core.ParameterSource.DEFAULT:
-            raise click.UsageError("--panels and --curve/--no-curve cannot be used together")
-        choices["panels"] = wanted
+    options.take_curve(curve, choices)
     reading: dict[str, Any] = {"shape": shape} | {name: choices.pop(name) for name in options.READING}
     chosen = make_options(choices)
     results = with_files(results, reading)
@@ -148,7 +144,8 @@ def _summarise(outcome: Outcome, path: Path, reading: dict[str, Any], chosen: Op
 
     animation = outcome.animation
     if animation is None:
-        animation = nnanim.Animation.of(nnanim.open_run(outcome.result, **reading), chosen)
+        how = {**reading, "must_follow": chosen.view != "matrix"}
+        animation = nnanim.Animation.of(nnanim.open_run(outcome.result, **how), chosen)
     refuse_inputs([path], animation.run.files)
     with noting() as notes:
         write_summary(animation, path)

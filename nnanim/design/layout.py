@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import floor
 
 from nnanim.design import theme
 from nnanim.errors import OptionError
@@ -58,8 +59,13 @@ class Layout:
     curve: Box | None
     view: Box | None
 
+    def raised(self, by: float) -> Layout:
+        """Return the same layout so much higher, above something else."""
+        curve, view = (box and replace(box, bottom=box.bottom + by) for box in (self.curve, self.view))
+        return replace(self, curve=curve, view=view)
 
-def arrange(width_pt: float, height_pt: float, panels: str) -> Layout:
+
+def arrange(width_pt: float, height_pt: float, panels: str, curve_share: float = CURVE_SHARE) -> Layout:
     """Place the panels.
 
     The curve has the left third and the network the right two thirds; in a tall figure the network stands above the
@@ -69,6 +75,7 @@ def arrange(width_pt: float, height_pt: float, panels: str) -> Layout:
         width_pt: of the figure.
         height_pt: of the figure.
         panels: ``"both"``, ``"network"`` or ``"curve"``.
+        curve_share: of the width, where the panels stand side by side.
     """
     stacked = panels == "both" and width_pt < STACKED_BELOW * height_pt
     reference = REFERENCE_PT[::-1] if stacked else REFERENCE_PT
@@ -89,7 +96,7 @@ def arrange(width_pt: float, height_pt: float, panels: str) -> Layout:
             Box(whole.left, whole.bottom, whole.width, lower - margin),
             Box(whole.left, whole.bottom + lower, whole.width, whole.height - lower),
         )
-    left = width_pt * CURVE_SHARE - margin
+    left = width_pt * curve_share - margin
     return Layout(
         scale,
         Box(whole.left, whole.bottom, left - PANEL_GAP * margin, whole.height),
@@ -143,3 +150,51 @@ def check_room(box: Box, figsize: tuple[float, float], scale: float) -> None:
             f"figsize {figsize[0]:g},{figsize[1]:g} inches is too small for what is to be shown"
             " (choose a larger one, or one panel alone)"
         )
+
+
+def cells(box: Box, count: int, gap: float, aspect: float, unit: float = 0.0) -> tuple[Box, ...]:
+    """Place equal cells in rows from the top left, in as many columns as make their drawings largest.
+
+    Args:
+        box: that they fill.
+        count: of the cells.
+        gap: between two of them.
+        aspect: width / height that suits what is drawn in them.
+        unit: they lie whole multiples of it apart, such as pixels, so that equal ones look the same; 0 for any.
+    """
+
+    def size(columns: int) -> tuple[float, float]:
+        rows = -(-count // columns)
+        return (box.width - (columns - 1) * gap) / columns, (box.height - (rows - 1) * gap) / rows
+
+    def drawn(columns: int) -> float:
+        width, height = size(columns)
+        return min(width, height * aspect)
+
+    columns = max(range(1, count + 1), key=drawn)
+    width, height = size(columns)
+    right, down = (floor((side + gap) / unit + 1e-9) * unit if unit else side + gap for side in (width, height))
+    width, height = right - gap, down - gap
+    return tuple(
+        Box(box.left + column * right, box.top - row * down - height, width, height)
+        for row, column in (divmod(number, columns) for number in range(count))
+    )
+
+
+def spread(wanted: Sequence[float], low: float, high: float, apart: float) -> list[float]:
+    """Move places as little as needed so that they keep apart, in their order, between low and high.
+
+    Where there is no room for all, they stand evenly from low to high.
+    """
+    if not wanted:
+        return []
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    apart = min(apart, (high - low) / max(len(wanted) - 1, 1))
+    places = [0.0] * len(wanted)
+    before = low - apart
+    for index in order:
+        before = places[index] = max(wanted[index], before + apart)
+    above = high + apart
+    for index in reversed(order):
+        above = places[index] = min(places[index], above - apart)
+    return places

@@ -41,8 +41,16 @@ class Theme:
     positive: Color
     negative: Color
     node: Color
-    curves: tuple[Color, Color]  # of the left and of the right axis
+    curves: tuple[Color, ...]  # of the left and of the right axis, or of the runs that are compared
     dot: Color
+
+    @property
+    def faint(self) -> Color:
+        """The ground of what belongs together or is still empty: a trace of ink."""
+        red, green, blue = (
+            round(_TRACE * one + (1 - _TRACE) * other) for one, other in zip(self.ink, self.background, strict=True)
+        )
+        return red, green, blue
 
     def edge_colors(self, intensity: np.ndarray, ramp: Ramp) -> np.ndarray:
         """Colour edges.
@@ -121,6 +129,7 @@ def _interpolate(intensity: np.ndarray, stops: Ramp) -> np.ndarray:
 
 GIF_COLORS = 255
 _RAMP_STEPS = 16  # colours between unchanged and each end of the ramp
+_TRACE = 0.05  # of ink in what is faint
 _BACKGROUND_STEPS = 16  # from a colour to the background
 _CROSSING_EACH = 4  # of the ramp's colours, each fourth also blends with each fourth
 _CROSSING_STEPS = 6
@@ -162,6 +171,27 @@ _THEMES = {
     ("light", "safe"): replace(_LIGHT, strengthened=(213, 74, 0), weakened=(0, 84, 200), dot=(213, 74, 0)),
     ("dark", "safe"): replace(_DARK, strengthened=(255, 130, 30), weakened=(60, 140, 255), dot=(255, 130, 30)),
 }
+
+
+# Okabe & Ito 2008 ("Color Universal Design"), which colour-blind eyes tell apart; first those that are neither the red
+# nor the blue of changes. A grey in place of yellow, which is not seen on white, and in place of black on dark.
+_RUNS: tuple[Color, ...] = (
+    (0, 158, 115),
+    (230, 159, 0),
+    (204, 121, 167),
+    (86, 180, 233),
+    (0, 0, 0),
+    (213, 94, 0),
+    (0, 114, 178),
+    (150, 150, 150),
+)
+_RUNS_ON_DARK: tuple[Color, ...] = (*_RUNS[:4], (240, 228, 66), *_RUNS[5:])
+MOST_RUNS = len(_RUNS)
+
+
+def theme_of_runs(theme: str, palette: str) -> Theme:
+    """Return a theme whose curves have a colour for each of at most `MOST_RUNS` runs."""
+    return replace(_THEMES[theme, palette], curves=_RUNS if theme == "light" else _RUNS_ON_DARK)
 
 
 def pick_theme(theme: str, palette: str) -> Theme:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from nnanim.encoders.movie import Append, Movie
 from nnanim.encoders.places import INDEX
-from nnanim.frames.frame import Boxes, Edges, Frame, Nodes, Rows
+from nnanim.frames.frame import Boxes, Cells, Edges, Frame, Nodes, Rows, TogetherFrame
 
 VERSION = 1  # of the layout of frames.json
 
@@ -32,7 +32,7 @@ def open_frames(path: Path, movie: Movie, frames: Sequence[Frame]) -> Iterator[A
         head: dict[str, Any] = {"version": VERSION, "size_px": movie.size_px, "loop": movie.loop}
         if movie.comment is not None:
             head["comment"] = movie.comment
-        if len(frames) and (boxes := frames[0].boxes) is not None:
+        if len(frames) and isinstance(frames[0], Frame) and (boxes := frames[0].boxes) is not None:
             names = [row.title for row in boxes.rows]
             head["arrows"] = [[names[tail], names[end]] for tail, end in boxes.arrows]
         # One line for each frame, written as it comes: the whole need not be in memory.
@@ -66,8 +66,15 @@ class PngPacker:
         return buffer.getvalue()
 
 
-def meaning(frame: Frame) -> dict[str, Any]:
-    """Return what a frame means as plain numbers; None stands for NaN."""
+def meaning(frame: Frame | TogetherFrame) -> dict[str, Any]:
+    """Return what a frame means as plain numbers; None stands for NaN. Of several runs it is a list of theirs."""
+    if isinstance(frame, TogetherFrame):
+        return {
+            "file": picture_name(frame.index),
+            "title": frame.title,
+            "duration_s": frame.duration_s,
+            "runs": [{"title": each.title} | meaning(each) for each in frame.runs],
+        }
     told: dict[str, Any] = {
         "file": picture_name(frame.index),
         "epoch": frame.epoch,
@@ -79,6 +86,8 @@ def meaning(frame: Frame) -> dict[str, Any]:
         return told | {"rows": _rows(frame.rows), "folded_rows": _rows(frame.folded_rows or frame.rows)}
     if frame.boxes is not None:
         return told | {"boxes": _boxes(frame.boxes)}
+    if frame.cells is not None:
+        return told | {"cells": _cells(frame.cells)}
     return told | {"edges": _edges(frame.edges), "nodes": _nodes(frame.nodes)}
 
 
@@ -133,6 +142,38 @@ def _rows(rows: Rows) -> list[dict[str, Any]]:
         }
         for row, norm, change in zip(rows.rows, rows.norm.tolist(), rows.relative_change.tolist(), strict=True)
     ]
+
+
+def _cells(cells: Cells) -> list[dict[str, Any]]:
+    told = []
+    for index, matrix in enumerate(cells.matrices):
+        own, size = slice(matrix.start, matrix.stop), matrix.size
+        row = matrix.row
+        told.append(
+            {
+                "keys": list(row.keys),
+                "name": row.title,
+                "part": row.part,
+                "slice": None if row.slice is None else list(row.slice),
+                "formula": row.formula,
+                "axes": list(matrix.axes),
+                "shape": list(matrix.shape),
+                "rows": matrix.rows.tolist(),
+                "columns": matrix.columns.tolist(),
+                "cells_show": "weight" if matrix.is_whole and cells.many == "largest" else cells.many,
+                "value": _table(cells.value[own], size),
+                "change": _table(cells.change[own], size),
+                "largest": _finite(cells.largest[index]),
+                "largest_at": cells.largest_at[index].tolist(),
+                "spectral_radius": _finite(cells.spectral_radius[index]),
+            }
+        )
+    return told
+
+
+def _table(values: np.ndarray, size: tuple[int, int]) -> list[list[float | None]]:
+    numbers = _floats(values)
+    return [numbers[start : start + size[1]] for start in range(0, len(numbers), size[1])]
 
 
 def _floats(values: np.ndarray) -> list[float | None]:

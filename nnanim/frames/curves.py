@@ -13,6 +13,7 @@ from nnanim.frames.units import PLAIN, Unit, unit_of
 from nnanim.reading.logs.log import Log
 
 AXES = 2  # left and right
+SHARE_LABEL = "share of the run"
 _HELD_OUT = ("val", "eval", "test", "dev", "held")
 _STAGES = ("train", "main", *_HELD_OUT)
 
@@ -25,7 +26,7 @@ class Curve:
         metric: its name in the log.
         x: (R,) epochs (or iterations) of the rows that have the metric, increasing.
         y: (R,) values in the unit that is shown, NaN where the log says NaN or infinity (a gap in the line).
-        x_label: ``"epoch"`` or ``"iteration"``.
+        x_label: ``"epoch"``, ``"iteration"`` or `SHARE_LABEL`.
         axis: 0 for the left axis, 1 for the right one.
         held_out: whether it was measured on data that was held out of the training.
         unit: the unit of y.
@@ -107,11 +108,11 @@ def pick_metrics(log: Log | None, wanted: Sequence[str]) -> tuple[str, ...]:
     return () if found is None else (found,)
 
 
-def curves_of(log: Log | None, metrics: Sequence[str]) -> tuple[Curve, ...]:
-    """Take the curves of metrics from the log, over epochs where it has them and else over iterations."""
+def curves_of(log: Log | None, metrics: Sequence[str], over: str | None = None) -> tuple[Curve, ...]:
+    """Take the curves of metrics from the log, over a column or else epochs where it has them and else iterations."""
     if log is None:
         return ()
-    x_label = axis_of(log)
+    x_label = over or axis_of(log)
     quantities = list(dict.fromkeys(map(quantity, metrics)))
     curves = []
     for metric in metrics:
@@ -159,8 +160,8 @@ def axis_of(log: Log) -> str:
     return "epoch" if has_epochs else "iteration"
 
 
-def row_x(log: Log | None, row: int | None) -> float:
+def row_x(log: Log | None, row: int | None, over: str | None = None) -> float:
     """Return where a row of the log lies on the curves' axis; NaN without a row."""
     if log is None or row is None:
         return float("nan")
-    return float(log.columns[axis_of(log)][row])
+    return float(log.columns[over or axis_of(log)][row])

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from nnanim.frames.cells import Matrix
 from nnanim.model.weight_rows import Row
 
 _NONE, _NO_INDEX, _NO_COLOR = np.zeros(0, np.float32), np.zeros(0, int), np.zeros((0, 3), np.uint8)
@@ -100,6 +101,33 @@ class Boxes:
     groups: tuple[Rows, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """What is drawn of weight matrices in one frame, the cells of all of them one after the other.
+
+    Attributes:
+        matrices: names, shapes, bounds of the blocks, and which of the cells are theirs.
+        value: (N,) float32; the weight, and of several the one of largest magnitude or the root mean square.
+        change: (N,) float32, growth of |value|.
+        color: (N, 3) uint8.
+        largest: (M,) the weight of largest magnitude of each matrix.
+        largest_at: (M, 2) its row and column.
+        largest_cell: (M, 2) row and column of its cell.
+        spectral_radius: (M,) of a recurrent layer's hidden matrix; NaN for others.
+        many: what a cell of several weights shows: ``"largest"`` or ``"root mean square"``.
+    """
+
+    matrices: tuple[Matrix, ...]
+    value: np.ndarray
+    change: np.ndarray
+    color: np.ndarray
+    largest: np.ndarray
+    largest_at: np.ndarray
+    largest_cell: np.ndarray
+    spectral_radius: np.ndarray
+    many: str
+
+
 class Painter(Protocol):
     """Whoever can paint a frame."""
 
@@ -125,6 +153,7 @@ class Frame:
         rows: every weight tensor, where the view shows layers; else None.
         folded_rows: the rows that are drawn: those of `rows`, or fewer where not all fit.
         boxes: what is drawn of a map; None in other views.
+        cells: weight matrices, where the view shows them; else None.
     """
 
     index: int
@@ -141,6 +170,7 @@ class Frame:
     rows: Rows | None = None
     folded_rows: Rows | None = None
     boxes: Boxes | None = None
+    cells: Cells | None = None
 
     @property
     def image(self) -> np.ndarray:
@@ -153,6 +183,8 @@ class Frame:
             holds = f"{len(self.rows.rows)} rows"
         if self.boxes is not None:
             holds = f"{len(self.boxes.rows)} boxes, {len(self.boxes.arrows)} arrows"
+        if self.cells is not None:
+            holds = f"{len(self.cells.matrices)} matrices of {len(self.cells.value)} cells"
         return f"<Frame {self.index}: {self.title}, {holds}, {self.duration_s:g} s>"
 
     def _repr_png_(self) -> bytes:
@@ -164,3 +196,22 @@ class Frame:
         buffer = io.BytesIO()
         Image.fromarray(self.image).save(buffer, "PNG")
         return buffer.getvalue()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TogetherFrame:
+    """What one frame of several runs means.
+
+    Attributes:
+        index: place in the animation, from 0.
+        at: time on the clock of all runs.
+        title: ``"epoch 20"``.
+        duration_s: how long it is shown.
+        runs: the frame of each run, whose title says what it shows: ``"epoch 20"`` or ``"ended at epoch 12"``.
+    """
+
+    index: int
+    at: float
+    title: str
+    duration_s: float
+    runs: tuple[Frame, ...]

@@ -114,13 +114,14 @@ class History:
         return time_text(self.epoch(place), self.iteration(place), self.titles[place.before])
 
 
-def make_history(run: Run, options: Options, read: Any) -> History:
+def make_history(run: Run, options: Options, read: Any, over: str | None = None) -> History:
     """Read what is shown of a run.
 
     Args:
         run: an opened result folder.
         options: which snapshots, which metrics, since when.
         read: called with the run, its shown snapshots and the options; it returns what the view shows.
+        over: the column of the log that curves are drawn over; by default epochs, or iterations without them.
 
     Raises:
         SnapshotError: a snapshot cannot be read, or is not like the others.
@@ -138,8 +139,8 @@ def make_history(run: Run, options: Options, read: Any) -> History:
         tuple(each.epoch for each in moments),
         tuple(each.iteration for each in moments),
         titles,
-        curves_of(run.log, metrics),
-        np.array([row_x(run.log, run.rows[pick]) for pick in picks], dtype=float),
+        curves_of(run.log, metrics, over),
+        np.array([row_x(run.log, run.rows[pick], over) for pick in picks], dtype=float),
         "the snapshot before" if options.since == "previous" else titles[0],
         read(run, snapshots, options) if snapshots else None,
     )

@@ -14,8 +14,7 @@ from nnanim.frames.history import History
 from nnanim.options import Options
 from nnanim.painting.part import Ground, Sheet
 from nnanim.panels.curve import CurvePanel
-from nnanim.panels.map_panel import MapPanel
-from nnanim.panels.panel import Panel
+from nnanim.panels.panel import Panel, ViewPanel
 from nnanim.panels.title import TitlePanel, height_of_title
 from nnanim.panels.views import View
 
@@ -36,7 +35,7 @@ class Figure:
 
     style: Style
     panels: tuple[Panel, ...]
-    view: Panel | None
+    view: ViewPanel | None
     size_px: tuple[int, int]
     notes: tuple[str, ...]
 
@@ -72,7 +71,7 @@ def make_figure(history: History, view: View | None, scales: Any, options: Optio
     missing = missing_glyphs(texts, families)
     style = Style(pick_theme(options.theme, options.palette), families, missing, layout.scale, options.dpi)
     panels: list[Panel] = []
-    shown: Panel | None = None
+    shown: ViewPanel | None = None
     if options.title:
         panels.append(TitlePanel(options.title, style, (width_pt, height_pt)))
     if layout.curve is not None:
@@ -80,7 +79,7 @@ def make_figure(history: History, view: View | None, scales: Any, options: Optio
     if layout.view is not None and view is not None:
         shown = view.panel(history, scales, layout.view, style, options)
         panels.append(shown)
-    notes = list(shown.notes) if isinstance(shown, MapPanel) else []
+    notes = list(shown.notes) if shown is not None else []
     if missing:
         notes.append(f"the font has no glyph for {missing!r}: name a font file that has with --font")
     width_px, height_px = (int(inches * options.dpi + ROUNDING) for inches in options.figsize)

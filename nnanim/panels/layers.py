@@ -11,8 +11,8 @@ import numpy as np
 from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
 from nnanim.design.fonts import shortened, text_width_pt
-from nnanim.design.layout import TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
-from nnanim.design.row_scales import RowScales, moved_ramp, percent
+from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
+from nnanim.design.row_scales import RowScales, area_colors, moved_ramp, percent
 from nnanim.design.style import Style
 from nnanim.design.wording import short, thousands
 from nnanim.frames.frame import Frame, Rows
@@ -33,6 +33,7 @@ SMALLEST_LABEL = 0.6  # of the text's size; what is still too long is cut at its
 ROW_TEXT = 0.78  # of a row's height, at most
 LABEL_SHARE = 0.4  # of the panel's width, at most
 BAR_SHARE = 0.17  # of the panel's width
+LEAST_PARTED_PX = 6.0  # width of a cell: narrower ones would be parted by more than they show
 CELL_SHARE = 0.84  # of a row's height
 BAR_THICKNESS = (0.12, 0.8)  # of a row's height, for norms that have shrunk and grown most
 COLUMN_GAP_PT = 7.0
@@ -102,7 +103,8 @@ class LayersPart:
         ticks: places of snapshots below the strips, 0 … 1, and their texts.
         headings: of the columns.
         remarks: small text beside the title.
-        legend: its blocks.
+        legend: its blocks; None where they stand elsewhere.
+        titled: whether the title stands here.
     """
 
     style: Style
@@ -114,7 +116,8 @@ class LayersPart:
     ticks: Sequence[tuple[float, str]]
     headings: tuple[str, str, str]
     remarks: str
-    legend: LayersLegend
+    legend: LayersLegend | None
+    titled: bool = True
 
     @property
     def text_places(self) -> tuple[Place, ...]:
@@ -123,7 +126,7 @@ class LayersPart:
         size, right = self.name_size_pt, places.bars.right
         moved = [Place(right, y, size, theme.ink, "right", "center") for y in places.middles]
         norms = [Place(places.norms_right, y, size, theme.ink, "right", "center") for y in places.middles]
-        return (title, *moved, *norms)
+        return (title, *moved, *norms) if self.titled else (*moved, *norms)
 
     def paint_ground(self, brush: Brush) -> None:
         """Paint names, headings, ticks and the legend."""
@@ -146,14 +149,9 @@ class LayersPart:
             x = min(max(x, places.strips.left + half), places.strips.right - half)
             below = places.strips.bottom - 0.25 * size
             brush.text(Place(x, below, small, theme.muted, "center", "top"), style.drawable(text))
-        brush.areas(self._boxes(len(self.cells)), np.tile(self._empty, (self.cells[..., 0].size, 1)))
-        self.legend.paint(brush)
-
-    @property
-    def _empty(self) -> Shade:
-        theme = self.style.theme
-        red, green, blue = (0.08 * one + 0.92 * other for one, other in zip(theme.muted, theme.background, strict=True))
-        return red, green, blue
+        brush.areas(self._boxes(len(self.cells)), np.tile(theme.faint, (self.cells[..., 0].size, 1)))
+        if self.legend is not None:
+            self.legend.paint(brush)
 
     def dot(self, _name: str, _look: LayersLook) -> None:
         """Nothing: rows are a chart of the weights, no drawing of the network."""
@@ -179,7 +177,8 @@ class LayersPart:
         brush.areas(bars[drawn], look.color[drawn])
 
     def texts(self, look: LayersLook) -> tuple[str, ...]:
-        return (self.style.drawable(look.title), *look.moved, *look.norms)
+        title = (self.style.drawable(look.title),) if self.titled else ()
+        return (*title, *look.moved, *look.norms)
 
     @property
     def _number_room(self) -> float:
@@ -190,7 +189,8 @@ class LayersPart:
         places, count = self.places, len(self.cells)
         lefts = places.strips.left + places.strips.width * np.arange(columns) / count
         width = places.strips.width / count
-        gap = min(0.8 * self.style.scale, 0.12 * width)
+        narrow = width * self.style.dpi < LEAST_PARTED_PX * looks.POINTS_PER_INCH
+        gap = 0.0 if narrow else min(0.8 * self.style.scale, 0.12 * width)
         height = CELL_SHARE * places.height
         bottoms = places.middles - height / 2
         left, bottom = np.meshgrid(lefts, bottoms, indexing="ij")
@@ -201,7 +201,9 @@ class LayersPart:
 class LayersPanel:
     """The panel of one run's layers."""
 
-    def __init__(self, history: History, scales: RowScales, box: Box, style: Style, options: Options) -> None:
+    def __init__(
+        self, history: History, scales: RowScales, box: Box, style: Style, options: Options, *, alone: bool = True
+    ) -> None:
         """Choose places.
 
         Args:
@@ -210,6 +212,7 @@ class LayersPanel:
             box: where the panel stands.
             style: of the figure.
             options: the user's choices.
+            alone: whether title and legend stand in the panel.
 
         Raises:
             OptionError: the figure is too small.
@@ -217,9 +220,10 @@ class LayersPanel:
         self._history, self._scales, self._style = history, scales, style
         self._all: RowHistory = history.shown
         scale, size = style.scale, looks.TEXT_PT * style.scale
-        legend_boxes, legend_top = rows_of_blocks(box, LayersLegend.widths(scales, history.since, style), scale)
+        blocks = LayersLegend.widths(scales, history.since, style) if alone else ()
+        legend_boxes, legend_top = rows_of_blocks(box, blocks, scale)
         bottom = legend_top + 2.3 * size  # for the ticks below the strips
-        top = box.top - TITLE_HEIGHT_PT * scale - 1.1 * size  # for the headings
+        top = box.top - (TITLE_HEIGHT_PT if alone else LINE_PT) * scale - 1.1 * size  # for the headings
         check_room(Box(box.left, bottom, box.width, top - bottom), options.figsize, scale)
         most = max(int((top - bottom) / max(LEAST_ROW_PT * scale, LEAST_ROW_READABLE_PT)), 1)
         groups = fold_rows(self._all.rows, most)
@@ -255,13 +259,19 @@ class LayersPanel:
             _ticks(history, strips.width, size * SMALL_PRINT, style),
             (heading, *HEADINGS[1:]),
             remarks if count > 1 else "1 weight tensor",
-            LayersLegend(legend_boxes, scales, history.since, style),
+            LayersLegend(legend_boxes, scales, history.since, style) if alone else None,
+            alone,
         )
 
     @property
     def colors(self) -> np.ndarray:
         """The colours of its areas, (C, 3) uint8."""
-        return moved_ramp(self._style.theme)
+        return area_colors(self._style.theme)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be told: nothing."""
+        return ()
 
     def meaning(self, place: RunPlace, *, in_ink: bool) -> dict[str, Any]:
         """Return how large every tensor is, and how far it has moved."""
@@ -325,24 +335,25 @@ def _labels(
         before = block if count == 1 else ""
     gap = COLUMN_GAP_PT * style.scale
 
-    def widest(which: int) -> float:
-        return max(wide_pt(text[which], size_pt, style) for text in texts)
+    def widest() -> float:
+        return max(sum(wide_pt(text, size_pt, style) for text in pair) + (gap if pair[0] else 0.0) for pair in texts)
 
-    wanted = widest(0) + widest(1) + (gap if widest(0) else 0.0)
+    wanted = widest()
     if wanted > room_pt:
         size_pt = max(size_pt * room_pt / wanted, min(size_pt, SMALLEST_LABEL * looks.TEXT_PT * style.scale))
-    widest_name, widest_block = min(widest(1), room_pt), widest(0)
-    for_block = min(widest_block, max(room_pt - widest_name - gap, 0.3 * room_pt))
-    for_name = min(widest_name, room_pt - for_block - gap) if for_block else widest_name
-    factor = style.dpi / looks.POINTS_PER_INCH
-    cut = [
-        (
-            shortened(style.drawable(block), size_pt * factor, for_block * factor, style.families),
-            shortened(style.drawable(name), size_pt * factor, for_name * factor, style.families),
-        )
-        for block, name in texts
-    ]
-    return cut, size_pt, for_block + for_name + (gap if for_block else 0.0)
+    room_pt = min(widest(), room_pt)
+
+    def cut(text: str, room_pt: float) -> str:
+        factor = style.dpi / looks.POINTS_PER_INCH
+        return shortened(style.drawable(text), size_pt * factor, room_pt * factor, style.families)
+
+    shown = []
+    for block, name in texts:  # a block stands in its first row alone, so only there it takes room from a name
+        for_block = max(room_pt - wide_pt(name, size_pt, style) - gap, 0.3 * room_pt)
+        block = cut(block, for_block) if block else ""
+        left = room_pt - wide_pt(block, size_pt, style) - gap if block else room_pt
+        shown.append((block, cut(name, left)))
+    return shown, size_pt, room_pt
 
 
 def _ticks(history: History, room_pt: float, size_pt: float, style: Style) -> list[tuple[float, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
 
@@ -35,6 +35,8 @@ LEGEND_GAP = 1.5  # from the legend up to the middle of the captions' upper line
 NAME_GAP_PT = 4.0  # between a node and its name
 NAME_PAD_PT = 8.0  # between a name and the edge of the panel
 REMARK_DROP_PT = 3.0  # below the top of the title
+
+Range = tuple[float, float]  # from the least to the most
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +115,8 @@ class NetworkPart:
         captions_y: middle of their upper line.
         names: of the input and of the output neurons that are shown; empty where none were given.
         remarks: small text beside the title.
-        legend: what colours and widths mean.
+        legend: what colours and widths mean; None where it stands elsewhere.
+        titled: whether the title stands here.
     """
 
     style: Style
@@ -123,22 +126,28 @@ class NetworkPart:
     captions_y: float
     names: tuple[Sequence[str], Sequence[str]]
     remarks: str
-    legend: LegendBlocks
+    legend: LegendBlocks | None
+    titled: bool = True
 
     @property
     def text_places(self) -> tuple[TextPlace, ...]:
         size = looks.TITLE_PT * self.style.scale
+        if not self.titled:
+            return ()
         return (TextPlace(self.row.left, self.row.top, size, self.style.theme.ink, va="top"),)
 
     def paint_ground(self, brush: Brush) -> None:
         """Paint captions, names, legend and remarks."""
         self._paint_captions(brush)
         self._paint_names(brush)
-        self.legend.paint(brush)
+        if self.legend is not None:
+            self.legend.paint(brush)
         style, row = self.style, self.row
-        size = looks.TEXT_PT * style.scale
+        text, size = style.drawable(self.remarks), looks.TEXT_PT * style.scale
+        if not self.titled:  # beside other panels, which it must not reach into
+            text, size = fitted(text, size, row.width, style.families)
         place = TextPlace(row.right, row.top - REMARK_DROP_PT * style.scale, size, style.theme.muted, "right", "top")
-        brush.text(place, style.drawable(self.remarks))
+        brush.text(place, text)
 
     def dot(self, name: str, look: NetworkLook) -> str:
         """Write the network as DOT, lengths in points."""
@@ -154,7 +163,7 @@ class NetworkPart:
         brush.circles(drawing.circles_pt, drawing.circle_fill, drawing.circle_line, drawing.circle_line_pt)
 
     def texts(self, look: NetworkLook) -> tuple[str, ...]:
-        return (self.style.drawable(look.title),)
+        return (self.style.drawable(look.title),) if self.titled else ()
 
     def _paint_captions(self, brush: Brush) -> None:
         """Write captions below the columns, and marks for what is left out."""
@@ -193,7 +202,17 @@ class NetworkPart:
 class NetworkPanel:
     """The panel of one run's network."""
 
-    def __init__(self, history: History, scales: NetworkScales, box: Box, style: Style, options: Options) -> None:
+    def __init__(
+        self,
+        history: History,
+        scales: NetworkScales,
+        box: Box,
+        style: Style,
+        options: Options,
+        *,
+        alone: bool = True,
+        ranges_pt: tuple[Range, Range] | None = None,
+    ) -> None:
         """Choose places.
 
         Args:
@@ -202,6 +221,8 @@ class NetworkPanel:
             box: where the panel stands.
             style: of the figure.
             options: the user's choices.
+            alone: whether title and legend stand in the panel.
+            ranges_pt: widths of the thinnest and the thickest edge and outline, where several panels share them.
 
         Raises:
             OptionError: the figure is too small, or the labels do not fit the network.
@@ -215,29 +236,43 @@ class NetworkPanel:
             self._shown, scales.widths, scales.colors[options.color], scales.rings, history.since, self._coloring
         )
         scale, line = style.scale, LINE_PT * style.scale
-        blocks, legend_top = rows_of_blocks(box, legend_widths(legend, style), scale)
-        captions_y = legend_top + LEGEND_GAP * line
+        blocks, legend_top = rows_of_blocks(box, legend_widths(legend, style) if alone else (), scale)
+        captions_y = legend_top + (LEGEND_GAP if alone else CAPTION_LINE + 0.5) * line
         bottom = captions_y + CAPTION_LINE * line
         left, right = (
             max(MARGIN_PT, max(map(style.wide, side)) + NAME_PAD_PT if side else 0.0) * scale for side in drawable
         )
-        top = box.top - TITLE_HEIGHT_PT * scale
+        remarks = wording.remarks(self._shown)
+        head = TITLE_HEIGHT_PT * scale if alone else line if remarks else 0.0
+        top = box.top - head
         inner = Box(box.left + left, bottom, box.width - left - right, top - bottom)
         check_room(inner, options.figsize, scale)
         nodes = NodePlaces.fill(self._shown.selection, inner, scale)
+        if ranges_pt is not None:
+            nodes = replace(nodes, edge_range_pt=ranges_pt[0], ring_range_pt=ranges_pt[1])
         self._widths = scales.widths.over(nodes.edge_range_pt)
         self._rings = scales.rings and scales.rings.over(nodes.ring_range_pt)
         bar = ramp_bar(scales.colors[options.color], self._coloring.ramp(style.theme), style)
         self.part = NetworkPart(
             style,
-            title_row(box, scale),
+            title_row(box, scale) if alone else Box(box.left, top, box.width, head),
             nodes,
             wording.captions(self._shown.selection, self._shown.names),
             captions_y,
             drawable,
-            wording.remarks(self._shown),
-            LegendBlocks(legend, blocks, bar, nodes.edge_range_pt, style),
+            remarks,
+            LegendBlocks(legend, blocks, bar, nodes.edge_range_pt, style) if alone else None,
+            alone,
         )
+
+    @property
+    def colors(self) -> None:
+        """The colours of its areas: it has none."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be told: nothing."""
+        return ()
 
     def meaning(self, place: Place, *, in_ink: bool) -> dict[str, Any]:
         """Return what is drawn of the edges and of the nodes."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
+
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import Place
 from nnanim.painting.part import Part
@@ -30,3 +32,15 @@ class Panel(Protocol):
 
     def look(self, frame: Frame) -> Any:
         """Return what its part paints of a frame; it can be pickled."""
+
+
+class ViewPanel(Panel, Protocol):
+    """The panel of a network, however it is shown."""
+
+    @property
+    def colors(self) -> np.ndarray | None:
+        """The colours of its areas, (C, 3) uint8, where these are not the theme's ramp."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be told."""

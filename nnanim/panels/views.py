@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nnanim.design.cell_scales import CellScales
 from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales
 from nnanim.design.style import Style
@@ -15,11 +16,12 @@ from nnanim.frames.history import History, Snapshot
 from nnanim.frames.rows import RowHistory, read_rows
 from nnanim.frames.weights import Weights, read_weights
 from nnanim.options import Options
-from nnanim.panels import layers, map_panel, network
+from nnanim.panels import layers, map_panel, matrix, network
 from nnanim.panels.layers import LayersPanel
 from nnanim.panels.map_panel import MapPanel
+from nnanim.panels.matrix import MatrixPanel, read_matrices
 from nnanim.panels.network import NetworkPanel, NetworkScales
-from nnanim.panels.panel import Panel
+from nnanim.panels.panel import ViewPanel
 from nnanim.reading.connections import read_connections
 from nnanim.reading.run import Run
 
@@ -39,7 +41,7 @@ class View:
     name: str
     read: Callable[[Run, Sequence[Snapshot], Options], Any]
     scales: Callable[[Sequence[History], Options], Any]
-    panel: Callable[[History, Any, Box, Style, Options], Panel]
+    panel: Callable[[History, Any, Box, Style, Options], ViewPanel]
     words_of: Callable[[History, Options], list[str]]
 
 
@@ -68,6 +70,7 @@ VIEWS = {
     view.name: view
     for view in (
         View("network", _read_network, NetworkScales.of_runs, NetworkPanel, network.words_of),
+        View("matrix", read_matrices, CellScales.of_runs, MatrixPanel, matrix.words_of),
         View("layers", _read_layers, RowScales.of_runs, LayersPanel, layers.words_of),
         View("map", _read_map, map_panel.scales_of, MapPanel, map_panel.words_of),
     )

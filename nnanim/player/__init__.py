@@ -10,6 +10,7 @@ import hashlib
 import html
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -18,15 +19,45 @@ from nnanim.frames.history import History
 from nnanim.frames.rows import RowHistory
 from nnanim.options import PALETTES, Options
 from nnanim.player.data import as_plain, numbers
+from nnanim.player.head_room import HeadRoom
 from nnanim.player.packing import pack
 from nnanim.player.rows import empty_cell
 
 # Parts of one module, in this order; in the place of {view} stands the script of what is shown.
 SCRIPTS = ("run.js", "{view}.js", "details.js", "curve.js", "main.js")
+LIVE_SCRIPT, LIVE_STYLE = "live.js", "live.css"  # of a page that is told how a training goes on
 # Nothing may be loaded from anywhere, and of scripts and styles only those run that are in the page now.
 POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
 )
+
+
+LIVE_POLICY = POLICY + "; connect-src 'self'"  # whoever serves the page tells it of new snapshots
+
+
+@dataclass(frozen=True)
+class Told:
+    """All that the page is told of a run.
+
+    Attributes:
+        data: what JSON can hold.
+        weights: packed numbers, as `pack` writes them.
+        biases: likewise.
+        view: which script shows it.
+    """
+
+    data: dict[str, Any]
+    weights: str
+    biases: str
+    view: str
+
+
+def tell(history: History, stays_s: Sequence[float], options: Options, room: HeadRoom | None = None) -> Told:
+    """Collect what the page is told; the arguments are those of `page`, and the scales of a page that grows."""
+    packed = pack(*numbers(history))
+    data = as_plain(history, stays_s, options, room) | {"planes": packed.planes}
+    view = "layers" if isinstance(history.shown, RowHistory) else "network"
+    return Told(data, packed.edges, packed.biases, view)
 
 
 def page(history: History, stays_s: Sequence[float], options: Options, comment: str | None = None) -> str:
@@ -38,26 +69,46 @@ def page(history: History, stays_s: Sequence[float], options: Options, comment: 
         options: the user's choices.
         comment: a short text to keep in the page.
     """
-    packed = pack(*numbers(history))
-    data = as_plain(history, stays_s, options) | {"planes": packed.planes}
-    style = _colors(options) + _own("player.css")
-    view = "layers" if isinstance(history.shown, RowHistory) else "network"
-    script = "".join(_own(name.format(view=view)) for name in SCRIPTS)
-    policy = POLICY.format(script=_hash(script), style=_hash(style))
+    return page_of(tell(history, stays_s, options), options, comment)
+
+
+def page_of(told: Told, options: Options, comment: str | None = None, *, is_live: bool = False) -> str:
+    """Write the page of what it is told.
+
+    Args:
+        told: about the run.
+        options: the user's choices.
+        comment: a short text to keep in the page.
+        is_live: whether the page listens to whoever serves it for what is new.
+    """
+    style = _colors(options) + _own("player.css") + (_own(LIVE_STYLE) if is_live else "")
+    scripts = (*SCRIPTS, LIVE_SCRIPT) if is_live else SCRIPTS
+    script = "".join(_own(name.format(view=told.view)) for name in scripts)
+    policy = (LIVE_POLICY if is_live else POLICY).format(script=_hash(script), style=_hash(style))
     return _fill(
         _own("template.html"),
         {
             "policy": policy,
             "comment": html.escape(comment or ""),
-            "title": html.escape(history.name),
+            "title": html.escape(told.data["name"]),
             "theme": options.theme if options.theme == "dark" else "auto",
             "style": style,
-            "data": in_script(data),
-            "weights": packed.edges,
-            "biases": packed.biases,
+            "data": in_script(told.data),
+            "weights": told.weights,
+            "biases": told.biases,
             "script": script,
         },
     )
+
+
+def waiting_page(name: str, options: Options) -> str:
+    """Write the page that is served until there is something to show."""
+    style = _colors(options) + _own("player.css")
+    script = _own("waiting.js")
+    policy = LIVE_POLICY.format(script=_hash(script), style=_hash(style))
+    theme = options.theme if options.theme == "dark" else "auto"
+    parts = {"policy": policy, "title": html.escape(name), "theme": theme, "style": style, "script": script}
+    return _fill(_own("waiting.html"), parts)
 
 
 def in_frame(document: str) -> str:

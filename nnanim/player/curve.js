@@ -1,6 +1,6 @@
 // The metrics and their dots.
 
-const plot = { left: 46, right: data.axes && data.axes.y.length > 1 ? 354 : 388, top: 10, bottom: 222 };
+const plot = { left: 46, right: 388, top: 10, bottom: 222 };
 const dots = [];
 const metricValues = [];
 let passed = null;
@@ -16,6 +16,10 @@ const plotY = (value, side) => {
 
 function buildCurve() {
   const svg = $("plot");
+  plot.right = data.axes.y.length > 1 ? 354 : 388;
+  svg.replaceChildren();
+  $("metrics").replaceChildren();
+  dots.length = metricValues.length = 0;
   svg.setAttribute("aria-label", data.curves.map((curve) => curve.metric).join(", ") + " over " + data.axes.x_label);
   const { left, right, top, bottom } = plot;
   make("path", { class: "axis", d: `M${left} ${top}V${bottom}H${right}` }, svg);

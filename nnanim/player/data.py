@@ -12,6 +12,7 @@ from nnanim.design import theme, wording
 from nnanim.design.axis import Axis
 from nnanim.design.coloring import COLORINGS, BySign
 from nnanim.design.layout import Box
+from nnanim.design.row_scales import RowScales
 from nnanim.design.scales import WidthScale
 from nnanim.frames.curves import Curve, display_names
 from nnanim.frames.history import History
@@ -22,6 +23,7 @@ from nnanim.painting.graphviz_engine import draw
 from nnanim.panels.network import NetworkScales, neuron_names
 from nnanim.panels.network_dot import dot_source
 from nnanim.panels.node_places import NodePlaces
+from nnanim.player.head_room import HeadRoom
 from nnanim.player.looks import LEVELS, VIEWS, color_tables, cut, width_pt
 from nnanim.player.rows import row_numbers, rows_data
 
@@ -32,16 +34,19 @@ EDGE_PT = 2.0  # between a text and the end of the view
 SMALLEST_TEXT = 0.7  # of the text's size; what is still too long is cut
 
 
-def as_plain(history: History, stays_s: Sequence[float], options: Options) -> dict[str, Any]:
+def as_plain(
+    history: History, stays_s: Sequence[float], options: Options, room: HeadRoom | None = None
+) -> dict[str, Any]:
     """Return what JSON can hold; None stands for NaN.
 
     Args:
         history: of the run.
         stays_s: how long each snapshot is shown.
         options: the user's choices.
+        room: the scales of a page that grows; by default those of the pictures.
     """
     names = display_names([curve.metric for curve in history.curves])
-    shown = rows_data(history, options) if isinstance(history.shown, RowHistory) else _network(history, options)
+    shown = _rows(history, options, room) if isinstance(history.shown, RowHistory) else _network(history, options, room)
     return {
         "name": history.name,
         "titles": list(history.titles),
@@ -64,11 +69,20 @@ def numbers(history: History) -> tuple[np.ndarray, np.ndarray]:
     return weights.edges.values, weights.biases.values
 
 
-def _network(history: History, options: Options) -> dict[str, Any]:
+def _rows(history: History, options: Options, room: HeadRoom | None) -> dict[str, Any]:
+    scales = RowScales.of_runs([history], options)
+    if room is not None:
+        scales = room.over_rows(scales, has_changes=len(history) > 1)
+    return rows_data(history, options, scales)
+
+
+def _network(history: History, options: Options, room: HeadRoom | None) -> dict[str, Any]:
     weights: Weights = history.shown
     selection = weights.selection
     starts = np.cumsum([0, *map(len, selection.nodes)])
     scales = NetworkScales.of_runs([history], options)
+    if room is not None:
+        scales = room.over_network(scales, has_changes=len(history) > 1)
     modes = {}
     for name, coloring in COLORINGS.items():
         if name == BySign.name and weights.only_norms:

@@ -1,6 +1,5 @@
 // A row for each weight tensor: a strip of how far it has moved, a bar and numbers of now.
 
-const rowCount = data.rows.length;
 const MOST_COLUMNS = 240; // of a strip: more than there are points
 const GAPPED_COLUMNS = 60; // beyond so many, neighbours of one colour are one area
 let rowGroups = [];
@@ -13,7 +12,7 @@ for (const theme in data.moved.themes) {
 }
 
 const norms = (row, position) => at(weights, row, position);
-const growths = (row, position) => at(weights, rowCount + row, position);
+const growths = (row, position) => at(weights, data.rows.length + row, position);
 const changes = (row, position) => at(biases, row, position);
 
 function movedShare(change) {

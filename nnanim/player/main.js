@@ -171,19 +171,21 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-$("name").textContent = data.name;
-$("modes").hidden = Object.keys(data.modes).length < 2;
-$("remarks").textContent = data.remarks;
-$("slider").max = count - 1;
-if (data.planes < 4) {
+function introduce() {
+  $("name").textContent = data.name;
+  $("modes").hidden = Object.keys(data.modes).length < 2;
+  $("remarks").textContent = data.remarks;
+  $("slider").max = count - 1;
   $("rounded").textContent = "The run is long: numbers are rounded to fit into the page.";
-  $("rounded").hidden = false;
+  $("rounded").hidden = data.planes === 4;
+  root.classList.toggle("without-network", !Object.keys(data.views).length);
+  root.classList.toggle("without-curve", !data.axes);
+  root.classList.toggle("of-layers", Boolean(data.rows));
+  if (data.rows) $("network").setAttribute("aria-label", "Layers");
+  if (data.axes) buildCurve();
 }
-root.classList.toggle("without-network", !Object.keys(data.views).length);
-root.classList.toggle("without-curve", !data.axes);
-root.classList.toggle("of-layers", Boolean(data.rows));
-if (data.rows) $("network").setAttribute("aria-label", "Layers");
-if (data.axes) buildCurve();
+
+introduce();
 
 $("play").addEventListener("click", keys[" "]);
 $("first").addEventListener("click", keys.Home);

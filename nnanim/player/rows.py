@@ -36,15 +36,15 @@ def row_numbers(shown: RowHistory) -> tuple[np.ndarray, np.ndarray]:
         return sizes, shown.relative_changes.astype(np.float32)
 
 
-def rows_data(history: History, options: Options) -> dict[str, Any]:
+def rows_data(history: History, options: Options, scales: RowScales) -> dict[str, Any]:
     """Return what JSON can hold.
 
     Args:
         history: of a run whose rows are shown.
         options: the user's choices.
+        scales: of the rows.
     """
     shown: RowHistory = history.shown
-    scales = RowScales.of_runs([history], options)
     coloring = COLORINGS[ByChange.name]
     low, high, moved, shrank, grew, size = LayersLegend.texts(scales, history.since)
     count = len(shown.rows)

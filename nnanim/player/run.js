@@ -1,15 +1,19 @@
 // The run: its numbers, its looks, its words. Every look comes from the tables in the page; nothing is fetched.
 
 const $ = (id) => document.getElementById(id);
-const data = JSON.parse($("data").textContent);
 const root = document.documentElement;
 const SVG = "http://www.w3.org/2000/svg";
-const count = data.titles.length;
-const edgeCount = data.edges.layer.length;
-const nodeCount = data.nodes.neuron.length;
 const REACH = 9; // points around the pointer in which an edge is found
 const STRONGEST = 5;
 
+let data = null;
+let count = 0; // snapshots
+let edgeCount = 0;
+let nodeCount = 0;
+let weights = null;
+let biases = null;
+let tables = {};
+let levels = 0;
 let view = null; // the places of what is drawn, for this shape of a screen
 let scene = null;
 
@@ -29,20 +33,19 @@ function fitText(element, room) {
 }
 
 // Base64 of deflated byte planes of differences of float32 bit patterns, one thing after the other, each along time.
-async function unpack(id) {
-  const text = $(id).textContent;
+async function unpack(text, planes, each) {
   const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   const flat = new Uint8Array(await new Response(stream).arrayBuffer());
-  const length = flat.length / data.planes;
+  const length = flat.length / planes;
   const bits = new Uint32Array(length);
-  const lowest = 4 - data.planes;
-  for (let plane = 0; plane < data.planes; plane++) {
+  const lowest = 4 - planes;
+  for (let plane = 0; plane < planes; plane++) {
     const shift = 8 * (lowest + plane);
     const start = plane * length;
     for (let i = 0; i < length; i++) bits[i] |= flat[start + i] << shift;
   }
-  for (let i = 0; i < length; i++) if (i % count) bits[i] += bits[i - 1];
+  for (let i = 0; i < length; i++) if (i % each) bits[i] += bits[i - 1];
   return new Float32Array(bits.buffer);
 }
 
@@ -55,8 +58,32 @@ if (typeof DecompressionStream === "undefined") {
   tell("This browser is too old for this page: it needs Chrome 89, Firefox 113, Safari 16.4 or later.");
   throw new Error("no DecompressionStream");
 }
-const weights = await unpack("weights");
-const biases = await unpack("biases");
+
+async function unpackAll(told, texts) {
+  return Promise.all(texts.map((text) => unpack(text, told.planes, told.titles.length)));
+}
+
+// Show this run from now on.
+function adopt(told, numbers) {
+  data = told;
+  [weights, biases] = numbers;
+  count = data.titles.length;
+  edgeCount = data.edges.layer.length;
+  nodeCount = data.nodes.neuron.length;
+  tables = {};
+  for (const mode in data.modes) {
+    for (const theme in data.modes[mode].themes) {
+      for (const what of ["edge", "ring"]) {
+        const digits = data.modes[mode].themes[theme][what];
+        tables[mode + theme + what] = digits.match(/.{6}/g).map((color) => "#" + color);
+      }
+    }
+  }
+  levels = (tables[data.color + "lightedge"].length - 1) / 2;
+}
+
+const toldFirst = JSON.parse($("data").textContent);
+adopt(toldFirst, await unpackAll(toldFirst, [$("weights").textContent, $("biases").textContent]));
 
 function at(values, thing, position) {
   const before = Math.floor(position);
@@ -93,16 +120,6 @@ const minus = (text) => text.replace("-", "−");
 const number = (value) => minus(exact(value));
 const signed = (value) => (value > 0 ? "+" : "") + number(value);
 
-const tables = {};
-for (const mode in data.modes) {
-  for (const theme in data.modes[mode].themes) {
-    for (const what of ["edge", "ring"]) {
-      const digits = data.modes[mode].themes[theme][what];
-      tables[mode + theme + what] = digits.match(/.{6}/g).map((color) => "#" + color);
-    }
-  }
-}
-const levels = (tables[data.color + "lightedge"].length - 1) / 2;
 const domainOf = (domain, thing) => (Array.isArray(domain) ? domain[thing] : domain);
 const level = (value, domain) => Math.round(levels * Math.max(-1, Math.min(1, value / domain)));
 

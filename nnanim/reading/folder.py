@@ -66,7 +66,17 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = None, may_lack: bool = False) -> Found:
+Known = dict[Path, tuple[tuple[int, int, int], Contents]]  # inode, bytes and time of the last change of what was read
+
+
+def find(
+    folder: Path,
+    *,
+    skip_bad: bool = False,
+    files: Sequence[str] | None = None,
+    may_lack: bool = False,
+    known: Known | None = None,
+) -> Found:
     """Find the snapshots of a result folder.
 
     Args:
@@ -74,6 +84,7 @@ def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = 
         skip_bad: True goes on past snapshots that are broken, and lists them.
         files: patterns of the snapshots' names; by default every file may be one.
         may_lack: whether a folder without snapshots will do.
+        known: what was read before; what has not changed since is not opened again. What is read now is added.
 
     Raises:
         RunNotFoundError: there is no such folder.
@@ -98,7 +109,7 @@ def find(folder: Path, *, skip_bad: bool = False, files: Sequence[str] | None = 
                 others += [] if file.parent / detect.DCP_NAME in inside else [file]
                 continue
             try:
-                head, contents = _look(file)
+                head, contents = _look(file) if known is None else _look_again(file, known)
             except SnapshotError as error:
                 broken[file] = error
                 continue
@@ -189,6 +200,23 @@ def _look(path: Path) -> tuple[bytes, Contents | None]:
         except OSError:
             return b"", None
         return head, detect.scan(path, file, head)
+
+
+def _look_again(path: Path, known: Known) -> tuple[bytes, Contents | None]:
+    """Do as `_look`, without opening what has not changed; of that no first bytes are returned."""
+    try:
+        status = path.stat()
+    except OSError:
+        return b"", None
+    stamp = status.st_ino, status.st_size, status.st_mtime_ns
+    if path in known and known[path][0] == stamp:
+        return b"", known[path][1]
+    head, contents = _look(path)
+    if contents is not None and not contents.parts and not head.startswith(NPY_MAGIC):
+        known[path] = stamp, contents
+    else:
+        known.pop(path, None)
+    return head, contents
 
 
 def _add_moments(found: Found, single: Sequence[Path], broken: dict[Path, SnapshotError]) -> None:

@@ -21,7 +21,7 @@ from nnanim.model.model import Model, make_model
 from nnanim.model.roles import roles_of
 from nnanim.model.weight_rows import Row, in_model_order, rows_of
 from nnanim.reading.counters import align, complete, fill_counters, in_order, join
-from nnanim.reading.folder import find, find_log
+from nnanim.reading.folder import Known, find, find_log
 from nnanim.reading.listing import name_in, some
 from nnanim.reading.logs.detect import read as read_log
 from nnanim.reading.logs.log import Log
@@ -141,6 +141,7 @@ class Run:
             there is one alone.
         convention: whose names and shapes the tensors have, as `Contents` tells.
         is_ordered: True where the order of the tensors in the file is the model's.
+        asked: names of the weights that were asked for; none where nothing was.
     """
 
     path: Path
@@ -158,6 +159,7 @@ class Run:
     models: tuple[str, ...] = ()
     convention: str = "pytorch"
     is_ordered: bool = True
+    asked: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         count = len(self.snapshots)
@@ -275,6 +277,8 @@ def open_run(
     skip_bad: bool = False,
     must_be_finite: bool = True,
     may_lack_snapshots: bool = False,
+    must_follow: bool = True,
+    opened: Known | None = None,
 ) -> Run:
     """Open a result folder: find snapshots and log, sort the snapshots and join them to the log.
 
@@ -290,8 +294,9 @@ def open_run(
         log: the log, where it is not found by itself.
         skip_bad: True goes on past snapshots that are broken or hold no finite numbers. All weights are read for that.
         must_be_finite: False keeps, with ``skip_bad``, snapshots that hold NaN or infinite weights; none are read then.
-
         may_lack_snapshots: True opens a folder with a log alone, for its curve.
+        must_follow: False lets `layers` name weights that do not follow each other, for their matrices.
+        opened: for who opens a folder again and again: files that were opened before, which this call adds to.
 
     Raises:
         RunNotFoundError: there is no such folder.
@@ -302,7 +307,7 @@ def open_run(
     """
     folder = Path(path)
     patterns = (files,) if isinstance(files, str) else files
-    found = find(folder, skip_bad=skip_bad, files=patterns, may_lack=may_lack_snapshots)
+    found = find(folder, skip_bad=skip_bad, files=patterns, may_lack=may_lack_snapshots, known=opened)
     notes = found.notes
     table = find_log(found) if log is None else read_log(Path(log))
     if not found.snapshots:
@@ -323,7 +328,7 @@ def open_run(
     if table is not None:
         table, more_notes = align(table, contents, form)
         notes += [*table.notes, *more_notes]
-    known, chain = find_order(contents[0], layers, shape and check_sizes(shape), notes)
+    known, chain = find_order(contents[0], layers if must_follow else None, shape and check_sizes(shape), notes)
     snapshots = list(_snapshots(contents, chain, found.skipped, skip_bad=skip_bad, is_read=skip_bad and must_be_finite))
     if not snapshots:
         raise SnapshotError(found.skipped[0][1])
@@ -349,6 +354,7 @@ def open_run(
         models=contents[0].models if len(contents[0].models) > 1 else networks,
         convention=contents[0].convention,
         is_ordered=contents[0].is_ordered,
+        asked=tuple(layers or ()),
     )
     return run if shape is None else run.of_shape(shape)
 

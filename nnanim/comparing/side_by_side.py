@@ -1,0 +1,245 @@
+"""Runs side by side: small multiples on one clock and one set of scales, as a sequence of frames and as files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from nnanim.comparing.comparison import Line
+from nnanim.design.coloring import COLORINGS, Coloring
+from nnanim.design.theme import MOST_RUNS
+from nnanim.encoders.targets import PAGE, find_targets
+from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
+from nnanim.errors import OptionError, OutputError
+from nnanim.film import Film, save_still
+from nnanim.frames.frame import Frame, TogetherFrame
+from nnanim.frames.timeline import timeline
+from nnanim.frames.together import bring_together
+from nnanim.options import OptionFields, make_options
+from nnanim.painting.painter import Painter
+from nnanim.panels.difference import Difference
+from nnanim.panels.dots import Spread
+from nnanim.panels.multiples import make_multiples, palette_of
+from nnanim.panels.views import VIEWS, pick_view
+from nnanim.reading.run import Run
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from typing_extensions import Unpack
+
+LEAST_RUNS = 2
+
+
+def check_count(runs: int) -> None:
+    """Refuse too few or too many panels.
+
+    Raises:
+        OptionError: says how many there may be.
+    """
+    if not LEAST_RUNS <= runs <= MOST_RUNS:
+        raise OptionError(f"{LEAST_RUNS} to {MOST_RUNS} runs or groups can be drawn side by side: got {runs}")
+
+
+def spreads_of(lines: Sequence[Line]) -> list[Spread]:
+    """Return the statistics of whole networks, where any group has more than one run."""
+    return [
+        Spread(line.statistic.title, tuple(line.values.values()))
+        for line in lines
+        if line.layer is None and any(len(values) > 1 for values in line.values.values())
+    ]
+
+
+class SideBySide(Sequence[TogetherFrame]):
+    """Two to eight runs as a sequence of frames. Nothing is drawn before it is asked for."""
+
+    def __init__(
+        self,
+        runs: Mapping[str, Run],
+        *,
+        by: str | None = None,
+        lines: Sequence[Line] = (),
+        difference: bool = False,
+        **options: Unpack[OptionFields],
+    ) -> None:
+        """Read the weights of all snapshots that are shown, and fix the scales over all runs.
+
+        Args:
+            runs: opened, by name.
+            by: what the clock counts, ``"epoch"``, ``"iteration"`` or ``"share"`` of each run; by default the first
+                that all runs tell.
+            lines: statistics of the groups, by the names of `runs`; shown below where a group has several runs.
+            options: the fields of `nnanim.options.Options`.
+
+            difference: colour how the weights differ from the first run's, for runs that began from the same weights.
+
+        Raises:
+            OptionError: there are too few or too many runs, or an option does not fit them.
+            SnapshotError: a snapshot cannot be read, or is not like the others.
+            MetricError: no run has the metric.
+        """
+        self.runs, self.options = dict(runs), make_options(options)
+        self._check()
+        if self.options.view in ("map", "matrix"):
+            raise OptionError(f"view is {self.options.view!r}, but runs side by side are shown as networks or layers")
+        kinds = [pick_view(run, self.options).name for run in self.runs.values()]
+        view = VIEWS["network" if set(kinds) == {"network"} else "layers"]
+        other = next((name for name, kind in zip(self.runs, kinds, strict=True) if kind != "network"), None)
+        self._about_view = (
+            (f"all runs are shown as rows of weight tensors, for {self.runs[other].why_view} in {other!r}",)
+            if other is not None and "network" in kinds
+            else ()
+        )
+        together = bring_together(list(self.runs), list(self.runs.values()), view.read, self.options, by)
+        self._together = together
+        self._difference = Difference.of(together) if difference else None
+        self._coloring: Coloring = self._difference.coloring if self._difference else COLORINGS[self.options.color]
+        has_view = self.options.panels != "curve"
+        in_ink = has_view and self._coloring.ends_in_ink and not together.is_still
+        self._moments = timeline(together.moments, self.options, in_ink=in_ink)
+        scales = view.scales(together.histories, self.options)
+        self._figure = make_multiples(together, view, scales, self.options, spreads_of(lines), self._difference)
+        self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
+
+    def _check(self) -> None:
+        check_count(len(self.runs))
+        if self.options.scale == "layer":
+            raise OptionError("scale is 'layer', but layers of several runs have no scale in common (take 'network')")
+        if self.options.tween:
+            raise OptionError("tween: runs side by side show their snapshots, and nothing between two of them")
+        for name, run in self.runs.items():
+            if not run.snapshots:
+                raise OptionError(f"{name!r} has no snapshots, only a log, so there is no network to show")
+
+    def __len__(self) -> int:
+        return len(self._moments)
+
+    @overload
+    def __getitem__(self, index: int) -> TogetherFrame: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TogetherFrame]: ...
+    def __getitem__(self, index: int | slice) -> TogetherFrame | list[TogetherFrame]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        return self._frame(range(len(self))[index])
+
+    def _frame(self, index: int, *, still: bool = False) -> TogetherFrame:
+        moment, together = self._moments[index], self._together
+        runs = tuple(self._run_frame(run, index, in_ink=moment.in_ink and not still) for run in range(len(self.runs)))
+        if self._difference is not None and self._figure.views:
+            runs = self._difference.recolored(runs, self._figure.style.theme)
+        return TogetherFrame(
+            index=index,
+            at=moment.at,
+            title=together.time_text(moment.at),
+            duration_s=moment.duration_s,
+            runs=runs,
+        )
+
+    def _run_frame(self, run: int, index: int, *, in_ink: bool) -> Frame:
+        moment, together = self._moments[index], self._together
+        history, place = together.histories[run], together.place(run, moment.at)
+        x = history.x(place)
+        return Frame(
+            index=index,
+            at=history.clock.ticks[place.before],
+            title=together.title(run, moment.at),
+            epoch=history.epoch(place),
+            iteration=history.iteration(place),
+            duration_s=moment.duration_s,
+            curve_x=x,
+            metrics={curve.metric: curve.value_at(x) / curve.unit.factor for curve in history.curves},
+            _painter=self,
+            **(self._figure.views[run].meaning(place, in_ink=in_ink) if self._figure.views else {}),
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be told about the runs and their picture."""
+        told = [f"{name}: {note}" for name, run in self.runs.items() for note in run.notes]
+        return (*told, *self._about_view, *self._together.notes, *self._figure.notes)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of a frame in pixels."""
+        return self._figure.size_px
+
+    @property
+    def durations_s(self) -> list[float]:
+        """How long each frame is shown."""
+        return [moment.duration_s for moment in self._moments]
+
+    def paint(self, frames: Iterable[TogetherFrame]) -> Iterator[np.ndarray]:
+        """Paint frames in their order, each (H, W, 3) uint8.
+
+        Raises:
+            GraphvizError: Graphviz is missing or fails; the message names the frame.
+        """
+        return self._painter.paint(map(self._figure.sheet, frames))
+
+    def paint_one(self, frame: TogetherFrame | Frame) -> np.ndarray:
+        """Paint one frame of all runs, or the one that a run's frame belongs to, (H, W, 3) uint8."""
+        return next(self.paint([frame if isinstance(frame, TogetherFrame) else self[frame.index]]))
+
+    def write(
+        self,
+        *paths: str | Path,
+        file_format: str | None = None,
+        comment: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        jobs: int = 1,
+        executor: Executor | None = None,
+    ) -> None:
+        """Write files as `nnanim.Animation.write` does.
+
+        A ``.svg`` or ``.pdf``, and a single frame as ``.png``, is a still; there is no page.
+
+        Raises:
+            OutputError: an output cannot be written, or is a page.
+            GraphvizError: Graphviz is missing or fails.
+            WorkerError: one of the processes died.
+        """
+        stills = [path for path in paths if file_format is None and self._is_still(path)]
+        for path in stills:
+            check_target(path, STILL_SUFFIXES)
+        targets = find_targets([path for path in paths if path not in stills], file_format)
+        for target in targets:
+            if target.format == PAGE:
+                raise OutputError(f"{str(target.path)!r}: runs side by side cannot be written as a page (try a .gif)")
+        theme = self._figure.style.theme
+        film = Film(
+            self._painter,
+            self,
+            self._figure.sheet,
+            self.durations_s,
+            lambda: palette_of(self._figure, len(self.runs), self._coloring.ramp(theme)),
+            sum(len(run.edges.weight) for run in self[0].runs),
+            self.options.loop,
+            self.options.full_color,
+        )
+        film.write(targets, str, comment=comment, progress=progress, jobs=jobs, executor=executor)
+        for path in stills:
+            self.write_still(path)
+
+    def _is_still(self, path: str | Path) -> bool:
+        suffix = Path(path).suffix.lower()
+        return suffix in (".svg", ".pdf") or (suffix == ".png" and len(self) == 1)
+
+    def write_still(self, path: str | Path, place: int = -1, *, transparent: bool = False) -> None:
+        """Write one frame as a picture, ``.svg``, ``.pdf`` or ``.png``, as `nnanim.Animation.write_still` does.
+
+        Raises:
+            OutputError: the file cannot be written.
+            GraphvizError: Graphviz is missing or fails.
+        """
+        check_target(path, STILL_SUFFIXES)  # before anything is drawn
+        frame = self._frame(range(len(self))[place], still=True)
+        save_still(self._painter, self._figure.sheet(frame), path, transparent=transparent)
+
+    def __repr__(self) -> str:
+        (width, height), count = self.size_px, len(self)
+        frames = "1 frame" if count == 1 else f"{count} frames"
+        return f"<SideBySide of {', '.join(self.runs)}: {frames}, {width}x{height} px>"

@@ -1,0 +1,386 @@
+"""The panel of matrices: weights as heat maps, each in its place, the largest weight of each marked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from nnanim.design import theme as looks
+from nnanim.design.cell_scales import CellScales, palette
+from nnanim.design.coloring import COLORINGS
+from nnanim.design.fonts import load_font, shortened
+from nnanim.design.layout import TITLE_HEIGHT_PT, Box, arrange, check_room, rows_of_blocks, title_row
+from nnanim.design.style import Style
+from nnanim.design.theme import POINTS_PER_INCH, pick_theme
+from nnanim.design.wording import thousands
+from nnanim.errors import OptionError
+from nnanim.frames.cells import CellHistory, Matrix, read_cells
+from nnanim.frames.frame import Cells, Frame
+from nnanim.frames.history import History, Snapshot
+from nnanim.frames.history import Place as RunPlace
+from nnanim.frames.matrix_choice import TABLES, choose_weights, turned_weights
+from nnanim.model.role_table import HIDDEN
+from nnanim.model.weight_rows import Row
+from nnanim.options import Options
+from nnanim.painting.brush import Brush, Place, Shade
+from nnanim.painting.xdot import Drawing
+from nnanim.panels.layers import wide_pt
+from nnanim.panels.legend import SMALL_PRINT
+from nnanim.panels.matrix_legend import USUAL_BLOCKS_PT, MatrixLegend
+from nnanim.panels.matrix_places import Plan, form_of, place, plan_matrix, room_for, slots
+from nnanim.panels.title import height_of_title
+from nnanim.reading.run import Run
+
+FEW = 1024  # cells of a matrix up to which each is a rectangle, with room around it where cells are large
+CELL_GAP = (6.0, 0.08)  # pixels of a cell from which on there is room between two, and how much of it
+BELOW_CAPTION = 0.62  # of a line, between a caption and its matrix: a mark may reach into it
+CAPTION_LINES = 2.6  # lines of small print for name and shape
+SMALLER = 0.78  # of the small print, where the usual size does not fit
+RADIUS_TEXTS = (("spectral radius {}", 1.0), ("spectral radius {}", SMALLER), ("ρ {}", 1.0))  # with their size
+LONGEST_CUT = 100  # letters of a name that is cut in its middle
+WIDEST_RADIUS = "0.0057"
+MARK_PT = (3.2, 1.3, 1.1)  # half of the mark's least side, its line, and the line of background on both sides
+
+
+MARK_PX = (3.0, 1.2, 1.0)  # at least
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixLook:
+    """What moves in the panel.
+
+    Attributes:
+        title: text above the matrices.
+        color: (N, 3) uint8, of all cells.
+        largest: (M, 2) row and column of the cell with the largest weight of each matrix.
+        radius: the spectral radii as texts.
+    """
+
+    title: str
+    color: np.ndarray
+    largest: np.ndarray
+    radius: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixPart:
+    """The panel in its place.
+
+    Attributes:
+        style: of the figure.
+        row: for the title and the remarks.
+        plans: a place and the blocks of each matrix.
+        captions: name and shape of each.
+        caption_places: where these lines stand.
+        radius_places: where the spectral radii stand.
+        remarks: small text beside the title.
+        legend: its blocks.
+    """
+
+    style: Style
+    row: Box
+    plans: tuple[Plan, ...]
+    captions: Sequence[tuple[str, str]]
+    caption_places: Sequence[tuple[Place, Place]]
+    radius_places: tuple[Place, ...]
+    remarks: str
+    legend: MatrixLegend
+
+    @property
+    def text_places(self) -> tuple[Place, ...]:
+        title = Place(self.row.left, self.row.top, looks.TITLE_PT * self.style.scale, self.style.theme.ink, va="top")
+        return (title, *self.radius_places)
+
+    @property
+    def remarks_place(self) -> Place:
+        """Where the remarks stand."""
+        scale, theme = self.style.scale, self.style.theme
+        return Place(self.row.right, self.row.top - 3.0 * scale, looks.TEXT_PT * scale, theme.muted, "right", "top")
+
+    def paint_ground(self, brush: Brush) -> None:
+        """Paint captions and legend."""
+        brush.text(self.remarks_place, self.remarks)
+        for places, texts in zip(self.caption_places, self.captions, strict=True):
+            for where, text in zip(places, texts, strict=True):
+                brush.text(where, text)
+        self.legend.paint(brush)
+
+    def dot(self, _name: str, _look: MatrixLook) -> None:
+        """Nothing: heat maps are charts of the weights, no drawing of the network."""
+        return
+
+    def paint(self, brush: Brush, look: MatrixLook, _drawing: Drawing | None) -> None:
+        """Paint all cells, then the marks."""
+        for plan in self.plans:
+            colors = plan.as_grid(look.color[plan.matrix.start : plan.matrix.stop])
+            few = prod(plan.matrix.size) <= FEW
+            for plate in plan.plates():
+                own = colors[plate.first : plate.stop]
+                if few:
+                    brush.areas(*self._rectangles(plate.across, plate.down, own))
+                else:
+                    brush.mosaic(plate.across, plate.down[::-1], own[::-1], self.style.dpi)
+        for plan, (row, column) in zip(self.plans, look.largest.tolist(), strict=True):
+            self._mark(brush, plan.box_of((row, column)))
+
+    def texts(self, look: MatrixLook) -> tuple[str, ...]:
+        return (self.style.drawable(look.title), *look.radius)
+
+    def _rectangles(self, across: np.ndarray, down: np.ndarray, colors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        pixel = POINTS_PER_INCH / self.style.dpi
+        size = np.array([across[0, 1] - across[0, 0], down[0, 1] - down[0, 0]])
+        least, share = CELL_GAP
+        gap = np.where(size.min() / pixel >= least, np.maximum(share * size.min(), pixel), 0.0)
+        left, bottom = np.meshgrid(across[:, 0], down[:, 0])
+        boxes = np.stack([left, bottom, np.full_like(left, size[0] - gap), np.full_like(left, size[1] - gap)], axis=-1)
+        return boxes.reshape(-1, 4), colors.reshape(-1, 3)
+
+    def _mark(self, brush: Brush, cell: Box) -> None:
+        """Frame a cell, in ink between two lines of the background, which is seen on every colour."""
+        theme, scale = self.style.theme, self.style.scale
+        pixel = POINTS_PER_INCH / self.style.dpi
+        least, line, beside = (
+            max(length * scale, pixels * pixel) for length, pixels in zip(MARK_PT, MARK_PX, strict=True)
+        )
+        across, up = (max(length / 2, least) for length in (cell.width, cell.height))
+        x, y = cell.left + cell.width / 2, cell.bottom + cell.height / 2
+        corners = np.array([[-across, -up], [across, -up], [across, up], [-across, up], [-across, -up]])
+        corners += [x, y]
+        for width, color in ((line + 2 * beside, theme.background), (line, theme.ink)):
+            brush.line(corners, width, _shade(color), cap="projecting")
+
+
+class MatrixPanel:
+    """The panel of one run's matrices."""
+
+    def __init__(self, history: History, scales: CellScales, box: Box, style: Style, options: Options) -> None:
+        """Choose places.
+
+        Args:
+            history: of the run.
+            scales: over all runs of the picture.
+            box: where the panel stands.
+            style: of the figure.
+            options: the user's choices.
+
+        Raises:
+            OptionError: the figure is too small.
+        """
+        self._history, self._scales, self._style, self._options = history, scales, style, options
+        self._all: CellHistory = history.shown
+        self._coloring = COLORINGS[options.color]
+        self._explained = self._coloring.is_explained(len(history))
+        matrices = self._all.matrices
+        legend = MatrixLegend.of(self._all, scales, history.since if self._explained else "", style, options)
+        legend_boxes, legend_top = rows_of_blocks(box, legend.widths, style.scale)
+        inside = _inside(box, legend_top, style)
+        caption = caption_pt(style, any(matrix.is_hidden for matrix in matrices))
+        rooms = slots(inside, len(matrices), caption, style.scale, [form_of(matrix.shape) for matrix in matrices])
+        check_room(min(rooms, key=lambda room: min(room.width, room.height)), options.figsize, style.scale)
+        plans = tuple(place(plan_of(matrix), room) for matrix, room in zip(matrices, rooms, strict=True))
+        texts, places = _captions(plans, rooms, style)
+        small = looks.TEXT_PT * SMALL_PRINT * style.scale
+        ways = [
+            (text, share)
+            for text, share in RADIUS_TEXTS
+            if wide_pt(text.format(WIDEST_RADIUS), share * small, style) <= rooms[0].width
+        ]
+        self._radius_text, share = (ways or [RADIUS_TEXTS[-1]])[0]
+        radius_places = tuple(
+            Place(room.left, room.top + BELOW_CAPTION * small, share * small, style.theme.ink)
+            for room, matrix in zip(rooms, matrices, strict=True)
+            if matrix.is_hidden
+        )
+        shown, count = len(matrices), self._all.count
+        remarks = (
+            f"{thousands(shown)} of {thousands(count)} weights" if shown < count else f"{thousands(count)} weights"
+        )
+        self.part = MatrixPart(
+            style,
+            title_row(box, style.scale),
+            plans,
+            texts,
+            places,
+            radius_places,
+            "1 weight" if count == 1 else remarks,
+            legend.at(legend_boxes),
+        )
+
+    @property
+    def colors(self) -> np.ndarray:
+        """The colours of its areas, (C, 3) uint8."""
+        return palette(self._style.theme, self._coloring.ramp(self._style.theme))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should be told: nothing."""
+        return ()
+
+    def meaning(self, place: RunPlace, *, in_ink: bool) -> dict[str, Any]:
+        """Return the numbers and colours of all cells."""
+        shown, theme = self._all, self._style.theme
+        value, change = shown.cells.at(place), shown.cells.change_at(place)
+        if in_ink or not self._explained:
+            color = self._scales.of_ink(value, theme)
+        else:
+            color = self._scales.of_colors(self._coloring.number(value, change), theme, self._coloring.ramp(theme))
+        cells = Cells(
+            shown.matrices,
+            value,
+            change,
+            color,
+            shown.largest[place.before],
+            shown.largest_at[place.before],
+            shown.largest_cells(place),
+            shown.radius[place.before],
+            "largest" if self._options.color == "sign" else "root mean square",
+        )
+        return {"cells": cells}
+
+    def look(self, frame: Frame) -> MatrixLook:
+        """Return what moves in a frame."""
+        cells = frame.cells
+        assert cells is not None
+        radius = tuple(
+            self._radius_text.format("–" if not np.isfinite(number) else f"{number:.3g}")
+            for number, matrix in zip(cells.spectral_radius.tolist(), cells.matrices, strict=True)
+            if matrix.is_hidden
+        )
+        return MatrixLook(frame.title, cells.color, cells.largest_cell, radius)
+
+
+def read_matrices(run: Run, snapshots: Sequence[Snapshot], options: Options) -> CellHistory:
+    """Read the weights that were asked for, or those that there is room for, in as many cells as there is room for.
+
+    Raises:
+        SnapshotError: a snapshot cannot be read.
+        OptionError: there is no weight of a name.
+    """
+    families = load_font(options.font)
+    width_pt, height_pt = (inches * POINTS_PER_INCH for inches in options.figsize)
+    panels = options.panels if run.log is not None and options.panels != "curve" else "network"
+    scale = arrange(width_pt, height_pt, panels).scale
+    layout = arrange(width_pt, height_pt - height_of_title(options.title, scale), panels)
+    style = Style(pick_theme(options.theme, options.palette), families, "", layout.scale, options.dpi)
+    box = layout.view
+    assert box is not None
+    every = turned_weights(run)
+    if not every:
+        raise OptionError(f"view is 'matrix', but there is no weight of two axes or more in {str(run.path)!r}")
+    chosen = choose_weights(run, every)
+    inside = _inside(box, rows_of_blocks(box, USUAL_BLOCKS_PT, style.scale)[1], style)
+    caption = caption_pt(style, any(each.row.role == HIDDEN for each in chosen))
+    if not run.asked:
+        chosen = chosen[: room_for(inside, caption, style.scale)]
+    rooms = slots(inside, len(chosen), caption, style.scale, [form_of(each.shape) for each in chosen])
+    matrices = [plan_matrix(each, room, options.dpi).matrix for each, room in zip(chosen, rooms, strict=True)]
+    return read_cells(snapshots, options, matrices=matrices, count=len(every))
+
+
+def words_of(history: History, _options: Options) -> list[str]:
+    """Return the texts from the run that the panel writes."""
+    shown: CellHistory = history.shown
+    return [*(matrix.row.title for matrix in shown.matrices), *history.titles]
+
+
+def caption_pt(style: Style, with_radius: bool) -> float:
+    """Return the height of a caption."""
+    return (CAPTION_LINES + (1.15 if with_radius else 0.0)) * looks.TEXT_PT * SMALL_PRINT * style.scale
+
+
+def plan_of(matrix: Matrix) -> Plan:
+    """Return how cells that were read are drawn; the place is still to be chosen."""
+    shape = matrix.shape
+    kernel = (prod(shape[2:-1]), shape[-1]) if len(shape) > 2 and prod(shape[2:]) > 1 and matrix.is_whole else None
+    return Plan(matrix, kernel, 1, Box(0.0, 0.0, 1.0, 1.0))
+
+
+def _inside(box: Box, legend_top: float, style: Style) -> Box:
+    bottom = legend_top + 0.4 * looks.TEXT_PT * style.scale
+    return Box(box.left, bottom, box.width, box.top - TITLE_HEIGHT_PT * style.scale - bottom)
+
+
+def _captions(
+    plans: Sequence[Plan], rooms: Sequence[Box], style: Style
+) -> tuple[list[tuple[str, str]], list[tuple[Place, Place]]]:
+    """Return name and shape above each matrix, cut to the width of its room, and where they stand."""
+    theme, small = style.theme, looks.TEXT_PT * SMALL_PRINT * style.scale
+    line = 1.15 * small
+    names = _names([style.drawable(_name(plan.matrix.row)) for plan in plans], small, rooms[0].width, style)
+    texts, places = [], []
+    for plan, room, (name, name_share) in zip(plans, rooms, names, strict=True):
+        base = room.top + BELOW_CAPTION * small + (line if plan.matrix.is_hidden else 0.0)
+        fits = [(text, size) for text, size in _shapes(plan.matrix) if wide_pt(text, size * small, style) <= room.width]
+        shape, size = fits[0] if fits else ("", 1.0)
+        texts.append((name, shape))
+        places.append(
+            (
+                Place(room.left, base + line, name_share * small, theme.ink),
+                Place(room.left, base, size * small, theme.muted),
+            ),
+        )
+    return texts, places
+
+
+def _name(row: Row) -> str:
+    return row.title.removesuffix(f" ({row.part})") if row.part else row.title
+
+
+def _names(names: Sequence[str], size_pt: float, room_pt: float, style: Style) -> list[tuple[str, float]]:
+    """Cut names so that they fit, with their size: at the front, and where different names would then be the same, so
+    that what tells them apart stays.
+    """
+    factor = style.dpi / POINTS_PER_INCH
+
+    def cut(name: str, share: float = 1.0) -> str:
+        return shortened(name, share * size_pt * factor, room_pt * factor, style.families)
+
+    shown = {name: cut(name) for name in names}
+    alike = Counter(shown.values())
+    unclear = [name for name, short in shown.items() if alike[short] > 1]
+    inside = [_cut_inside(name, size_pt, room_pt, style) for name in unclear]
+    ways = [(inside, 1.0)] + [
+        ([cut(_initials(name, last), share) for name in unclear], share)
+        for last, share in ((None, 1.0), (None, SMALLER), (4, SMALLER))
+    ]
+    best, share = next((way for way in ways if len(set(way[0])) == len(unclear)), ways[0])
+    told = {name: (short, 1.0) for name, short in shown.items()}
+    told |= {name: (short, share) for name, short in zip(unclear, best, strict=True)}
+    return [told[name] for name in names]
+
+
+def _initials(name: str, last: int | None) -> str:
+    """Return a name with the first letters of its modules, numbers as they are: ``b.0.a.q_proj``."""
+    *modules, own = name.split(".")
+    return ".".join([*(each if each.isdigit() else each[:1] for each in modules), own[:last]])
+
+
+def _cut_inside(name: str, size_pt: float, room_pt: float, style: Style) -> str:
+    for keep in range(min(len(name), LONGEST_CUT) - 1, 1, -1):
+        text = name[: (keep + 1) // 2] + "…" + name[len(name) - keep // 2 :]
+        if wide_pt(text, size_pt, style) <= room_pt:
+            return text
+    return ""
+
+
+def _shapes(matrix: Matrix) -> list[tuple[str, float]]:
+    """Return ways to write part and shape with their size, the best first."""
+    (out, into, *kernel), part = matrix.shape, matrix.row.part
+    plain = f"{thousands(out)} × {thousands(into)}"
+    axes = "" if matrix.row.role in TABLES else " (out × in)"
+    ways = [plain + axes, plain]
+    if prod(kernel) > 1:
+        size = "×".join(map(str, kernel))
+        ways = [f"{plain} kernels of {size}{axes}", f"{plain} kernels of {size}", f"{plain} × {size}"]
+    before = f"{part} " if part else ""
+    found = [(before + way, 1.0) for way in ways] + [(before + ways[-1], SMALLER)]
+    return [*found, (part, 1.0), (part, SMALLER)] if part else [*found, (plain, 1.0)]
+
+
+def _shade(color: looks.Color) -> Shade:
+    return float(color[0]), float(color[1]), float(color[2])

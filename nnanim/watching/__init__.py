@@ -1,0 +1,1 @@
+"""A result folder that is still being filled: what is new in it, drawn anew."""
