@@ -76,6 +76,13 @@ FOLDERS = {
         ("grad_norm", "learning_rate", "loss", "eval_accuracy", "eval_loss"),
         (),
     ),
+    "onnx": (
+        "onnx",
+        ["fc1", "fc2", "fc3", "out"],
+        [(f"model_epoch{n}.onnx", n, None, n - 1) for n in (2, 4)],
+        ("train_loss", "train_acc"),
+        (),
+    ),
     "torch-dcp": (
         "pytorch",
         ["fc1", "fc2", "fc3", "out"],

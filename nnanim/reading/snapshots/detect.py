@@ -22,6 +22,7 @@ from nnanim.reading.snapshots.shards import PYTORCH_INDEX, SAFETENSORS_INDEX
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch before 1.6
 DCP_NAME = ".metadata"  # of torch.distributed.checkpoint
+ONNX_SUFFIX, ONNX_START = ".onnx", b"\x08"  # the field ir_version, which stands first
 _HEAD_BYTES = 32  # longer than what a pickle of PyTorch's old format begins with
 _KERAS_SUFFIXES = (".h5", ".hdf5")
 _MODULES = {"numpy": "npz", "lightning": "pytorch"}  # of formats that are called otherwise than their module
@@ -106,6 +107,11 @@ def _look(path: Path, raw: FileIO, head: bytes) -> Contents | None:
 
         with BufferedReader(raw) as file:
             return pytorch.look_index(path) if path.name.endswith(PYTORCH_INDEX) else pytorch.look_legacy(path, file)
+    if path.name.endswith(ONNX_SUFFIX) and head[:1] == ONNX_START:
+        from nnanim.reading.snapshots import onnx
+
+        with BufferedReader(raw) as file:
+            return onnx.look(path, file)
     if not (is_zip or is_hdf5 or head[8:9] == b"{" or path.name.endswith(SAFETENSORS_INDEX)):
         return None
     with BufferedReader(raw) as file:

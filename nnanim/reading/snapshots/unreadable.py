@@ -61,7 +61,7 @@ _KINDS: tuple[tuple[Test, str], ...] = (
         " off, or the folder not copied whole)",
     ),
     (
-        _suffix(".tflite", ".pb", ".mlmodel", ".onnx", ".msgpack"),
+        _suffix(".tflite", ".pb", ".mlmodel", ".msgpack"),
         "is a format that is not read yet (save the weights as .npz or .safetensors)",
     ),
     (
