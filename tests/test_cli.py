@@ -27,7 +27,7 @@ from nnanim.cli import main
 from nnanim.cli.render import render
 from nnanim.options import Options
 
-HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
+HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors, ONNX or NumPy"
 LOG_HINT = "a log is a JSON list with one object per row, as Chainer's LogReport writes it"
 KEY = "updater/model:main/predictor/l1/W"
 SMALL = ("--figsize", "3,2")  # quick to draw

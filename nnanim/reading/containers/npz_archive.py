@@ -28,7 +28,9 @@ MAX_HEADER_BYTES = 10_000
 MAX_AXES = 32  # of NumPy before 2.0
 SMALL_SNAPSHOT_BYTES = 2**12  # thousands of snapshots are remembered in a few megabytes
 SMALL_MEMBER_BYTES = 2**14  # opening a member of a zip archive takes longer than reading that much
-SNAPSHOT_HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
+SNAPSHOT_HINT = (
+    "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors, ONNX or NumPy"
+)
 
 NPY_MAGIC = b"\x93NUMPY"
 _HEADER = re.compile(
@@ -98,7 +100,7 @@ class Archive(Mapping[str, np.ndarray]):
         if header.dtype.kind not in _NUMBER_KINDS:
             raise SnapshotError(
                 f"{key!r} in snapshot {str(self.path)!r} is of type {str(header.dtype)!r}"
-                " (a weight is an array of numbers)"
+                " (a weight is an array of real numbers)"
             )
         return header
 

@@ -169,7 +169,7 @@ def beside(path: Path, name: str) -> Path:
         SnapshotError: it is elsewhere.
     """
     there = PurePosixPath(name)
-    is_plain = name and "\0" not in name and "\\" not in name and ":" not in name
+    is_plain = name not in ("", ".") and "\0" not in name and "\\" not in name and ":" not in name
     if is_plain and not there.is_absolute() and ".." not in there.parts:
         found = path.parent / name
         try:
@@ -268,7 +268,9 @@ def _array(file: ProtobufFile, array_field: Field) -> Array:
     found = Array(name, dtype, tuple(shape))
     if is_outside:
         size = math.prod(shape) * np.dtype(_TYPES[kind][1]).itemsize if dtype else 0
-        start, length = (_whole(outside.get(word, ""), other) for word, other in (("offset", 0), ("length", size)))
+        start, length = (
+            _whole(outside.get(word, str(other)), name) for word, other in (("offset", 0), ("length", size))
+        )
         return replace(found, file=outside.get("location", "") or "?", start=start, size=length)
     if len(places) > 1:  # numbers one by one, as nobody writes them
         return replace(found, dtype="")
@@ -282,8 +284,10 @@ def _pair(file: ProtobufFile, pair: Field) -> tuple[str, str]:
     return texts.get(1, ""), texts.get(2, "")
 
 
-def _whole(text: str, other: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else other
+def _whole(text: str, name: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 20:
+        return int(text)
+    raise ProtobufError(f"it says of {name!r} not where it is")
 
 
 def names_in(graph: Graph) -> Iterator[str]:

@@ -60,6 +60,7 @@ _KINDS: tuple[tuple[Test, str], ...] = (
         "is part of a torch.distributed.checkpoint whose .metadata is missing (it is written last: the saving was cut"
         " off, or the folder not copied whole)",
     ),
+    (_suffix(".onnx"), "is no ONNX model (one begins with the version of its format, and is binary)"),
     (
         _suffix(".tflite", ".pb", ".mlmodel", ".msgpack"),
         "is a format that is not read yet (save the weights as .npz or .safetensors)",
