@@ -39,7 +39,7 @@ test-frameworks: $(FRAMEWORKS)/.installed  ## Run the tests that need PyTorch, L
 	$(FRAMEWORKS)/bin/python -m pytest -p no:cacheprovider tests/test_frameworks.py tests/test_result_folders.py $(ARGS)
 
 fixtures: $(FRAMEWORKS)/.installed  ## Train the networks of tests/fixtures again
-	for name in pytorch dcp onnx lightning keras transformers; do \
+	for name in pytorch dcp onnx flax lightning keras transformers; do \
 	  $(FRAMEWORKS)/bin/python tests/training/train_$$name.py || exit 1; done
 
 fuzz: $(VENV)/.dev  ## Damage result folders for ten minutes: nothing but NnanimError may come out

@@ -22,6 +22,7 @@ RECORDING = HERE.parent / "docs" / "recording.md"
 TRAININGS = {
     "pytorch": ("torch", ["pytorch", "pytorch-bare", "tensorboard", "safetensors"]),
     "dcp": ("torch", ["torch-dcp"]),
+    "flax": ("flax", ["flax"]),
     "onnx": ("onnxscript", ["onnx"]),
     "lightning": ("lightning", ["lightning", "lightning-tensorboard"]),
     "keras": ("keras", ["keras-weights", "keras", "keras-h5"]),

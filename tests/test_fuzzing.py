@@ -28,9 +28,14 @@ def test_mutations_change_files_and_are_the_same_each_time() -> None:
 def test_all_formats_are_among_the_seeds() -> None:
     names = {seed.name for seed in seeds()}
     assert names >= {
+        "flax",
+        "hdf5-new",
         "keras",
         "keras-h5",
         "keras-weights",
+        "onnx",
+        "onnx-lstm",
+        "onnx-shortcut",
         "pytorch",
         "safetensors",
         "torch-dcp",

@@ -14,6 +14,8 @@ from nnanim.reading.snapshots import detect
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
 THERE = [
+    "flax",
+    "onnx",
     "keras",
     "keras-h5",
     "keras-weights",

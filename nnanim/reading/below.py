@@ -19,7 +19,20 @@ FOLDER = (
     r"(?:lightning_logs|version_[0-9]+|checkpoints?|ckpts?|weights|snapshots?|models?|saved_models?)"
     r"|(?:checkpoint|ckpt|epoch|step|iter|global_step|snapshot)[-_=]?[0-9]+"
 )
-_SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".hdf5", ".metadata", ".onnx")
+_SUFFIXES = (
+    ".npz",
+    ".npy",
+    ".pt",
+    ".pth",
+    ".ckpt",
+    ".safetensors",
+    ".keras",
+    ".h5",
+    ".hdf5",
+    ".metadata",
+    ".onnx",
+    ".msgpack",
+)
 DCP_PIECES = ".distcp"  # of torch.distributed.checkpoint
 _MAX_DEPTH = 4
 _MAX_FOLDERS = 500

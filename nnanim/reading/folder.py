@@ -30,7 +30,7 @@ from nnanim.reading.logs.log import Log
 from nnanim.reading.logs.mlflow import FOLDER as METRICS
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.contents import Contents
-from nnanim.reading.snapshots.unreadable import what_it_is
+from nnanim.reading.snapshots.unreadable import is_of_orbax, what_it_is
 
 _MAX_DEPTH = 4
 _MAX_FOLDERS = 2000
@@ -366,6 +366,8 @@ def _no_snapshots(
             return f"no snapshots in {str(folder)!r}: {name_in(folder, file)!r} {told}"
     for sentence in _empty_checkpoints(places):
         return f"no snapshots in {str(folder)!r}: {sentence}"
+    if (told := is_of_orbax(folder)) is not None:
+        return f"no snapshots in {str(folder)!r}: {told}"
     if not names:
         return f"no snapshots in {str(folder)!r} (the folder is empty; {SNAPSHOT_HINT})"
     return f"no snapshots in {str(folder)!r} (found: {some(names)}; {SNAPSHOT_HINT})"

@@ -112,6 +112,12 @@ def _look(path: Path, raw: FileIO, head: bytes) -> Contents | None:
 
         with BufferedReader(raw) as file:
             return onnx.look(path, file)
+    if path.name.endswith(".msgpack") or path.name.startswith("checkpoint_"):
+        from nnanim.reading.snapshots import flax
+
+        if flax.may_be(path.name, head):
+            with BufferedReader(raw) as file:
+                return flax.look(path, file)
     if not (is_zip or is_hdf5 or head[8:9] == b"{" or path.name.endswith(SAFETENSORS_INDEX)):
         return None
     with BufferedReader(raw) as file:
