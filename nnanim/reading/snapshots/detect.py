@@ -129,9 +129,9 @@ def _look(path: Path, raw: FileIO, head: bytes) -> Contents | None:
             found = keras.look(path, file)
             if found is not None:
                 return found
-            from nnanim.reading.snapshots import chainer_hdf5
+            from nnanim.reading.snapshots import chainer_hdf5, hdf5
 
-            return chainer_hdf5.look(path, file)
+            return chainer_hdf5.look(path, file) or hdf5.look(path, file)
         from nnanim.reading.snapshots import safetensors
 
         return safetensors.look(path, file)
