@@ -160,8 +160,8 @@ class LayersPart:
     def paint(self, brush: Brush, look: LayersLook, _drawing: Drawing | None) -> None:
         """Paint the strips as far as they have come, and the bars."""
         places = self.places
-        shown = look.column + 1
-        brush.areas(self._boxes(shown), self.cells[:shown].reshape(-1, 3))
+        columns, rows = self.cells.shape[:2]
+        brush.areas(self._boxes(columns), self.cells.reshape(-1, 3), begun=(look.column + 1) * rows)
         heights = look.thickness * places.height
         room = places.bars.width - self._number_room
         bars = np.stack(
@@ -174,7 +174,7 @@ class LayersPart:
             axis=1,
         )
         drawn = look.lengths > 0
-        brush.areas(bars[drawn], look.color[drawn])
+        brush.areas(bars[drawn], look.color[drawn], who=np.flatnonzero(drawn))
 
     def texts(self, look: LayersLook) -> tuple[str, ...]:
         title = (self.style.drawable(look.title),) if self.titled else ()
@@ -249,7 +249,7 @@ class LayersPanel:
         heading = fits[0] if fits else ""
         count = len(self._all.rows)
         remarks = f"{thousands(count)} weight tensors" + (f" in {len(rows)} rows" if groups is not None else "")
-        self.part = LayersPart(
+        self.part: LayersPart = LayersPart(
             style,
             title_row(box, scale),
             places,

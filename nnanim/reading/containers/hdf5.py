@@ -20,6 +20,7 @@ import numpy as np
 from nnanim.reading.containers.hdf5_chunks import ChunkError, Chunks, chunks_of, filters_of, read_chunks
 from nnanim.reading.containers.hdf5_header import LINK, HeaderError, messages
 from nnanim.reading.containers.hdf5_heap import HeapError, link_of, objects_of
+from nnanim.reading.containers.unpacking import BEST_RATIO, FREE_BYTES
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MAX_OBJECTS = 100_000
@@ -33,7 +34,6 @@ _UNDEFINED = 2**64 - 1
 
 _DATASPACE, _DATATYPE, _LAYOUT, _ATTRIBUTE, _SYMBOL_TABLE = 0x1, 0x3, 0x8, 0xC, 0x11
 _LINK_INFO, _FILTERS, _ATTRIBUTE_INFO = 0x2, 0xB, 0x15
-_FREE_BYTES = 2**26  # that may be read of what describes the data, however small the file is
 
 
 class Hdf5Error(ValueError):
@@ -79,7 +79,7 @@ class Hdf5File:
         """
         self._file = file
         self._size = file.seek(0, 2)
-        self._may_read = _FREE_BYTES
+        self._may_read = FREE_BYTES  # of what describes the data, however small the file is
         head = self._at(0, 48)
         if head[:8] != MAGIC:
             raise Hdf5Error("is no HDF5 file")
@@ -92,7 +92,7 @@ class Hdf5File:
         base, _, end, root = struct.unpack("<4Q", self._at(place, 32))
         if base != 0 or end > self._size:
             raise Hdf5Error("is truncated")
-        self.root = root if version > 1 else struct.unpack("<Q", self._at(place + 40, 8))[0]
+        self.root: int = root if version > 1 else struct.unpack("<Q", self._at(place + 40, 8))[0]
         self._objects = 0
 
     def walk(self) -> Iterator[tuple[str, Group | Dataset]]:
@@ -101,7 +101,7 @@ class Hdf5File:
         Raises:
             Hdf5Error: the file is damaged.
         """
-        self._may_read = 8 * self._size + _FREE_BYTES
+        self._may_read = 8 * self._size + FREE_BYTES
         waiting = [("", self.root, 0)]
         seen: set[int] = set()
         while waiting:
@@ -122,9 +122,12 @@ class Hdf5File:
             Hdf5Error: it does not lie in the file.
         """
         if dataset.chunks is not None and dataset.dtype:
-            if math.prod(dataset.shape) * np.dtype(dataset.dtype).itemsize > _BEST_RATIO * self._size:
+            size = math.prod(dataset.shape) * np.dtype(dataset.dtype).itemsize
+            if size > _BEST_RATIO * self._size:
                 raise Hdf5Error(f"claims an array of shape {dataset.shape}, which cannot be packed into it")
-            self._may_read = 8 * self._size + _FREE_BYTES
+            if size > max(FREE_BYTES, BEST_RATIO * self._size):
+                raise Hdf5Error(f"of {self._size} bytes claims an array of {size}, {BEST_RATIO} times as many or more")
+            self._may_read = 8 * self._size + FREE_BYTES
             try:
                 return read_chunks(dataset.chunks, dataset.shape, dataset.dtype, self._at, self._data_at)
             except (ChunkError, struct.error) as error:

@@ -116,9 +116,13 @@ def read_chunks(
     if whole_bytes > largest:
         raise ChunkError(f"has chunks of {whole_bytes} bytes for an array of shape {shape}")
     numbers = np.zeros(shape, dtype)
+    room = math.prod(-(-size // long) for size, long in zip(shape, chunks.shape, strict=True))
     for start, address, size, skipped in _listed(chunks, shape, whole_bytes, read_at):
-        if any(at >= size for at, size in zip(start, shape, strict=True)):
+        if any(at >= long for at, long in zip(start, shape, strict=True)):
             continue
+        room -= 1
+        if room < 0:  # the same few bytes could be unpacked for ever
+            raise ChunkError(f"has more chunks than an array of shape {shape} has room for")
         packed = (read_data or read_at)(address, whole_bytes if size is None else size)
         data = _unpacked(packed, chunks, skipped, whole_bytes)
         chunk = np.frombuffer(data, dtype).reshape(chunks.shape)

@@ -15,6 +15,7 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.reading.containers.npz_archive import MAX_AXES, MAX_MEMBER_BYTES
 from nnanim.reading.containers.pickles import PickleError
+from nnanim.reading.containers.unpacking import BEST_RATIO, FREE_BYTES
 
 if TYPE_CHECKING:
     from nnanim.reading.containers.torch_tensors import Tensor
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 COO = "sparse_coo"
 _BY_ROWS = ("sparse_csr", "sparse_bsr")
 _BY_COLUMNS = ("sparse_csc", "sparse_bsc")
-_FREE_BYTES = 2**26  # that a dense tensor may take however few numbers it has
-_MOST_TIMES = 2**10  # as many bytes as the numbers of a larger one, as deflate could have packed it
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def sparse_of(layout: Any, parts: tuple[Any, ...], is_tensor: Callable[[Any], bo
         raise PickleError("it holds a tensor of an impossible shape")
     dense_bytes = math.prod(shape) * 4
     values_bytes = math.prod(sparse.values.shape) * 4
-    if dense_bytes > MAX_MEMBER_BYTES or dense_bytes > max(_FREE_BYTES, _MOST_TIMES * values_bytes):
+    if dense_bytes > MAX_MEMBER_BYTES or dense_bytes > max(FREE_BYTES, BEST_RATIO * values_bytes):
         raise PickleError(
             f"it holds a sparse tensor of shape {shape} with {math.prod(sparse.values.shape)} numbers, which is too"
             " large as a dense one"
