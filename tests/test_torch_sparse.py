@@ -12,6 +12,7 @@ import pytest
 from archives import call, name, tensor, write
 
 from nnanim import NnanimError, open_run
+from nnanim.reading.streams import SCRATCH_BYTES, Streaming
 
 DENSE = np.array([[0, 3, 0], [4, 0, 0], [0, 0, 5], [0, 0, 0]], "f4")
 LAYOUT = name("torch.serialization", "_get_layout")
@@ -52,6 +53,9 @@ def test_sparse_weights_are_dense_ones(tmp_path: Path, layout: str) -> None:
     assert run.shape == (3, 4)
     assert "sparse weights are shown as dense ones" in run.notes
     assert np.array_equal(run.snapshots[0].read()[0].weight, DENSE)
+    with run.snapshots[0].open() as arrays:
+        assert isinstance(arrays, Streaming)
+        assert arrays.stream("fc.weight") is None
 
 
 def test_numbers_of_one_place_are_added(tmp_path: Path) -> None:
@@ -161,5 +165,9 @@ def test_complex_weights_are_their_moduli(tmp_path: Path, save: Any, dtype: str)
     assert header.dtype == dtype
     with run.snapshots[0].open() as arrays:
         read = arrays.read(header.key)
-    assert read.dtype.kind == "f"
-    assert np.allclose(read if read.shape == (3, 2) else read.T, MODULI)
+        assert read.dtype.kind == "f"
+        assert np.allclose(read if read.shape == (3, 2) else read.T, MODULI)
+        stream = arrays.stream(header.key) if isinstance(arrays, Streaming) else None
+        if stream is not None:
+            assert np.allclose(stream.read(6, np.empty(SCRATCH_BYTES, np.uint8)).reshape(read.shape), read)
+            stream.close()
