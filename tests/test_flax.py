@@ -116,7 +116,8 @@ WRONG = {
     "lists in lists in lists": (pack({"a": b"\x91" * 100_000 + b"\x01"}), "of them in each other"),
     "more behind its end": (network() + b"\x00", "goes on behind its end"),
     "a type that is none": (pack({"a": b"\xc1"}), "is damaged"),
-    "no weights": (pack({"a": 1}), "holds no weights of Flax"),
+    "no weights": (pack({"a": 1}), "no snapshots in"),
+    "text": (b"{}", "holds no weights of Flax"),
 }
 
 

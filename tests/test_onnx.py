@@ -297,6 +297,14 @@ def test_what_only_is_called_onnx(tmp_path: Path, content: bytes) -> None:
         open_run(tmp_path)
 
 
+def test_model_without_weights_is_left_out_with_a_note(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "model_epoch1.onnx", [node("Gemm", ["x", "w"], "y")], {"w": W1})
+    write_onnx(tmp_path / "resize.onnx", [node("Relu", ["x"], "y")], {})
+    run = open_run(tmp_path)
+    assert [snapshot.path.name for snapshot in run.snapshots] == ["model_epoch1.onnx"]
+    assert any(note.endswith("resize.onnx' holds no weights and is not drawn") for note in run.notes)
+
+
 @pytest.mark.parametrize("data", [b"\x80", b"\xff" * 11])
 def test_numbers_without_an_end(data: bytes) -> None:
     with pytest.raises(ProtobufError):

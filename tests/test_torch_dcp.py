@@ -102,6 +102,15 @@ def test_without_the_paths_names_tell(tmp_path: Path) -> None:
     assert [layer.key for layer in open_run(tmp_path).layers] == ["model.fc.weight"]
 
 
+def test_optimizer_in_a_folder_of_its_own_is_left_out(tmp_path: Path) -> None:
+    # As accelerate writes them: checkpoint-3/pytorch_model_fsdp_0 and checkpoint-3/optimizer_0.
+    (tmp_path / "checkpoint-3").mkdir()
+    save(tmp_path / "checkpoint-3" / "pytorch_model_fsdp_0")
+    save(tmp_path / "checkpoint-3" / "optimizer_0", paths={"model.fc.weight": ("optimizer", "state", "fc.exp_avg")})
+    run = open_run(tmp_path)
+    assert [run.name_of(each) for each in run.snapshots] == ["checkpoint-3/pytorch_model_fsdp_0/.metadata"]
+
+
 def test_optimizer_is_not_drawn() -> None:
     assert {header.key for header in open_run(FIXTURE).tensors} == {
         f"{layer}.{what}" for layer in ("fc1", "fc2", "fc3", "out") for what in ("weight", "bias")

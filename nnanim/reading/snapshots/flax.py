@@ -34,8 +34,6 @@ from nnanim.reading.snapshots.to_layers import from_bfloat16, read_layers
 FORMAT = "flax"
 HINT = "a Flax snapshot is what flax.serialization.to_bytes returns"
 MAX_KEY_LENGTH = 1000
-_NAMES = re.compile(r".*\.msgpack|checkpoint_[0-9]+(?:\.[0-9]+)?")
-_DICTS = (*range(0x81, 0x90), 0xDE, 0xDF)  # what a msgpack of a dict begins with
 _NOT_WEIGHTS = re.compile(r"opt_state|tx|rng|rngs|dropout_rng|step|batch_stats|cache|ema_.*|loss_scale|metrics")
 _MODELS = ("params", "model", "state", "variables", "target")
 _COUNTERS = {"epoch": ("epoch",), "iteration": ("step", "global_step", "iteration")}
@@ -56,11 +54,6 @@ class FlaxContents(Contents):
     """What a Flax file says of itself, with the place of each array."""
 
     places: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
-
-
-def may_be(name: str, head: bytes) -> bool:
-    """Tell whether a file is named and begins as Flax's do."""
-    return bool(head) and head[0] in _DICTS and _NAMES.fullmatch(name) is not None
 
 
 def look(path: Path, file: BufferedIOBase) -> FlaxContents | None:

@@ -44,15 +44,15 @@ class OnnxContents(Contents):
     places: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
 
 
-def look(path: Path, file: BufferedIOBase) -> OnnxContents:
-    """Read names, shapes and the graph of a snapshot, but no weights.
+def look(path: Path, file: BufferedIOBase) -> OnnxContents | None:
+    """Read names, shapes and the graph of a snapshot, but no weights; None where it holds none.
 
     Args:
         path: the file.
         file: the same, open for reading.
 
     Raises:
-        SnapshotError: the file cannot be read, or holds no weights.
+        SnapshotError: the file cannot be read.
     """
     graph = read_graph(path, file)
     flow = follow(graph)
@@ -64,7 +64,7 @@ def look(path: Path, file: BufferedIOBase) -> OnnxContents:
     )
     weights = _weights(tensors, flow)
     if not weights:
-        raise SnapshotError(f"snapshot {str(path)!r} holds no weights ({HINT})")
+        return None
     listed = {tensor.key for tensor in tensors}
     pairs = flow.connections
     return OnnxContents(

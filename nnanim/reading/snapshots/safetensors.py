@@ -31,7 +31,7 @@ from nnanim.reading.snapshots.parameters import find_weights
 from nnanim.reading.snapshots.shards import SAFETENSORS_INDEX as INDEX_SUFFIX
 from nnanim.reading.snapshots.shards import read_index
 from nnanim.reading.snapshots.to_layers import from_bfloat16, read_layers
-from nnanim.reading.streams import FileStream, Stream
+from nnanim.reading.streams import Decode, FileStream, Stream
 
 FORMAT = "safetensors"
 HINT = "a safetensors snapshot is a JSON header and the numbers behind it"
@@ -170,7 +170,7 @@ class _Open:
         def damaged(error: OSError | None) -> SnapshotError:
             return _truncated(key, place) if error is None else _unreadable(place.path, error)
 
-        decode = from_bfloat16 if place.dtype == "BF16" else None
+        decode: Decode | None = from_bfloat16 if place.dtype == "BF16" else None
         if place.dtype == "C64":
             decode = modulus
         if place.dtype in _FLOAT8:
