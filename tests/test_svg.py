@@ -6,6 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -17,7 +18,8 @@ from svg_reader import NAME, Svg
 
 from nnanim import Animation, OptionError, OutputError, open_run
 from nnanim.cli import main
-from nnanim.encoders.svg import in_one_order
+from nnanim.encoders.movie import Movie
+from nnanim.encoders.svg import in_one_order, open_svg
 from nnanim.encoders.svg_motion import NEAR_COLOR, NEAR_PX, Motion
 from nnanim.options import MOST_MOVING
 from nnanim.painting.glyphs import EM, Glyphs
@@ -392,6 +394,18 @@ def test_a_snapshot_with_a_hostile_name(tmp_path: Path) -> None:
     animation.write(tmp_path / "out.svg")
     root = ET.parse(tmp_path / "out.svg").getroot()
     assert root.get("aria-label") == f"A network in training, from {animation[0].title} to {animation[-1].title}"
+    assert not [element for element in root.iter() if element.tag.endswith("script")]
+
+
+def test_hostile_titles_and_comments(animation: Animation, tmp_path: Path) -> None:
+    size, ground = animation.size_px, animation._painter.ground
+    movie = Movie(size, (0.1,), np.zeros((1, 3), np.uint8), comment=HOSTILE, ground=ground)
+    with open_svg(tmp_path / "out.svg", movie, [SimpleNamespace(title=HOSTILE)]) as append:
+        append(0, [])
+    root = ET.parse(tmp_path / "out.svg").getroot()
+    assert HOSTILE[:-8] in root.attrib["aria-label"]
+    (told,) = root.iter(f"{NAME}metadata")
+    assert HOSTILE[:-8] in (told.text or "")
     assert not [element for element in root.iter() if element.tag.endswith("script")]
 
 

@@ -22,7 +22,7 @@ from nnanim.options import MOST_MOVING
 from nnanim.painting.part import Ground
 from nnanim.painting.picture import Picture
 from nnanim.painting.svg_brush import PART, TEXT, Key, Looks, Shape, SvgBrush, open_tag, rectangles
-from nnanim.printable import encodable
+from nnanim.printable import encodable, printable
 
 NAME_DIGITS = 6  # so that two files can stand in one page
 
@@ -146,9 +146,9 @@ class Writer:
         name = "n" + hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:NAME_DIGITS] + "-"
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-            f' role="img" aria-label={quoteattr(label)}>'
+            f' role="img" aria-label={quoteattr(printable(label))}>'
         )
-        told = "" if movie.comment is None else f"<metadata>{escape(movie.comment)}</metadata>\n"
+        told = "" if movie.comment is None else f"<metadata>{escape(printable(movie.comment))}</metadata>\n"
         return f"{head}\n{told}{body.replace(PREFIX, name)}\n</svg>\n"
 
     def _still(self, shapes: Sequence[Shape]) -> str:
