@@ -19,6 +19,8 @@ from nnanim.frames.boxes import BoxHistory
 from nnanim.frames.cells import CellHistory
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
+from nnanim.frames.readers import HERE, Readers
+from nnanim.frames.telling import telling
 from nnanim.frames.timeline import thinning_note, timeline
 from nnanim.frames.weights import Weights
 from nnanim.options import MOST_MOVING, OptionFields, Options, make_options
@@ -27,6 +29,7 @@ from nnanim.panels.figure import make_figure
 from nnanim.panels.network import NetworkPanel
 from nnanim.panels.views import pick_view
 from nnanim.reading.run import Run
+from nnanim.words import counted
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -57,16 +60,35 @@ class Animation(Sequence[Frame]):
         self._begin(run if shape is None else run.of_shape(shape), make_options(options))
 
     @classmethod
-    def of(cls, run: Run, options: Options) -> Animation:
-        """Make an animation with options that are made already."""
+    def of(
+        cls,
+        run: Run,
+        options: Options,
+        progress: Callable[[int, int], None] | None = None,
+        readers: Readers = HERE,
+    ) -> Animation:
+        """Make an animation with options that are made already.
+
+        Args:
+            run, options: as for an `Animation`.
+            progress: called with how many snapshots are read and how many there are.
+            readers: who reads the weights, where the view lets several do so.
+        """
         animation = cls.__new__(cls)
-        animation._begin(run, options)
+        animation._begin(run, options, progress, readers)
         return animation
 
-    def _begin(self, run: Run, options: Options) -> None:
-        self.run, self.options = run, options
+    def _begin(
+        self,
+        run: Run,
+        options: Options,
+        progress: Callable[[int, int], None] | None = None,
+        readers: Readers = HERE,
+    ) -> None:
+        self.run: Run = run
+        self.options: Options = options
         view = pick_view(run, options)
-        self._history = make_history(run, options, view.read)
+        self._history = make_history(run, options, telling(view.read, progress), readers=readers)
         has_view = self._history.shown is not None
         in_ink = has_view and options.panels != "curve" and COLORINGS[options.color].ends_in_ink
         self._moments = timeline(self._history.clock.ticks, options, in_ink=in_ink)
@@ -296,8 +318,7 @@ class Animation(Sequence[Frame]):
             raise OptionError("a page shows snapshots, and this run has none (write a .gif, .png or .mp4 of its curve)")
 
     def __repr__(self) -> str:
-        (width, height), count = self.size_px, len(self)
-        frames = "1 frame" if count == 1 else f"{count} frames"
+        (width, height), frames = self.size_px, counted(len(self), "frame")
         return f"<Animation of {str(self.run.path)!r}: {frames}, {width}x{height} px, {sum(self.durations_s):g} s>"
 
     def _repr_html_(self) -> str | None:

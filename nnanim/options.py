@@ -40,6 +40,9 @@ SUFFIXES = tuple(SUFFIX_FORMATS)
 FORMATS = (*dict.fromkeys(SUFFIX_FORMATS.values()), "frames")
 STILL_SUFFIXES = (".svg", ".pdf", ".png")
 
+CHECKING, READING, DRAWING = "checking", "reading", "drawing"  # the stages of drawing a folder
+FOLDERS = "folders"  # the one stage of several that are drawn side by side
+
 DEFAULT_OUTPUT = "animation.gif"
 RUN_PLACE = "{run}"  # in the name of an output: the name of the result folder
 DEFAULT_STILL = "network.svg"
@@ -59,6 +62,8 @@ MOST_SHOWN = int(MAX_MOVING_S * MAX_FPS)  # snapshots, where nothing says how ma
 MAX_FRAME_S = 600.0  # a GIF counts a delay in 16 bits of 10 ms
 MAX_TWEEN = 1000
 MIN_SIDE_PX = 100
+MAX_SIDE_INCHES = 10_000
+MAX_DPI = 100_000
 MAX_PIXELS = 32_000_000
 
 
@@ -200,6 +205,8 @@ class Options:
 
     def _check_size(self) -> None:
         width, height = self.figsize
+        if not max(width, height) <= MAX_SIDE_INCHES:
+            raise OptionError(f"figsize is {width:g},{height:g}: a side has at most {MAX_SIDE_INCHES} inches")
         width_px, height_px = width * self.dpi, height * self.dpi
         # Written so that NaN is refused too.
         if not (min(width_px, height_px) >= MIN_SIDE_PX and width_px * height_px <= MAX_PIXELS):
@@ -304,6 +311,7 @@ _CLOSED_SETS = {
     "edges": EDGE_CHOICES,
 }
 _RANGES = {
+    "dpi": (0, MAX_DPI),
     "fps": (MIN_FPS, MAX_FPS),
     "hold_s": (0, MAX_FRAME_S),
     "duration_s": (0.02, 100_000),

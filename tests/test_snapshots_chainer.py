@@ -180,7 +180,7 @@ def test_numbers_too_large_for_float32(result: Path, shape: tuple[int, ...] | No
     with pytest.raises(SnapshotError) as caught:
         run.snapshots[0].read(shape)
     assert str(caught.value) == (
-        "layer 'l1' in snapshot 'result/snapshot_1' has 1 NaN or infinite biases of 5"
+        "layer 'l1' in snapshot 'result/snapshot_1' has 1 NaN or infinite bias of 5"
         " (every one must be a finite number; did the training diverge?)"
     )
 

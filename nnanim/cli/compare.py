@@ -5,13 +5,16 @@ from __future__ import annotations
 import glob
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nnanim.cli import echo, options
-from nnanim.options import STILL_SUFFIXES, make_options
+from nnanim.cli.progress import Bar
+from nnanim.options import DRAWING, STILL_SUFFIXES, make_options
+from nnanim.words import counted
 
 if TYPE_CHECKING:
     from nnanim.comparing.side_by_side import SideBySide
@@ -107,6 +110,7 @@ def compare(
 
     wanted = _named(runs, groups, names)
     with ExitStack() as stack:
+        bar = stack.enter_context(Bar(hidden=quiet or not echo.can_show_progress()))
         executor, workers = None, jobs or usable_cpus()
         if scheduler is not None:
             from nnanim.processes.cluster import cluster
@@ -121,6 +125,7 @@ def compare(
             reading=reading,
             jobs=workers,
             executor=executor,
+            progress=partial(bar.tell, "measuring runs"),
         )
         picture = None
         if outputs:
@@ -129,7 +134,13 @@ def compare(
             colored = difference and found.same_start and not matching
             picture = SideBySide(opened, lines=found.lines, difference=colored, **choices)
             with noting() as notes:
-                picture.write(*outputs, file_format=file_format, jobs=workers, executor=executor)
+                picture.write(
+                    *outputs,
+                    file_format=file_format,
+                    jobs=workers,
+                    executor=executor,
+                    progress=partial(bar.tell, DRAWING),
+                )
     if as_json:
         echo.show_json(found.as_dict())
     else:
@@ -185,8 +196,8 @@ def _opened(
 
 
 def _told(picture: SideBySide) -> str:
-    (width, height), count = picture.size_px, len(picture)
-    return f"{'1 frame' if count == 1 else f'{count} frames'}, {width}x{height} px"
+    width, height = picture.size_px
+    return f"{counted(len(picture), 'frame')}, {width}x{height} px"
 
 
 def _named(
@@ -202,7 +213,7 @@ def _named(
     if bool(runs) == bool(groups):
         raise click.UsageError("give runs, or groups of runs with --group" + (", not both" if runs else ""))
     if names and len(names) != len(runs):
-        raise click.UsageError(f"--name names each RUN: {len(names)} names for {len(runs)} runs")
+        raise click.UsageError(f"--name names each RUN: {counted(len(names), 'name')} for {counted(len(runs), 'run')}")
     if len(set(names)) < len(names):
         raise click.UsageError("two runs cannot have the same --name")
     paths = list(runs) or [path for _, group in groups for path in group]

@@ -68,7 +68,7 @@ class BoxPacker:
     remembers = True
 
     def __init__(self, movie: Movie) -> None:
-        self.durations_s = movie.durations_s
+        self.durations_s: tuple[float, ...] = movie.durations_s
         self._shown: np.ndarray | None = None
 
     def begin_behind(self, _index: int, image: np.ndarray) -> None:

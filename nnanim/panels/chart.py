@@ -31,7 +31,8 @@ class Chart:
             box: the data area.
             style: of the figure.
         """
-        self._curves, self._style, self._scale, self.box = curves, style, style.scale, box
+        self._curves, self._style, self._scale = curves, style, style.scale
+        self.box: Box = box
         bins = max(2, int(box.width / (TICK_EACH_PT * style.scale)))
         self._x = Axis.of([curve.x for curve in curves], bins, integer=curves[0].x_label != SHARE_LABEL)
         self._y = [

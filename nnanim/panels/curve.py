@@ -80,7 +80,7 @@ class CurvePart(Chart):
         row = title_row(box, scale)
         title = Place(row.left, row.top, looks.TITLE_PT * scale, ink, va="top")
         self._titled = titled
-        self.text_places = (title, *values) if titled else tuple(values)
+        self.text_places: tuple[Place, ...] = (title, *values) if titled else tuple(values)
 
     def paint_ground(self, brush: Brush) -> None:
         """Paint what stays the same."""
@@ -149,7 +149,7 @@ class CurvePanel:
             OptionError: the figure is too small.
         """
         self._history = history
-        self.part = CurvePart(history.curves, box, style, titled=titled)
+        self.part: CurvePart = CurvePart(history.curves, box, style, titled=titled)
         check_room(self.part.box, options.figsize, style.scale)
 
     def meaning(self, _place: RunPlace, *, in_ink: bool) -> dict[str, Any]:

@@ -249,7 +249,7 @@ class LayersPanel:
         heading = fits[0] if fits else ""
         count = len(self._all.rows)
         remarks = f"{thousands(count)} weight tensors" + (f" in {len(rows)} rows" if groups is not None else "")
-        self.part = LayersPart(
+        self.part: LayersPart = LayersPart(
             style,
             title_row(box, scale),
             places,

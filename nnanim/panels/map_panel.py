@@ -154,7 +154,7 @@ class MapPanel:
         check_room(room, options.figsize, scale)
         every: BoxHistory = history.shown
         self._shown, places, labels = _fold_until_readable(every, room, style, options)
-        self.part = MapPart(
+        self.part: MapPart = MapPart(
             style,
             title_row(box, scale),
             places,

@@ -253,7 +253,7 @@ class NetworkPanel:
         self._widths = scales.widths.over(nodes.edge_range_pt)
         self._rings = scales.rings and scales.rings.over(nodes.ring_range_pt)
         bar = ramp_bar(scales.colors[options.color], self._coloring.ramp(style.theme), style)
-        self.part = NetworkPart(
+        self.part: NetworkPart = NetworkPart(
             style,
             title_row(box, scale) if alone else Box(box.left, top, box.width, head),
             nodes,

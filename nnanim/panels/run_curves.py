@@ -80,7 +80,7 @@ class RunCurvesPart(Chart):
         super().__init__(curves, Box(left, bottom, box.right - room - leader - left, height), style)
         row = title_row(box, scale)
         self._titled = titled
-        self.text_places = (
+        self.text_places: tuple[Place, ...] = (
             (Place(row.left, row.top, looks.TITLE_PT * scale, style.theme.ink, va="top"),) if titled else ()
         )
 
@@ -153,7 +153,7 @@ class RunCurvesPanel:
         self._runs = [run for run, history in enumerate(together.histories) if history.curves]
         curves = [together.histories[run].curves[0] for run in self._runs]
         names = [together.names[run] for run in self._runs]
-        self.part = RunCurvesPart(curves, names, self._runs, box, style, titled=titled)
+        self.part: RunCurvesPart = RunCurvesPart(curves, names, self._runs, box, style, titled=titled)
         check_room(self.part.box, options.figsize, style.scale)
 
     def meaning(self, _place: RunPlace, *, in_ink: bool) -> dict[str, Any]:

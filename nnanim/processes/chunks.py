@@ -135,7 +135,7 @@ def _taken(file_format: str, picture: Picture) -> Picture | np.ndarray:
 def _job(pickled: bytes) -> Job:
     # A canvas takes long to make and belongs to one thread. The bytes come from the process that asked for the work.
     if getattr(_mine, "pickled", None) != pickled:
-        _mine.job = pickle.loads(pickled)
+        _mine.job = pickle.loads(pickled)  # noqa: S301  # nosec B301
         _mine.pickled = pickled
     job: Job = _mine.job
     return job

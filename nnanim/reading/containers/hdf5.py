@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from io import BufferedIOBase
 
 import numpy as np
 
 from nnanim.reading.containers.hdf5_chunks import ChunkError, Chunks, chunks_of, filters_of, read_chunks
+from nnanim.reading.containers.unpacking import BEST_RATIO, FREE_BYTES
+from nnanim.reading.streams import FileStream
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MAX_OBJECTS = 100_000
@@ -88,7 +90,7 @@ class Hdf5File:
         self._base, _, end, _ = struct.unpack_from("<4Q", head, place)
         if self._base != 0 or end > self._size:
             raise Hdf5Error("is truncated")
-        self.root = struct.unpack_from("<Q", head, place + 40)[0]
+        self.root: int = struct.unpack_from("<Q", head, place + 40)[0]
         self._objects = 0
 
     def walk(self) -> Iterator[tuple[str, Group | Dataset]]:
@@ -117,8 +119,11 @@ class Hdf5File:
             Hdf5Error: it does not lie in the file.
         """
         if dataset.chunks is not None and dataset.dtype:
-            if math.prod(dataset.shape) * np.dtype(dataset.dtype).itemsize > _BEST_RATIO * self._size:
+            size = math.prod(dataset.shape) * np.dtype(dataset.dtype).itemsize
+            if size > _BEST_RATIO * self._size:
                 raise Hdf5Error(f"claims an array of shape {dataset.shape}, which cannot be packed into it")
+            if size > max(FREE_BYTES, BEST_RATIO * self._size):
+                raise Hdf5Error(f"of {self._size} bytes claims an array of {size}, {BEST_RATIO} times as many or more")
             try:
                 return read_chunks(dataset.chunks, dataset.shape, dataset.dtype, self._at)
             except (ChunkError, struct.error) as error:
@@ -131,6 +136,28 @@ class Hdf5File:
         if self._file.readinto(numbers.reshape(-1).view(np.uint8).data) != numbers.nbytes:
             raise Hdf5Error("is truncated")
         return numbers
+
+    def stream(self, dataset: Dataset, damaged: Callable[[OSError | Hdf5Error], Exception]) -> FileStream | None:
+        """Return the numbers of a dataset some at a time; None where it is not stored in one piece.
+
+        Args:
+            dataset: what to read.
+            damaged: makes the error of a file that cannot be read.
+
+        Raises:
+            Hdf5Error: it does not lie in the file.
+        """
+        if dataset.address is None or not dataset.dtype:
+            return None
+        dtype = np.dtype(dataset.dtype)
+        self._find(dataset.address, math.prod(dataset.shape) * dtype.itemsize, MAX_DATA_BYTES)
+        return FileStream(
+            self._file,
+            dataset.address,
+            dtype,
+            dataset.shape,
+            lambda error: damaged(Hdf5Error("is truncated") if error is None else error),
+        )
 
     def _at(self, address: int, size: int, limit: int = _MAX_BLOCK_BYTES) -> bytes:
         self._find(address, size, limit)
