@@ -174,8 +174,8 @@ def test_without_motion_it_is_the_last_frame(svg: Svg, animation: Animation) -> 
         assert moved.attrib["transform"] == f"translate(0 {shift})"
 
 
-def test_who_wants_no_motion_gets_no_rule(svg: Svg) -> None:
-    head = "@media (prefers-reduced-motion:no-preference){"
+def test_paper_and_who_wants_no_motion_get_no_rule(svg: Svg) -> None:
+    head = "@media screen and (prefers-reduced-motion:no-preference){"
     sheet = svg.sheet.strip()
     assert sheet.startswith(head)
     assert sheet.endswith("}\n}")
