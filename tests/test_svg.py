@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
@@ -18,6 +19,7 @@ from svg_reader import NAME, Svg
 
 from nnanim import Animation, OptionError, OutputError, open_run
 from nnanim.cli import main
+from nnanim.design.fonts import font_files, text_width_pt
 from nnanim.encoders.movie import Movie
 from nnanim.encoders.svg import in_one_order, open_svg
 from nnanim.encoders.svg_motion import NEAR_COLOR, NEAR_PX, Motion
@@ -37,8 +39,6 @@ def make_run(folder: Path, shape: tuple[int, ...] = SHAPE, snapshots: int = SNAP
         share = (epoch - 1) / max(snapshots - 1, 1)
         arrays = {name: (1 - share) * start[name] + share * end[name] for name in start}
         save(folder / f"trainer_{epoch:05}", trainer_arrays(arrays, epoch=epoch, iteration=epoch * 3))
-    import json
-
     (folder / "log").write_text(json.dumps(log_rows(snapshots)), encoding="utf-8")
     return folder
 
@@ -447,8 +447,6 @@ def test_what_is_not_there_is_hidden() -> None:
 
 
 def test_letters_are_as_wide_as_the_font_says() -> None:
-    from nnanim.design.fonts import text_width_pt
-
     glyphs = Glyphs(("DejaVu Sans",))
     for text in ("AVATAR Ty", "epoch 210", "Wó±‖ 1.5"):
         placed, width = glyphs.lay(text)
@@ -457,3 +455,13 @@ def test_letters_are_as_wide_as_the_font_says() -> None:
     first, again = glyphs.lay("oo")[0]
     assert first[0] == again[0]
     assert len(glyphs.outlines) == len({*"AVATARTyepoch210Wó±‖1.5"})
+
+
+def test_letters_that_the_bundled_font_lacks_come_from_the_next() -> None:
+    families = ("DejaVu Sans", "STIXGeneral")
+    bundled, other = (set(font.get_charmap()) for font in font_files(families))
+    lacking = chr(min(other - bundled))
+    mixed, first, second = Glyphs(families), Glyphs(families[:1]), Glyphs(families[1:])
+    width = mixed.lay("A" + lacking)[1]
+    assert width == pytest.approx(first.lay("A")[1] + second.lay(lacking)[1])
+    assert mixed.outlines == [*first.outlines, *second.outlines]
