@@ -19,6 +19,7 @@ from svg_reader import NAME, Svg
 
 from nnanim import Animation, OptionError, OutputError, open_run
 from nnanim.cli import main
+from nnanim.comparing.side_by_side import SideBySide
 from nnanim.design.fonts import font_files, text_width_pt
 from nnanim.encoders.movie import Movie
 from nnanim.encoders.svg import in_one_order, open_svg
@@ -242,6 +243,20 @@ def test_who_knows_no_masks_reads_the_last_texts(svg: Svg, animation: Animation)
     assert len(masked) == 3
     assert {each.get("visibility") for each in masked} == {"hidden"}
     assert re.search(r"\.\S+-plays\{visibility:visible\}\n\.\S+-still\{visibility:hidden\}", svg.sheet)
+
+
+def test_runs_side_by_side(animation: Animation, tmp_path: Path) -> None:
+    other = open_run(make_run(tmp_path / "other", snapshots=4))
+    together = SideBySide({"one": animation.run, "other": other}, metric="main/accuracy")
+    together.write(tmp_path / "picture", file_format="svg")
+    svg = Svg(tmp_path / "picture")
+    lines = [each for each in svg.moving if re.fullmatch(r"M[\d.]+( [\d.]+){3}", each.get("d", ""))]
+    assert len(lines) == 2 * (3 * 4 + 4 * 2)
+    ends = list(accumulate(together.durations_s))
+    for frame, end_s in zip(together, ends, strict=True):
+        widths = [width for run in frame.runs for width in run.edges.width_px]
+        shown = [float(svg.at(line, end_s - 0.005)["stroke-width"]) for line in lines]
+        assert np.sort(shown) == pytest.approx(np.sort(widths), abs=2 * NEAR_PX)
 
 
 # How it is written

@@ -46,6 +46,7 @@ def open_svg(path: Path, movie: Movie, frames: Sequence[Frame]) -> Iterator[Appe
             track.inside = shape.inside or track.inside
             track.values[index] = (dict(shape.fixed).get("content", ""), shape.looks)
         keys = [shape.key for shape in shapes]
+        assert len(set(keys)) == len(keys), "two shapes of a frame have one name"
         orders.append(orders[-1] if orders and orders[-1] == keys else keys)
 
     yield append
@@ -116,7 +117,7 @@ class Writer:
     movie: Movie
     tracks: Sequence[Track]
     _moving: int = 0
-    _windows: dict[tuple[Looks, str], str] = field(default_factory=dict)
+    _windows: dict[Looks, str] = field(default_factory=dict)
 
     def text(self, label: str) -> str:
         """Return the file.
@@ -193,14 +194,13 @@ class Writer:
 
     def _part(self, track: Track, looks: Looks) -> str:
         """Write what is seen through a window that opens; two that are alike are one."""
-        key = (looks, "")
         told = ""
-        if key in self._windows:
-            self._moving -= any(name == "class" for name, _ in looks)
+        if looks in self._windows:
+            self._moving -= "class" in dict(looks)
         else:
-            self._windows[key] = f"{PREFIX}w{len(self._windows)}"
-            told = f'<defs><clipPath id="{self._windows[key]}">{open_tag("rect", looks)}/></clipPath></defs>\n'
-        return f'{told}<g clip-path="url(#{self._windows[key]})">{track.inside}</g>'
+            self._windows[looks] = f"{PREFIX}w{len(self._windows)}"
+            told = f'<defs><clipPath id="{self._windows[looks]}">{open_tag("rect", looks)}/></clipPath></defs>\n'
+        return f'{told}<g clip-path="url(#{self._windows[looks]})">{track.inside}</g>'
 
     def _text(self, track: Track) -> str:
         place = TextPlace.of(track.shape.fixed)
