@@ -47,8 +47,8 @@ class View:
     words_of: Callable[[History, Options], list[str]]
 
 
-def _read_network(_run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> Weights:
-    return read_weights(snapshots, options)
+def _read_network(_run: Run, snapshots: Sequence[Snapshot], options: Options, readers: Readers) -> Weights:
+    return read_weights(snapshots, options, readers.memory)
 
 
 def _read_matrices(run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> CellHistory:
