@@ -75,13 +75,21 @@ def captions(selection: Selection, names: Sequence[str]) -> list[tuple[str, str]
 
 def remarks(weights: Weights) -> str:
     """Say what is not shown, and which edges are no plain weights."""
-    parts = []
-    selection = weights.selection
-    if len(selection.layer) < selection.edges_there:
-        parts.append(f"{thousands(len(selection.layer))} of {thousands(selection.edges_there)} edges")
-    if weights.norms:
-        parts.append(f"{', '.join(weights.norms)}: Frobenius norms")
-    return " · ".join(parts)
+    return ways_to_remark(weights)[0]
+
+
+def ways_to_remark(weights: Weights) -> list[str]:
+    """Say the remarks in full, then in fewer and fewer words.
+
+    The count of edges is in each.
+    """
+    selection, norms = weights.selection, weights.norms
+    drawn, there = len(selection.layer), selection.edges_there
+    count = [f"{thousands(drawn)} of {thousands(there)} edges"] if drawn < there else []
+    which = f"{len(norms)} of {len(weights.names)} layers" if not weights.only_norms else "all"
+    ways = [f"{', '.join(norms)}: Frobenius norms", f"{which}: Frobenius norms", f"{which}: norms"] if norms else [""]
+    found = [" · ".join([*count, way] if way else count) for way in ways]
+    return [*found, *count]
 
 
 def short(value: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
-from nnanim.design.fonts import shortened, text_width_pt
+from nnanim.design.fonts import drawn_width_pt, shortened, text_width_pt
 from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
 from nnanim.design.row_scales import RowScales, moved_ramp, percent
 from nnanim.design.style import Style
@@ -23,18 +23,19 @@ from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
-from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, SLACK, SMALL_PRINT
+from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend
+from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 from nnanim.panels.row_folding import fold_rows
 
 LEAST_ROW_PT = 7.5  # height of a row in a figure of the reference size, and
 LEAST_ROW_READABLE_PT = 7.0  # in any figure
 MOST_ROW_PT = 30.0
+LESS = 0.97  # a size that does not fit gets so much smaller, again and again
 SMALLEST_LABEL = 0.6  # of the text's size; what is still too long is cut at its front
 ROW_TEXT = 0.78  # of a row's height, at most
 LABEL_SHARE = 0.4  # of the panel's width, at most
 BAR_SHARE = 0.17  # of the panel's width
 CELL_SHARE = 0.84  # of a row's height
-BAR_THICKNESS = (0.12, 0.8)  # of a row's height, for norms that have shrunk and grown most
 COLUMN_GAP_PT = 7.0
 HEADINGS = ("how far it moved since {since}", "now", "size ‖W‖")
 WIDEST_PERCENT, WIDEST_NORM = "0.0057 %", "0.0057"
@@ -70,6 +71,7 @@ class LayersPlaces:
     Attributes:
         strips: of all rows.
         bars: of all rows.
+        number_pt: room for the numbers at the right ends of the bars.
         norms_right: right end of the sizes.
         tops: (R,) of the rows.
         height: of a row.
@@ -77,6 +79,7 @@ class LayersPlaces:
 
     strips: Box
     bars: Box
+    number_pt: float
     norms_right: float
     tops: np.ndarray
     height: float
@@ -168,7 +171,7 @@ class LayersPart:
         shown = look.column + 1
         brush.areas(self._boxes(shown), self.cells[:shown].reshape(-1, 3))
         heights = look.thickness * places.height
-        room = places.bars.width - self._number_room
+        room = places.bars.width - places.number_pt - GAP_PT * self.style.scale
         bars = np.stack(
             [
                 np.full(len(heights), places.bars.left),
@@ -184,10 +187,6 @@ class LayersPart:
     def texts(self, look: LayersLook) -> tuple[str, ...]:
         title = (self.style.drawable(look.title),) if self.titled else ()
         return (*title, *look.moved, *look.norms)
-
-    @property
-    def _number_room(self) -> float:
-        return text_width_pt(WIDEST_PERCENT, self.name_size_pt, self.style.families) + GAP_PT * self.style.scale
 
     def _boxes(self, columns: int) -> np.ndarray:
         """Return left, bottom, width and height of the cells of the first columns, (columns * R, 4)."""
@@ -237,13 +236,15 @@ class LayersPanel:
         text_pt = min(size, ROW_TEXT * height)
         names, text_pt, labels_pt = _labels(rows, groups, text_pt, LABEL_SHARE * box.width, style)
         gap = COLUMN_GAP_PT * scale
-        norm_pt = max(text_width_pt(WIDEST_NORM, text_pt, style.families), style.wide(HEADINGS[2], SMALL_PRINT) * scale)
+        norm_pt = _widest(WIDEST_NORM, norm_text, self._shown.norms, text_pt, style)
+        norm_pt = max(norm_pt, style.wide(HEADINGS[2], SMALL_PRINT) * scale)
         left = box.left + labels_pt + gap
         bars_right = box.right - norm_pt - gap
-        bars_pt = BAR_SHARE * box.width + text_width_pt(WIDEST_PERCENT, text_pt, style.families)
+        number_pt = _widest(WIDEST_PERCENT, percent, self._shown.relative_changes, text_pt, style)
+        bars_pt = BAR_SHARE * box.width + number_pt
         strips = Box(left, top - height * len(rows), bars_right - bars_pt - 1.5 * gap - left, height * len(rows))
         bars = Box(bars_right - bars_pt, strips.bottom, bars_pt, strips.height)
-        places = LayersPlaces(strips, bars, box.right, top - height * np.arange(len(rows)), height)
+        places = LayersPlaces(strips, bars, number_pt, box.right, top - height * np.arange(len(rows)), height)
         cells = scales.moved.colors(self._shown.relative_changes, style.theme)
         since = HEADINGS[0].format(since=history.since)
         small = size * SMALL_PRINT
@@ -298,7 +299,7 @@ class LayersPanel:
             thinnest + (thickest - thinnest) * (np.clip(known, -1, 1) + 1) / 2,
             rows.color,
             tuple(map(percent, rows.relative_change.tolist())),
-            tuple("–" if not np.isfinite(norm) else short(norm) for norm in rows.norm.tolist()),
+            tuple(map(norm_text, rows.norm.tolist())),
         )
 
     def _rows(self, shown: RowHistory, place: RunPlace, in_ink: bool) -> Rows:
@@ -318,10 +319,24 @@ def words_of(history: History, _options: Options) -> list[str]:
     return [*(row.title for row in shown.rows), *history.titles]
 
 
+def norm_text(norm: float) -> str:
+    """Write a norm in two significant digits, a dash where it is not known."""
+    if not np.isfinite(norm):
+        return "–"
+    is_plain = norm == 0 or 1e-3 <= norm < 1e5
+    return np.format_float_positional(norm, precision=2, fractional=False, trim="-") if is_plain else short(norm)
+
+
+def _widest(usual: str, text: Callable[[float], str], numbers: np.ndarray, size_pt: float, style: Style) -> float:
+    """Return the room that numbers take, that of the usual ones at least."""
+    known = numbers[np.isfinite(numbers) & (numbers > 0)]
+    texts = [text(float(end)) for end in (known.min(), known.max())] if known.size else []
+    return max(text_width_pt(usual, size_pt, style.families), *(wide_pt(each, size_pt, style) for each in texts), 0.0)
+
+
 def wide_pt(text: str, size_pt: float, style: Style) -> float:
     """Measure a text as it is drawn: letters are hinted to the pixels of the figure."""
-    factor = style.dpi / looks.POINTS_PER_INCH
-    return text_width_pt(style.drawable(text), size_pt * factor, style.families) / factor
+    return drawn_width_pt(style.drawable(text), size_pt, style.dpi, style.families)
 
 
 def _labels(
@@ -342,17 +357,16 @@ def _labels(
     def widest(which: int) -> float:
         return max(wide_pt(text[which], size_pt, style) for text in texts)
 
-    wanted = widest(0) + widest(1) + (gap if widest(0) else 0.0)
-    if wanted > room_pt:
-        size_pt = max(size_pt * room_pt / wanted, min(size_pt, SMALLEST_LABEL * looks.TEXT_PT * style.scale))
+    least = min(size_pt, SMALLEST_LABEL * looks.TEXT_PT * style.scale)
+    while size_pt > least and widest(0) + widest(1) + (gap if widest(0) else 0.0) > room_pt:
+        size_pt = max(LESS * size_pt, least)  # step by step: letters do not get narrower evenly
     widest_name, widest_block = min(widest(1), room_pt), widest(0)
     for_block = min(widest_block, max(room_pt - widest_name - gap, 0.3 * room_pt))
     for_name = min(widest_name, room_pt - for_block - gap) if for_block else widest_name
-    factor = style.dpi / looks.POINTS_PER_INCH
     cut = [
         (
-            shortened(style.drawable(block), size_pt * factor, for_block * factor, style.families),
-            shortened(style.drawable(name), size_pt * factor, for_name * factor, style.families),
+            shortened(style.drawable(block), size_pt, for_block, style.families, style.dpi),
+            shortened(style.drawable(name), size_pt, for_name, style.families, style.dpi),
         )
         for block, name in texts
     ]
@@ -368,79 +382,3 @@ def _ticks(history: History, room_pt: float, size_pt: float, style: Style) -> li
     if len(places) > 1 and room_pt < 1.2 * widest * len(places):
         places = [count - 1]
     return [((place + 0.5) / count, history.titles[place]) for place in places]
-
-
-@dataclass(frozen=True, eq=False)
-class LayersLegend:
-    """What the colours of the strips and the looks of the bars mean.
-
-    Attributes:
-        boxes: one for each block.
-        scales: of the picture.
-        since: what changes are measured against, in words.
-        style: of the figure.
-    """
-
-    boxes: tuple[Box, ...]
-    scales: RowScales
-    since: str
-    style: Style
-
-    @staticmethod
-    def texts(scales: RowScales, since: str) -> tuple[str, str, str, str, str, str]:
-        """Return for each block the words at both ends of its bar and the small print."""
-        growth = percent(float(scales.growth.domain))
-        return (
-            percent(scales.moved.low),
-            percent(scales.moved.high),
-            f"moved: ‖change since {since}‖ / ‖W‖",
-            "shrank",
-            "grew",
-            f"‖W‖, full at ±{growth}",
-        )
-
-    @classmethod
-    def widths(cls, scales: RowScales, since: str, style: Style) -> tuple[float, ...]:
-        """Measure its blocks, in points of a figure of the reference size."""
-        low, high, moved, shrank, grew, size = cls.texts(scales, since)
-        bars = RAMP_PT + 2 * GAP_PT
-        blocks = ((low, high, moved), (shrank, grew, size))
-        return tuple(
-            SLACK * max(style.wide(left) + style.wide(right) + bars, style.wide(print_, SMALL_PRINT))
-            for left, right, print_ in blocks
-        )
-
-    def paint(self, brush: Brush) -> None:
-        """Paint both blocks."""
-        low, high, moved, shrank, grew, size = self.texts(self.scales, self.since)
-        theme = self.style.theme
-        ramp = moved_ramp(theme)
-        upper, left = self._block(brush, self.boxes[0], (low, high), moved, (theme.ink, theme.ink))
-        self._bar(brush, left, upper, ramp, np.full(len(ramp), RAMP_HEIGHT_PT))
-        ends = COLORINGS[ByChange.name].ramp(theme)
-        upper, left = self._block(brush, self.boxes[1], (shrank, grew), size, (ends[0], ends[2]))
-        shares = np.linspace(-1, 1, len(ramp))
-        colors = theme.edge_colors(self.scales.growth.of_share(shares), ends)
-        heights = np.linspace(*BAR_THICKNESS, len(ramp)) * 1.6 * RAMP_HEIGHT_PT
-        self._bar(brush, left, upper, colors, heights)
-
-    def _block(
-        self, brush: Brush, box: Box, words: tuple[str, str], small_print: str, colors: tuple[Shade, Shade]
-    ) -> tuple[float, float]:
-        """Write the words at both ends of a bar and the small print; return the bar's middle and its left end."""
-        style, scale = self.style, self.style.scale
-        size = looks.TEXT_PT * scale
-        upper, lower = box.bottom + 0.75 * box.height, box.bottom + 0.25 * box.height
-        brush.text(Place(box.left, lower, size * SMALL_PRINT, style.theme.muted, va="center"), small_print)
-        brush.text(Place(box.left, upper, size, colors[0], va="center"), words[0])
-        left = box.left + text_width_pt(words[0], size, style.families) + GAP_PT * scale
-        right = left + (RAMP_PT + GAP_PT) * scale
-        brush.text(Place(right, upper, size, colors[1], va="center"), words[1])
-        return upper, left
-
-    def _bar(self, brush: Brush, left: float, middle: float, colors: np.ndarray, heights_pt: np.ndarray) -> None:
-        scale = self.style.scale
-        step, heights = RAMP_PT * scale / len(colors), heights_pt * scale
-        lefts = left + step * np.arange(len(colors))
-        boxes = np.stack([lefts, middle - heights / 2, np.full(len(colors), step), heights], axis=1)
-        brush.areas(boxes, colors)

@@ -22,7 +22,8 @@ from nnanim.frames.rows import RowHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
-from nnanim.panels.layers import LayersLegend, wide_pt
+from nnanim.panels.layers import wide_pt
+from nnanim.panels.layers_legend import LayersLegend
 from nnanim.panels.map_dot import map_dot
 from nnanim.panels.map_labels import MapLabels, label_map
 from nnanim.panels.map_layout import MapPlaces, place_map

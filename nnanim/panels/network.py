@@ -12,7 +12,6 @@ import numpy as np
 from nnanim.design import theme as looks
 from nnanim.design import wording
 from nnanim.design.coloring import COLORINGS, Coloring, check_has_sign
-from nnanim.design.fonts import fitted, text_width_pt
 from nnanim.design.layout import LINE_PT, MARGIN_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
 from nnanim.design.scales import IntensityScale, WidthScale
 from nnanim.design.style import Style
@@ -25,16 +24,17 @@ from nnanim.options import Options
 from nnanim.painting.brush import Brush
 from nnanim.painting.brush import Place as TextPlace
 from nnanim.painting.xdot import Drawing
+from nnanim.panels.captions import caption_line, fitting
 from nnanim.panels.legend import LegendBlocks, legend_widths, ramp_bar
 from nnanim.panels.network_dot import dot_source
 from nnanim.panels.node_places import NodePlaces
 
-CAPTION_ROOM = 0.94  # of the distance between two columns
 CAPTION_LINE = 0.9  # distance of a caption's two lines, in lines of text
 LEGEND_GAP = 1.5  # from the legend up to the middle of the captions' upper line, in lines of text
 NAME_GAP_PT = 4.0  # between a node and its name
 NAME_PAD_PT = 8.0  # between a name and the edge of the panel
 REMARK_DROP_PT = 3.0  # below the top of the title
+REMARK_GAP_PT = 10.0  # between title and remarks
 
 Range = tuple[float, float]  # from the least to the most
 
@@ -114,7 +114,7 @@ class NetworkPart:
         captions: name and number of neurons for each column.
         captions_y: middle of their upper line.
         names: of the input and of the output neurons that are shown; empty where none were given.
-        remarks: small text beside the title.
+        remarks: small text beside the title, and its size in points.
         legend: what colours and widths mean; None where it stands elsewhere.
         titled: whether the title stands here.
     """
@@ -125,7 +125,7 @@ class NetworkPart:
     captions: Sequence[tuple[str, str]]
     captions_y: float
     names: tuple[Sequence[str], Sequence[str]]
-    remarks: str
+    remarks: tuple[str, float]
     legend: LegendBlocks | None
     titled: bool = True
 
@@ -143,11 +143,9 @@ class NetworkPart:
         if self.legend is not None:
             self.legend.paint(brush)
         style, row = self.style, self.row
-        text, size = style.drawable(self.remarks), looks.TEXT_PT * style.scale
-        if not self.titled:  # beside other panels, which it must not reach into
-            text, size = fitted(text, size, row.width, style.families)
+        text, size = self.remarks
         place = TextPlace(row.right, row.top - REMARK_DROP_PT * style.scale, size, style.theme.muted, "right", "top")
-        brush.text(place, text)
+        brush.text(place, style.drawable(text))
 
     def dot(self, name: str, look: NetworkLook) -> str:
         """Write the network as DOT, lengths in points."""
@@ -169,14 +167,12 @@ class NetworkPart:
         """Write captions below the columns, and marks for what is left out."""
         style, scale, muted = self.style, self.style.scale, self.style.theme.muted
         columns = [float(centers[0, 0]) for centers in self.nodes.centers_pt]
-        room = (columns[1] - columns[0]) * CAPTION_ROOM
-        for x, (name, count) in zip(columns, self.captions, strict=True):
-            # The lower line is no wider than the upper one in most networks: both keep inside the panel on their own.
-            for line, content, color in ((0, name, style.theme.ink), (1, count, muted)):
-                text, size = fitted(style.drawable(content), looks.TEXT_PT * scale, room, style.families)
-                half = text_width_pt(text, size, style.families) / 2
-                middle = min(max(x, self.row.left + half), self.row.right - half)
-                y = self.captions_y - CAPTION_LINE * line * LINE_PT * scale
+        # The lower line is no wider than the upper one in most networks: both keep inside the panel on their own.
+        for line, contents, color in zip(
+            (0, 1), zip(*self.captions, strict=True), (style.theme.ink, muted), strict=True
+        ):
+            y = self.captions_y - CAPTION_LINE * line * LINE_PT * scale
+            for middle, text, size in caption_line(columns, contents, (self.row.left, self.row.right), style):
                 brush.text(TextPlace(middle, y, size, color, "center", "center"), text)
         size = min(1.6 * scale, self.nodes.node_radius_pt)
         marks = [[x, y + step * 2.4 * size, size / 2] for x, y in self.nodes.left_out_pt for step in (-1, 0, 1)]
@@ -242,8 +238,9 @@ class NetworkPanel:
         left, right = (
             max(MARGIN_PT, max(map(style.wide, side)) + NAME_PAD_PT if side else 0.0) * scale for side in drawable
         )
-        remarks = wording.remarks(self._shown)
-        head = TITLE_HEIGHT_PT * scale if alone else line if remarks else 0.0
+        beside = max(style.wide(title, looks.TITLE_PT / looks.TEXT_PT) for title in history.titles) + REMARK_GAP_PT
+        remarks = fitting(wording.ways_to_remark(self._shown), box.width - (beside * scale if alone else 0.0), style)
+        head = TITLE_HEIGHT_PT * scale if alone else line if remarks[0] else 0.0
         top = box.top - head
         inner = Box(box.left + left, bottom, box.width - left - right, top - bottom)
         check_room(inner, options.figsize, scale)
