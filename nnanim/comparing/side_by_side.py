@@ -18,7 +18,7 @@ from nnanim.film import Film, save_still
 from nnanim.frames.frame import Frame, TogetherFrame
 from nnanim.frames.timeline import timeline
 from nnanim.frames.together import bring_together
-from nnanim.options import OptionFields, make_options
+from nnanim.options import OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.difference import Difference
 from nnanim.panels.dots import Spread
@@ -81,7 +81,8 @@ class SideBySide(Sequence[TogetherFrame]):
             SnapshotError: a snapshot cannot be read, or is not like the others.
             MetricError: no run has the metric.
         """
-        self.runs, self.options = dict(runs), make_options(options)
+        self.runs: dict[str, Run] = dict(runs)
+        self.options: Options = make_options(options)
         self._check()
         if self.options.view in ("map", "matrix"):
             raise OptionError(f"view is {self.options.view!r}, but runs side by side are shown as networks or layers")

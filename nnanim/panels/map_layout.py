@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import graphviz
 import numpy as np
@@ -167,18 +168,22 @@ def _source(name: str, graph: MapGraph, direction: str, outer: int, inner: int, 
     dot.body.extend(_cluster(graph, -1, nodes))
     dot.body.extend(f"\tn{tail} -> n{head} [id={index}]\n" for index, (tail, head) in enumerate(graph.arrows))
     units, parts = _units(graph)
-    ends = [*_below(units, outer)]
-    for each in parts:
-        ends += _below(each, inner)
-    dot.body.extend(f"\tn{tail} -> n{head} [style=invis]\n" for tail, head in ends)
+    columns = [*_cut(units, outer), *(column for each in parts for column in _cut(each, inner))]
+    for column in columns:
+        for upper, lower in pairwise(column):
+            dot.body.append(f"\tn{upper[-1]} -> n{lower[0]} [style=invis]\n")
+    # Without it, columns that no arrow joins would stand in any order.
+    dot.body.append("\tfirst [style=invis width=0 height=0 ordering=out]\n")
+    heads = dict.fromkeys(column[0][0] for column in columns)
+    dot.body.extend(f"\tfirst -> n{head} [style=invis weight=0]\n" for head in heads)
     source: str = dot.source
     return source
 
 
-def _below(groups: Sequence[Sequence[int]], columns: int) -> Iterator[tuple[int, int]]:
-    """Yield from which box to which an unseen edge keeps groups one below the other."""
-    for upper, lower in zip(groups, groups[columns:], strict=False):
-        yield upper[-1], lower[0]
+def _cut(groups: Sequence[Sequence[int]], columns: int) -> Iterator[Sequence[Sequence[int]]]:
+    """Yield groups in columns, those that follow each other one below the other."""
+    each = -(-len(groups) // columns)
+    yield from (groups[start : start + each] for start in range(0, len(groups), each))
 
 
 def _cluster(graph: MapGraph, cluster: int, nodes: Sequence[str]) -> Iterator[str]:
