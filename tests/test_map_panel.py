@@ -253,3 +253,21 @@ def test_joins_of_a_recording_are_drawn(tmp_path: Path) -> None:
         ("conv.weight", "head.weight"),
     }
     assert animation[0].image.shape == (600, 900, 3)
+
+
+def test_boxes_without_arrows_stand_in_the_models_order(tmp_path: Path) -> None:
+    names = ["stem", "branch1x1", "branch3x3_1", "branch3x3_2", "branch5x5_1", "branch5x5_2", "branch_pool", "head"]
+    animation = map_of(run_of(tmp_path / "run", {f"{name}.weight": (4, 4, 1, 1) for name in names}))
+    assert pairs(animation) == set()
+    x, y = panel_of(animation).part.places.boxes_pt[:, :2].round().T
+    by_column = np.lexsort((-y, x)).tolist()
+    by_row = np.lexsort((x, -y)).tolist()
+    assert list(range(len(names))) in (by_column, by_row)
+
+
+def test_a_map_is_the_default_only_where_nearly_all_is_known(tmp_path: Path) -> None:
+    shapes = {f"left.{2 * n}.weight": (4, 4) for n in range(9)}
+    apart = {"left_head.weight": (7, 3), "right_head.weight": (7, 3)}
+    one = open_run(run_of(tmp_path / "one", shapes | dict([*apart.items()][:1])))
+    both = open_run(run_of(tmp_path / "both", shapes | apart))
+    assert (one.view, both.view) == ("map", "layers")

@@ -27,6 +27,7 @@ HEAD_PT = 10.0  # length of Graphviz's arrowhead of size 1
 STRETCH = 1.7  # boxes grow at most so far where there is room
 _CLUSTER = re.compile(r'subgraph cluster_(\d+) \{\s*graph \[[^;]*?\bbb="([^"]+)"')
 _GRAPH = re.compile(r'^\tgraph \[[^;]*?\bbb="([^"]+)"[^;]*\];', re.MULTILINE)
+_FIRST = re.compile(r"^\t+first\t\[", re.MULTILINE)
 _NODE = re.compile(r'^\t+n(\d+)\t\[[^;]*?\bpos="([^"]+)"', re.MULTILINE)
 _EDGE = re.compile(r"^\t+n(\d+) -> n(\d+)\t\[([^;]*?)\];", re.MULTILINE)
 _POS = re.compile(r'\bpos="([^"]+)"')
@@ -172,10 +173,10 @@ def _source(name: str, graph: MapGraph, direction: str, outer: int, inner: int, 
     for column in columns:
         for upper, lower in pairwise(column):
             dot.body.append(f"\tn{upper[-1]} -> n{lower[0]} [style=invis]\n")
-    # Without it, columns that no arrow joins would stand in any order.
-    dot.body.append("\tfirst [style=invis width=0 height=0 ordering=out]\n")
     heads = dict.fromkeys(column[0][0] for column in columns)
-    dot.body.extend(f"\tfirst -> n{head} [style=invis weight=0]\n" for head in heads)
+    if len(heads) > 1:  # columns that no arrow joins would stand in any order
+        dot.body.append("\tfirst [style=invis width=0 height=0 ordering=out]\n")
+        dot.body.extend(f"\tfirst -> n{head} [style=invis weight=0]\n" for head in heads)
     source: str = dot.source
     return source
 
@@ -209,13 +210,17 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
     """
     whole = _GRAPH.search(body)
     assert whole is not None
+    centers = {int(index): _numbers(pos) for index, pos in _NODE.findall(body)}
+    boxes = np.array([centers[index] for index in range(len(graph.cluster))])
+    clusters = {int(index): _numbers(box) for index, box in _CLUSTER.findall(body)}
+    corners = np.array([clusters[index] for index in range(len(graph.parents))]).reshape(-1, 2, 2)
     left, bottom, right, top = _numbers(whole[1])
+    if _FIRST.search(body):  # which is not seen, and takes no room
+        ends = np.concatenate([boxes - graph.sizes_pt / 2, boxes + graph.sizes_pt / 2, corners.reshape(-1, 2)])
+        (left, bottom), (right, top) = ends.min(axis=0).tolist(), ends.max(axis=0).tolist()
     size = np.array([max(right - left, 1.0), max(top - bottom, 1.0)])
     stretch = np.minimum(np.array([room.width, room.height]) / size, STRETCH * scale)
     low = np.array([room.left, room.bottom]) + (np.array([room.width, room.height]) - size * stretch) / 2
-
-    centers = {int(index): _numbers(pos) for index, pos in _NODE.findall(body)}
-    boxes = np.array([centers[index] for index in range(len(graph.cluster))])
     mirrored = "rankdir=LR" not in whole[0] and _runs_backwards(boxes)
 
     def moved(points: np.ndarray) -> np.ndarray:
@@ -227,8 +232,6 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
         there += low
         return there
 
-    clusters = {int(index): _numbers(box) for index, box in _CLUSTER.findall(body)}
-    corners = np.array([clusters[index] for index in range(len(graph.parents))]).reshape(-1, 2, 2)
     curves: dict[int, np.ndarray] = {}
     for _, _, attributes in _EDGE.findall(body):
         found, pos = _EDGE_ID.search(attributes), _POS.search(attributes)
