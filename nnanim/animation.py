@@ -244,6 +244,8 @@ class Animation(Sequence[Frame]):
         Raises:
             OptionError: so many edges, or the neurons alone, cannot move.
         """
+        if self[0].tiles is not None:  # whose cells are too many
+            return Animation.of(self.run, replace(self.options, image="none"))._movable()
         rings = int(np.isfinite(self[0].nodes.bias).sum())
         texts = sum(len(part.text_places) for part in self._painter.ground.parts)
         others = rings + texts + 2 * len(self._history.curves)  # of a curve the dot, and how far it is seen
@@ -286,8 +288,12 @@ class Animation(Sequence[Frame]):
         stays_s = [0.0] * len(self._history)
         for moment in self._moments:
             stays_s[self._history.place(moment.at).before] += moment.duration_s
-        # The page has no map: it shows the same weights as rows.
-        shown = self._history.shown.rows if isinstance(self._history.shown, BoxHistory) else self._history.shown
+        shown = self._history.shown
+        if isinstance(shown, BoxHistory):  # the page has no map: it shows the same weights as rows
+            shown = shown.rows
+        if isinstance(shown, Weights) and shown.tiles is not None:  # nor has it tiles
+            options = replace(self.options, image="none")
+            shown = make_history(self.run, options, pick_view(self.run, options).read).shown
         return tell(replace(self._history, shown=shown), stays_s, self.options, room)
 
     def _check_page(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -30,12 +31,19 @@ def caption_line(
     Returns:
         For each a text that meets no other; where names must be cut, what tells them apart is kept.
     """
-    room = (columns[1] - columns[0]) * CAPTION_ROOM
-    least = NARROWEST * room
-    placed = _placed(columns, texts, room, ends, style)
-    while room > least and _meet(placed, style):
-        room *= NARROWER
-        placed = _placed(columns, texts, room, ends, style)
+    placed = _apart(columns, texts, ends, style)
+    if any(text != style.drawable(whole) for (_, text, _), whole in zip(placed, texts, strict=True)):
+        placed = _apart(columns, [re.sub(r"^(\d+) of ", r"\1/", text) for text in texts], ends, style)  # 16/24
+    return placed
+
+
+def _apart(columns: Sequence[float], texts: Sequence[str], ends: tuple[float, float], style: Style) -> list[Caption]:
+    apart = [right - left for left, right in pairwise(columns)]
+    rooms = [CAPTION_ROOM * min(pair) for pair in zip([*apart[:1], *apart], [*apart, *apart[-1:]], strict=True)]
+    placed, share = _placed(columns, texts, rooms, ends, style), 1.0
+    while share > NARROWEST and _meet(placed, style):
+        share *= NARROWER
+        placed = _placed(columns, texts, [share * room for room in rooms], ends, style)
     return placed
 
 
@@ -49,15 +57,15 @@ def fitting(ways: Sequence[str], room_pt: float, style: Style) -> tuple[str, flo
 
 
 def _placed(
-    columns: Sequence[float], texts: Sequence[str], room: float, ends: tuple[float, float], style: Style
+    columns: Sequence[float], texts: Sequence[str], rooms: Sequence[float], ends: tuple[float, float], style: Style
 ) -> list[Caption]:
     size = looks.TEXT_PT * style.scale
     drawable = [style.drawable(text) for text in texts]
-    shown = [fitted(text, size, room, style.families) for text in drawable]
+    shown = [fitted(text, size, room, style.families) for text, room in zip(drawable, rooms, strict=True)]
     if len({text for text, _ in shown}) < len(set(drawable)):  # cut at their ends, different names look the same
         shown = [
-            (text, own) if text == whole else (shortened(whole, own, room, style.families), own)
-            for (text, own), whole in zip(shown, drawable, strict=True)
+            (text, own) if text == whole or whole[:1].isdigit() else (shortened(whole, own, room, style.families), own)
+            for (text, own), whole, room in zip(shown, drawable, rooms, strict=True)
         ]
     found = []
     for x, (text, own) in zip(columns, shown, strict=True):

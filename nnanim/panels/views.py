@@ -14,6 +14,7 @@ from nnanim.errors import OptionError, SnapshotError
 from nnanim.frames.boxes import BoxHistory, boxes_of
 from nnanim.frames.history import History, Snapshot
 from nnanim.frames.rows import RowHistory, read_rows
+from nnanim.frames.tiles import plan_tiles
 from nnanim.frames.weights import Weights, read_weights
 from nnanim.options import Options
 from nnanim.panels import layers, map_panel, matrix, network
@@ -22,6 +23,7 @@ from nnanim.panels.map_panel import MapPanel
 from nnanim.panels.matrix import MatrixPanel, read_matrices
 from nnanim.panels.network import NetworkPanel, NetworkScales
 from nnanim.panels.panel import ViewPanel
+from nnanim.panels.tiles import with_room
 from nnanim.reading.connections import read_connections
 from nnanim.reading.run import Run
 
@@ -45,8 +47,13 @@ class View:
     words_of: Callable[[History, Options], list[str]]
 
 
-def _read_network(_run: Run, snapshots: Sequence[Snapshot], options: Options) -> Weights:
-    return read_weights(snapshots, options)
+def _read_network(run: Run, snapshots: Sequence[Snapshot], options: Options) -> Weights:
+    plan = plan_tiles(snapshots, run.layers[0], options, run.convention)
+    if plan is not None:
+        plan = with_room(plan, len(run.layers) + 1, options, has_curve=run.log is not None)
+    if plan is None and options.image_size is not None:
+        raise OptionError(f"image is {options.image!r}, but the figure has no room for pictures of that size")
+    return read_weights(snapshots, options, plan)
 
 
 def _read_layers(run: Run, snapshots: Sequence[Snapshot], options: Options) -> RowHistory:
