@@ -294,7 +294,10 @@ class Animation(Sequence[Frame]):
         if isinstance(shown, Weights) and shown.tiles is not None:  # nor has it tiles
             options = replace(self.options, image="none")
             shown = make_history(self.run, options, pick_view(self.run, options).read).shown
-        return tell(replace(self._history, shown=shown), stays_s, self.options, room)
+        told = tell(replace(self._history, shown=shown), stays_s, self.options, room)
+        if shown is not self._history.shown and isinstance(shown, Weights):
+            told.data["remarks"] = " · ".join(filter(None, [told.data["remarks"], "edges in place of tiles"]))
+        return told
 
     def _check_page(self) -> None:
         """Refuse a page of what the player cannot show.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import floor
+from math import ceil, floor
 
 import numpy as np
 
@@ -43,7 +43,7 @@ class TilePlaces:
         plan: what they hold.
         cell_px: side of a cell in whole pixels.
         box_pt: width and height of a picture with its border.
-        inset_pt: from the border's middle to the picture.
+        inset_pt: from the border's middle to the picture, left and right, below and above.
         image_pt: width and height of the input's image.
         ring_range_pt: width of the thinnest and of the thickest border.
     """
@@ -51,7 +51,7 @@ class TilePlaces:
     plan: TilePlan
     cell_px: int
     box_pt: tuple[float, float]
-    inset_pt: float
+    inset_pt: tuple[float, float]
     image_pt: tuple[float, float]
     ring_range_pt: tuple[float, float]
 
@@ -62,7 +62,7 @@ class TilePlaces:
         across = np.arange(columns * channels) * self.cell_px
         across = across + np.arange(columns * channels) // columns * CHANNEL_GAP_PX
         # Whole pixels, so that all cells are as large.
-        x, y = (round((side + self.inset_pt) / pixel) for side in (left, bottom))
+        x, y = (round((side + inset) / pixel) for side, inset in zip((left, bottom), self.inset_pt, strict=True))
         up = np.arange(rows) * self.cell_px
         return tuple(  # type: ignore[return-value]
             (np.stack([begin, begin + self.cell_px], axis=1) + start) * pixel for begin, start in ((across, x), (up, y))
@@ -83,7 +83,7 @@ def _most_wide(width_pt: float, columns: int) -> float:
 
 def _border_px(scale: float, dpi: float) -> float:
     """Return the room that border and gaps take on both sides of a picture."""
-    return 2 * RING_PT[1] * scale * dpi / POINTS_PER_INCH + 3 * GAP_PX
+    return (2 * RING_PT[1] * scale + 1.0) * dpi / POINTS_PER_INCH + 3 * GAP_PX
 
 
 def with_room(plan: TilePlan, columns: int, options: Options, *, has_curve: bool) -> TilePlan | None:
@@ -152,11 +152,12 @@ def place_tiles(
     if cell < 1:
         raise OptionError("the figure is too small for pictures of units (take a larger one, or --image none)")
     width, height = (length / px for length in _size_px(plan, cell))
-    inset = (RING_PT[1] * scale / 2) + GAP_PX / px
-    size = width + 2 * inset, height + 2 * inset
+    inset = RING_PT[1] * scale / 2 + GAP_PX / px
+    # Whole points: Graphviz before 2.50 rounds the size of nodes to them.
+    size = float(ceil(width + 2 * inset)), float(ceil(height + 2 * inset))
     tall, broad = plan.image[:2] if not plan.is_kernel else (1, 1)
     side = min(IMAGE_SHARE[0] * box.width, IMAGE_SHARE[1] * box.height * broad / tall)
-    image = side, side * tall / broad
+    image = float(round(side)), float(max(round(side * tall / broad), 1))
     apart = width + border / px
     node = 2 * places.node_radius_pt + places.ring_range_pt[1]
     x = _columns_x(np.array([image[0], size[0] + (abreast - 1) * apart, *[node] * (columns - 2)]), box)
@@ -177,7 +178,8 @@ def place_tiles(
     marks = {index: next(marks_y)[1] for index, is_left in enumerate(cut) if is_left}
     marks[1] = box.bottom + MARK_PT * scale / 2
     left_out = tuple((float(x[index]), marks[index]) for index, is_left in enumerate(cut) if is_left and index)
-    tiles = TilePlaces(plan, cell, size, inset, image, (RING_PT[0] * scale, RING_PT[1] * scale))
+    insets = (size[0] - width) / 2, (size[1] - height) / 2
+    tiles = TilePlaces(plan, cell, size, insets, image, (RING_PT[0] * scale, RING_PT[1] * scale))
     return replace(places, centers_pt=tuple(centers), left_out_pt=left_out, tiles=tiles)
 
 
