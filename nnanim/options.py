@@ -34,6 +34,7 @@ SUFFIX_FORMATS = {
     ".mp4": "mp4",
     ".webm": "webm",
     ".webp": "webp",
+    ".avif": "avif",
     ".apng": "apng",
     ".png": "apng",
 }
