@@ -271,3 +271,22 @@ def test_a_map_is_the_default_only_where_nearly_all_is_known(tmp_path: Path) -> 
     one = open_run(run_of(tmp_path / "one", shapes | dict([*apart.items()][:1])))
     both = open_run(run_of(tmp_path / "both", shapes | apart))
     assert (one.view, both.view) == ("map", "layers")
+
+
+@pytest.mark.parametrize("figsize", SIZES)
+def test_arrows_stay_in_the_room_of_the_map(figsize: tuple[float, float], tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run")
+    names = ["stem", "a", "b", "c", "d", "head"]
+    for epoch in (1, 2):
+        shapes = {**{f"{name}.weight": (4, 4) for name in names}, "side.x.weight": (4, 4), "side.y.weight": (4, 4)}
+        recorder.record({key: np.full(shape, 1.0 + epoch, "f4") for key, shape in shapes.items()}, epoch=epoch)
+    arrows = [["stem", "a"], ["a", "b"], ["b", "c"], ["c", "d"], ["d", "head"], ["stem", "head"], ["stem", "d"]]
+    named = [[f"{end}.weight" for end in arrow] for arrow in arrows]
+    content = {"version": 1, "arrows": named, "joins": {}, "inputs": [], "outputs": []}
+    (tmp_path / "run" / "connections.json").write_text(json.dumps(content))
+    part = panel_of(map_of(tmp_path / "run", figsize=figsize)).part
+    lowest = part.legend.boxes[0].bottom + part.legend.boxes[0].height
+    assert len(part.places.curves_pt) == len(arrows)
+    for curve in part.places.curves_pt:
+        assert curve[:, 1].min() >= lowest - 1
+        assert curve[:, 0].max() <= figsize[0] * 72

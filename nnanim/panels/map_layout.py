@@ -216,7 +216,9 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
     corners = np.array([clusters[index] for index in range(len(graph.parents))]).reshape(-1, 2, 2)
     left, bottom, right, top = _numbers(whole[1])
     if _FIRST.search(body):  # which is not seen, and takes no room
-        ends = np.concatenate([boxes - graph.sizes_pt / 2, boxes + graph.sizes_pt / 2, corners.reshape(-1, 2)])
+        curves_pt = [points for _, points in _curves(body)]
+        half = graph.sizes_pt / 2
+        ends = np.concatenate([boxes - half, boxes + half, corners.reshape(-1, 2), *curves_pt])
         (left, bottom), (right, top) = ends.min(axis=0).tolist(), ends.max(axis=0).tolist()
     size = np.array([max(right - left, 1.0), max(top - bottom, 1.0)])
     stretch = np.minimum(np.array([room.width, room.height]) / size, STRETCH * scale)
@@ -233,15 +235,12 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
         return there
 
     curves: dict[int, np.ndarray] = {}
-    for _, _, attributes in _EDGE.findall(body):
-        found, pos = _EDGE_ID.search(attributes), _POS.search(attributes)
-        if found is not None and pos is not None:
-            points = pos[1].split(";")[0].replace("e,", "").split()
-            curve = moved(np.array([_numbers(point) for point in points]))
-            # The head keeps its size where the rest is stretched.
-            way = curve[-1] - curve[0]
-            curve[-1] = curve[0] + way / max(float(np.hypot(*way)), 1e-6) * HEAD_PT * arrow_size(scale)
-            curves[int(found[1])] = curve
+    for index, points in _curves(body):
+        curve = moved(points)
+        # The head keeps its size where the rest is stretched.
+        way = curve[-1] - curve[0]
+        curve[-1] = curve[0] + way / max(float(np.hypot(*way)), 1e-6) * HEAD_PT * arrow_size(scale)
+        curves[index] = curve
     return MapPlaces(
         np.concatenate([moved(boxes), graph.sizes_pt * stretch], axis=1),
         graph.arrows,
@@ -249,6 +248,15 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
         np.concatenate([moved(corners).min(axis=1), moved(corners).max(axis=1)], axis=1),
         float(min(*stretch, scale)),
     )
+
+
+def _curves(body: str) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield index and points of each arrow, its tip first."""
+    for _, _, attributes in _EDGE.findall(body):
+        found, pos = _EDGE_ID.search(attributes), _POS.search(attributes)
+        if found is not None and pos is not None:
+            points = pos[1].split(";")[0].replace("e,", "").split()
+            yield int(found[1]), np.array([_numbers(point) for point in points])
 
 
 def _runs_backwards(centers: np.ndarray) -> bool:
