@@ -270,6 +270,11 @@ class LayersPanel:
         return area_colors(self._style.theme)
 
     @property
+    def is_folded(self) -> bool:
+        """Whether a row stands for several weights."""
+        return self._shown is not self._all
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a user should be told: nothing."""
         return ()
