@@ -114,10 +114,10 @@ def _labels(rows: Sequence[Row], inside: Sequence[tuple[str, str, Kind] | None],
         (role, *others) = roles[inner, part]
         label = SHORT.get(role, "") if not others else ""
         found.append(label or f"{inner.rpartition('.')[2]} {part}".strip())
-    for own in (lambda inner: inner.rpartition(".")[2], lambda inner: inner):
+    for whole in (False, True):  # else their own names, then their whole names
         several = {label for label, count in Counter(found).items() if count > 1}
         found = [
-            f"{own(inner)} {part}".strip() if label in several else label
+            f"{inner if whole else inner.rpartition('.')[2]} {part}".strip() if label in several else label
             for label, (inner, part) in zip(found, kinds, strict=True)
         ]
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ MOST_LINE_PT = 26.0
 LEAST_TEXT_PT, TEXT_SHARE = 6.5, 0.85  # of a label, and of a line's height
 LABEL_SHARE, BAR_SHARE = 0.3, 0.13  # of the panel's width
 COLUMN_GAP_PT = 7.0
+LEAST_PARTED_PX = 4  # height of a line from which on there is room between two
 HEAD_SHARE = 0.94  # of a column's width that its name takes at most
 CELL_SHARE = 0.86  # of a line's height
 WIDEST_PERCENT = "0.0057 %"
@@ -154,7 +156,10 @@ class GridPanel:
         legend_boxes, legend_top = rows_of_blocks(box, blocks, scale)
         bottom, top = legend_top + 0.5 * size, box.top - TITLE_HEIGHT_PT * scale - 1.3 * size
         check_room(Box(box.left, bottom, box.width, top - bottom), options.figsize, scale)
-        height = min((top - bottom) / len(grid.lines), MOST_LINE_PT * scale)
+        pixel = looks.POINTS_PER_INCH / style.dpi
+        # Whole pixels, so that all lines and all gaps are as high.
+        top = floor(top / pixel) * pixel
+        height = floor(min((top - bottom) / len(grid.lines), MOST_LINE_PT * scale) / pixel) * pixel
         text_pt = max(min(size * SMALL_PRINT, TEXT_SHARE * height), LEAST_TEXT_PT * min(scale, 1.0))
         middles = top - height * (np.arange(len(grid.lines)) + 0.5)
         labels, left = self._line_labels(box, middles, text_pt)
@@ -268,14 +273,16 @@ class GridPanel:
         found = []
         width = (right - left) / len(self._grid.columns)
         gap = min(1.5 * self._style.scale, 0.1 * width)
-        deep = CELL_SHARE * height
+        pixel = looks.POINTS_PER_INCH / self._style.dpi
+        is_parted = height >= LEAST_PARTED_PX * pixel
+        deep = height - max(round((1 - CELL_SHARE) * height / pixel), 1) * pixel * is_parted
         for line, y in zip(self._grid.lines, middles.tolist(), strict=True):
             if not line.module:
-                found.append([left, y - deep / 2, right - left - gap, deep])
+                found.append([left, y + height / 2 - deep, right - left - gap, deep])
                 continue
             for column, cell in enumerate(line.cells):
                 if cell:
-                    found.append([left + column * width, y - deep / 2, width - gap, deep])
+                    found.append([left + column * width, y + height / 2 - deep, width - gap, deep])
         return np.array(found)
 
 
@@ -287,7 +294,7 @@ def _apart(middles: np.ndarray, least: float) -> tuple[int, ...]:
     return tuple(range(0, len(middles), max(int(np.ceil(least / pitch)), 1)))
 
 
-def room_for_lines(box: Box, scale: float, lines: int) -> bool:
+def room_for_lines(box: Box, scale: float, dpi: float, lines: int) -> bool:
     """Tell whether a panel has room for so many lines, with title, legend and headings."""
     taken = TITLE_HEIGHT_PT * scale + 7.0 * looks.TEXT_PT * scale
-    return (box.height - taken) / lines >= LEAST_LINE_PT * scale
+    return (box.height - taken) / lines >= max(LEAST_LINE_PT * scale, looks.POINTS_PER_INCH / dpi)

@@ -90,7 +90,7 @@ def _layers_panel(
     if not rows.is_folded:
         return rows
     grid = make_grid(shown.rows)
-    if grid is None or not room_for_lines(box, style.scale, len(grid.lines)):
+    if grid is None or not room_for_lines(box, style.scale, style.dpi, len(grid.lines)):
         return rows
     return GridPanel(history, scales, box, style, options, grid)
 
