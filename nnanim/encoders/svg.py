@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
+import numpy as np
+
 from nnanim.encoders.movie import Append, Movie
 from nnanim.encoders.svg_motion import PREFIX, Motion, Values
 from nnanim.encoders.svg_text import TextPlace, TextWriter
@@ -208,6 +210,17 @@ class Writer:
         if len(set(contents)) == 1:
             return self._texts.still(place, contents[0], self._looks(track))
         return self._texts.changing(place, contents, track.shape.looks)
+
+
+def still_svg(picture: Picture, frame: Frame) -> str:
+    """Return one frame as SVG that needs no style sheet and no scripts, for another page to hold."""
+    ground = picture.painter.ground
+    movie = Movie(ground.size_px, (1.0,), np.zeros((0, 3), np.uint8), loop=False, ground=ground)
+    tracks = [
+        Track(shape, [(dict(shape.fixed).get("content", ""), shape.looks)], shape.inside)
+        for shape in SvgPacker(movie).pack(0, picture)
+    ]
+    return Writer(movie, tracks).text(_label([frame])).replace("<style>\n</style>\n", "", 1)
 
 
 def too_much(moving: int) -> str:

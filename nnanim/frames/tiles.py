@@ -13,6 +13,7 @@ from math import isqrt, prod
 import numpy as np
 
 from nnanim.errors import OptionError
+from nnanim.frames.frame import Tiles
 from nnanim.frames.history import Series, Snapshot
 from nnanim.model.layers import Layer, LayerHeader
 from nnanim.options import Options
@@ -79,6 +80,12 @@ class TileHistory:
     units: np.ndarray
     cells: Series
     count: int
+
+    def shown(self, value: np.ndarray, change: np.ndarray, color: np.ndarray) -> Tiles:
+        """Return what is drawn of cells, (U * rows * columns, …)."""
+        shape = (len(self.units), *self.plan.cells)
+        pictures = value.reshape(shape), change.reshape(shape), color.reshape(*shape, 3)
+        return Tiles(self.name, self.units, self.plan.image, self.plan.size, *pictures)
 
 
 def plan_tiles(snapshots: Sequence[Snapshot], first: LayerHeader, options: Options, convention: str) -> TilePlan | None:

@@ -12,12 +12,13 @@ from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
 from nnanim.design.fonts import drawn_width_pt, shortened, text_width_pt
 from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
-from nnanim.design.row_scales import RowScales, area_colors, percent
+from nnanim.design.row_scales import RowScales, area_colors, norm_text, percent
 from nnanim.design.style import Style
-from nnanim.design.wording import short, thousands
+from nnanim.design.wording import thousands
 from nnanim.frames.frame import Frame, Rows
 from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
+from nnanim.frames.moments import StandOut
 from nnanim.frames.rows import RowHistory
 from nnanim.model.weight_rows import Row
 from nnanim.options import Options
@@ -38,6 +39,7 @@ BAR_SHARE = 0.17  # of the panel's width
 LEAST_PARTED_PX = 6.0  # width of a cell: narrower ones would be parted by more than they show
 CELL_SHARE = 0.84  # of a row's height
 COLUMN_GAP_PT = 7.0
+FRAME_PT, FRAME_PAD_PT = 1.1, 3.0  # around a row that stands out at a moment
 HEADINGS = ("how far it moved since {since}", "now", "size ‖W‖")
 WIDEST_PERCENT, WIDEST_NORM = "0.0057 %", "0.0057"
 
@@ -54,6 +56,7 @@ class LayersLook:
         color: (R, 3) uint8, of the bars.
         moved: how far each has moved, as texts.
         norms: how large each is, as texts.
+        stand_out: the rows that stand out at a moment.
     """
 
     title: str
@@ -63,6 +66,7 @@ class LayersLook:
     color: np.ndarray
     moved: tuple[str, ...]
     norms: tuple[str, ...]
+    stand_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +182,11 @@ class LayersPart:
         )
         drawn = look.lengths > 0
         brush.areas(bars[drawn], look.color[drawn], who=np.flatnonzero(drawn))
+        left, right = self.row.left - FRAME_PAD_PT * self.style.scale, self.row.right + FRAME_PAD_PT * self.style.scale
+        for row in look.stand_out:
+            low, high = places.tops[row] - places.height, places.tops[row]
+            corners = np.array([[left, low], [right, low], [right, high], [left, high], [left, low]])
+            brush.line(corners, FRAME_PT * self.style.scale, self.style.theme.ink, cap="projecting")
 
     def texts(self, look: LayersLook) -> tuple[str, ...]:
         title = (self.style.drawable(look.title),) if self.titled else ()
@@ -226,6 +235,7 @@ class LayersPanel:
         check_room(Box(box.left, bottom, box.width, top - bottom), options.figsize, scale)
         most = max(int((top - bottom) / max(LEAST_ROW_PT * scale, LEAST_ROW_READABLE_PT)), 1)
         groups = fold_rows(self._all.rows, most)
+        self._groups = groups if groups is not None else [[row] for row in range(len(self._all.rows))]
         self._shown = self._all.fold(groups) if groups is not None else self._all
         rows = self._shown.rows
         height = min((top - bottom) / len(rows), MOST_ROW_PT * scale)
@@ -301,6 +311,7 @@ class LayersPanel:
             rows.color,
             tuple(map(percent, rows.relative_change.tolist())),
             tuple(map(norm_text, rows.norm.tolist())),
+            those_with(frame.moment, self._groups),
         )
 
     def _rows(self, shown: RowHistory, place: RunPlace, in_ink: bool) -> Rows:
@@ -314,18 +325,16 @@ class LayersPanel:
         return Rows(shown.rows, norm, moved, growth, color)
 
 
+def those_with(moment: StandOut | None, groups: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Return the groups in which something stands out at a moment."""
+    things = set() if moment is None else set(moment.things)
+    return tuple(index for index, group in enumerate(groups) if things & set(group))
+
+
 def words_of(history: History, _options: Options) -> list[str]:
     """Return the texts from the run that the panel writes."""
     shown: RowHistory = history.shown
     return [*(row.title for row in shown.rows), *history.titles]
-
-
-def norm_text(norm: float) -> str:
-    """Write a norm in two significant digits, a dash where it is not known."""
-    if not np.isfinite(norm):
-        return "–"
-    is_plain = norm == 0 or 1e-3 <= norm < 1e5
-    return np.format_float_positional(norm, precision=2, fractional=False, trim="-") if is_plain else short(norm)
 
 
 def _widest(usual: str, text: Callable[[float], str], numbers: np.ndarray, size_pt: float, style: Style) -> float:

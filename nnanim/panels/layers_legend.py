@@ -1,4 +1,4 @@
-"""The legend of rows and of boxes: how far tensors moved, and how their norms grew."""
+"""The legend of rows and of a map: what the colours of the strips and the looks of the bars mean."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class LayersLegend:
         return (
             percent(scales.moved.low),
             percent(scales.moved.high),
-            f"moved: ‖change since {since}‖ / ‖W‖",
+            f"moved since {since}, in % of ‖W‖",
             "shrank",
             "grew",
-            f"‖W‖, full at ±{growth}",
+            f"‖W‖ since {since}, full from ±{growth}",
         )
 
     @classmethod

@@ -101,6 +101,7 @@ class NetworkLook:
         ring_pt: (N,) widths of the nodes' outlines in points.
         ring_color: (N, 3) uint8.
         tile_color: (U, rows, columns, 3) uint8, of pictures of weights; None where there are none.
+        stand_out: (E,) whether an edge stands out at a moment, the others paler; None where all are alike.
     """
 
     title: str
@@ -109,6 +110,7 @@ class NetworkLook:
     ring_pt: np.ndarray
     ring_color: np.ndarray
     tile_color: np.ndarray | None = None
+    stand_out: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +167,8 @@ class NetworkPart:
         assert drawing is not None
         # Equal ones in their own order, so that both engines give the same picture.
         order = np.argsort(drawing.width_pt, kind="stable")
+        if look.stand_out is not None:
+            order = order[np.argsort(look.stand_out[order], kind="stable")]
         brush.lines(drawing.segments_pt[order], drawing.width_pt[order], drawing.color[order], who=order)
         brush.circles(drawing.circles_pt, drawing.circle_fill, drawing.circle_line, drawing.circle_line_pt)
         if self.nodes.tiles is not None and look.tile_color is not None:
@@ -300,7 +304,7 @@ class NetworkPanel:
         return {
             "edges": self._edges(place, in_ink),
             "nodes": self._nodes(place, in_ink),
-            "tiles": self._tiles(place, in_ink),
+            "tiles": self._tiles(place, in_ink or not self._coloring.is_explained(len(self._history))),
         }
 
     def look(self, frame: Frame) -> NetworkLook:
@@ -308,8 +312,13 @@ class NetworkPanel:
         points = POINTS_PER_INCH / self._style.dpi
         edges, nodes = frame.edges, frame.nodes
         tiles = None if frame.tiles is None else frame.tiles.color
+        color, stand_out = edges.color, None
+        if frame.moment is not None and frame.moment.things:
+            stand_out = np.zeros(len(color), dtype=bool)
+            stand_out[list(frame.moment.things)] = True
+            color = np.where(stand_out[:, None], color, self._style.theme.paler(color))
         return NetworkLook(
-            frame.title, edges.width_px * points, edges.color, nodes.ring_px * points, nodes.color, tiles
+            frame.title, edges.width_px * points, color, nodes.ring_px * points, nodes.color, tiles, stand_out
         )
 
     def _tiles(self, place: Place, in_ink: bool) -> Tiles | None:
@@ -317,19 +326,10 @@ class NetworkPanel:
         if tiles is None or scales is None:
             return None
         value, change = tiles.cells.at(place), tiles.cells.change_at(place)
-        if in_ink or not self._coloring.is_explained(len(self._history)):
-            color = scales.of_ink(value, theme)
-        else:
-            color = scales.of_colors(self._coloring.number(value, change), theme, self._coloring.ramp(theme))
-        shape = (len(tiles.units), *tiles.plan.cells)
-        return Tiles(
-            tiles.name,
-            tiles.units,
-            tiles.plan.image,
-            tiles.plan.size,
-            value.reshape(shape),
-            change.reshape(shape),
-            color.reshape(*shape, 3),
+        number = self._coloring.number(value, change)
+        ramp = self._coloring.ramp(theme)
+        return tiles.shown(
+            value, change, scales.of_ink(value, theme) if in_ink else scales.of_colors(number, theme, ramp)
         )
 
     def _edges(self, place: Place, in_ink: bool) -> Edges:

@@ -17,6 +17,7 @@ from nnanim.frames.tiles import TilePlan
 from nnanim.options import DEFAULT_MAX_NODES, Options
 from nnanim.painting.brush import Brush
 from nnanim.painting.xdot import Drawing
+from nnanim.panels.moment import height_of_moments
 from nnanim.panels.node_places import NodePlaces
 from nnanim.panels.title import height_of_title
 
@@ -100,7 +101,8 @@ def with_room(plan: TilePlan, columns: int, options: Options, *, has_curve: bool
     width_pt, height_pt = (inches * POINTS_PER_INCH for inches in options.figsize)
     panels = options.panels if has_curve and options.panels != "curve" else "network"
     scale = arrange(width_pt, height_pt, panels).scale
-    box = arrange(width_pt, height_pt - height_of_title(options.title, scale), panels).view
+    above = height_of_title(options.title, scale) + height_of_moments(options, scale)
+    box = arrange(width_pt, height_pt - above, panels).view
     assert box is not None
     line = LINE_PT * scale
     room = box.height - TITLE_HEIGHT_PT * scale - (USUAL_ROWS * BLOCK_LINES + 2.4) * line - MARK_PT * scale
