@@ -303,7 +303,7 @@ class Animation(Sequence[Frame]):
     def _still_markup(self) -> str:
         """Return the end as a picture that any page can hold; one of thousands of cells is made of pixels."""
         frame = self._frame(len(self) - 1, still=True)
-        if isinstance(self._history.shown, CellHistory):
+        if isinstance(self._history.shown, CellHistory) or frame.tiles is not None:
             picture = base64.b64encode(self._repr_png_()).decode()
             return f'<img alt="{html.escape(frame.title)}" src="data:image/png;base64,{picture}">'
         return still_svg(next(self._painter.pictures([self._figure.sheet(frame)])), frame)
