@@ -202,7 +202,7 @@ def reading_section(bench: Bench) -> list[str]:
         *("## Reading large files", ""),
         "`nnanim render --view layers` to GIF, the files in the page cache. The pass maps the files and sums squares,"
         " and squared differences to the first, in pieces of 65 536 numbers; of a zip archive it takes the CRC-32 too."
-        " Private is memory without a file behind it, looked at every 0.1 s; resident is the most of the first process,"
+        " Private is memory without a file behind it, looked at every 0.1 s; resident is the most of a process with its mapped files,"
         " as the system keeps it. The ratio is of CPU time, the command's less that on small files, by the pass's; the"
         " median of the repetitions, whose three were measured in turn. Targets: at most 2, and private memory of at"
         f" most 150 MB and three times the largest tensor, {' and '.join(limits)}."
