@@ -53,12 +53,12 @@ class TorchArchive:
             raise SnapshotError(f"cannot read the pickle in snapshot {str(self.path)!r}: {error} ({HINT})") from error
 
     def array(self, tensor: Tensor) -> np.ndarray:
-        """Read a tensor, bfloat16, float8 and quantised ones as float32. What is writeable is the caller's own.
+        """Read a tensor as `read_tensor` gives it. What is writeable is the caller's own.
 
         Raises:
             SnapshotError: its storage is missing, too small or too large.
         """
-        return read_tensor(tensor, self._numbers)
+        return read_tensor(tensor, self._numbers, str(self.path))
 
     def stream(self, tensor: Tensor) -> Stream | None:
         """Return the numbers of a tensor some at a time; None where they do not lie one behind the other.
