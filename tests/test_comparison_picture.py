@@ -276,7 +276,7 @@ def test_the_difference_has_a_colour_for_each_sign(tmp_path: Path) -> None:
     assert (last.color[change < 0] == theme.negative).all()
     assert (last.color[change == 0] == theme.unchanged).all()
     texts = [text for _, text in written(picture, picture[0])]
-    assert "w − w of one, full at ±3" in texts
+    assert "w − w of one, full from ±3" in texts
     assert {"smaller", "larger"} <= set(texts)
 
 

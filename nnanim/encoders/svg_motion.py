@@ -55,7 +55,7 @@ class Motion:
         return self._names.setdefault(frames, PREFIX + _short(len(self._names)))
 
     def style_sheet(self) -> str:
-        """Return the rules of all classes, which a reader who wants no motion does not get."""
+        """Return the rules of all classes, which paper and a reader who wants no motion do not get."""
         if not self._names:
             return ""
         rules = f".{PLAYS}{{visibility:visible}}\n.{STILL}{{visibility:hidden}}\n"
@@ -63,7 +63,7 @@ class Motion:
             f"@keyframes {name}{{{frames}}}\n.{name}{{animation:{name} {self._timing}}}\n"
             for frames, name in self._names.items()
         )
-        return f"@media (prefers-reduced-motion:no-preference){{\n{rules}}}\n"
+        return f"@media screen and (prefers-reduced-motion:no-preference){{\n{rules}}}\n"
 
 
 def _changes(values: Sequence[str | None], name: str) -> list[tuple[int, str]]:

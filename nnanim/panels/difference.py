@@ -38,7 +38,7 @@ class ByDifference:
         return IntensityScale.of_changes(changes, groups)
 
     def small_print(self, symbol: str, since: str, domain: str) -> str:
-        return f"w − w of {self.first}, full at ±{domain}"
+        return f"w − w of {self.first}, full from ±{domain}"
 
     def is_explained(self, snapshots: int) -> bool:
         return True

@@ -12,18 +12,20 @@ from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
 from nnanim.design.fonts import shortened, text_width_pt
 from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
-from nnanim.design.row_scales import RowScales, area_colors, moved_ramp, percent
+from nnanim.design.row_scales import RowScales, area_colors, percent
 from nnanim.design.style import Style
 from nnanim.design.wording import short, thousands
 from nnanim.frames.frame import Frame, Rows
 from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
+from nnanim.frames.moments import StandOut
 from nnanim.frames.rows import RowHistory
 from nnanim.model.weight_rows import Row
 from nnanim.options import Options
-from nnanim.painting.brush import Brush, Place, Shade
+from nnanim.painting.brush import Brush, Place
 from nnanim.painting.xdot import Drawing
-from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, SLACK, SMALL_PRINT
+from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend
+from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 from nnanim.panels.row_folding import fold_rows
 
 LEAST_ROW_PT = 7.5  # height of a row in a figure of the reference size, and
@@ -35,8 +37,8 @@ LABEL_SHARE = 0.4  # of the panel's width, at most
 BAR_SHARE = 0.17  # of the panel's width
 LEAST_PARTED_PX = 6.0  # width of a cell: narrower ones would be parted by more than they show
 CELL_SHARE = 0.84  # of a row's height
-BAR_THICKNESS = (0.12, 0.8)  # of a row's height, for norms that have shrunk and grown most
 COLUMN_GAP_PT = 7.0
+FRAME_PT, FRAME_PAD_PT = 1.1, 3.0  # around a row that stands out at a moment
 HEADINGS = ("how far it moved since {since}", "now", "size ‖W‖")
 WIDEST_PERCENT, WIDEST_NORM = "0.0057 %", "0.0057"
 
@@ -53,6 +55,7 @@ class LayersLook:
         color: (R, 3) uint8, of the bars.
         moved: how far each has moved, as texts.
         norms: how large each is, as texts.
+        stand_out: the rows that stand out at a moment.
     """
 
     title: str
@@ -62,6 +65,7 @@ class LayersLook:
     color: np.ndarray
     moved: tuple[str, ...]
     norms: tuple[str, ...]
+    stand_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,6 +179,11 @@ class LayersPart:
         )
         drawn = look.lengths > 0
         brush.areas(bars[drawn], look.color[drawn], who=np.flatnonzero(drawn))
+        left, right = self.row.left - FRAME_PAD_PT * self.style.scale, self.row.right + FRAME_PAD_PT * self.style.scale
+        for row in look.stand_out:
+            low, high = places.tops[row] - places.height, places.tops[row]
+            corners = np.array([[left, low], [right, low], [right, high], [left, high], [left, low]])
+            brush.line(corners, FRAME_PT * self.style.scale, self.style.theme.ink, cap="projecting")
 
     def texts(self, look: LayersLook) -> tuple[str, ...]:
         title = (self.style.drawable(look.title),) if self.titled else ()
@@ -227,6 +236,7 @@ class LayersPanel:
         check_room(Box(box.left, bottom, box.width, top - bottom), options.figsize, scale)
         most = max(int((top - bottom) / max(LEAST_ROW_PT * scale, LEAST_ROW_READABLE_PT)), 1)
         groups = fold_rows(self._all.rows, most)
+        self._groups = groups if groups is not None else [[row] for row in range(len(self._all.rows))]
         self._shown = self._all.fold(groups) if groups is not None else self._all
         rows = self._shown.rows
         height = min((top - bottom) / len(rows), MOST_ROW_PT * scale)
@@ -295,6 +305,7 @@ class LayersPanel:
             rows.color,
             tuple(map(percent, rows.relative_change.tolist())),
             tuple("–" if not np.isfinite(norm) else short(norm) for norm in rows.norm.tolist()),
+            those_with(frame.moment, self._groups),
         )
 
     def _rows(self, shown: RowHistory, place: RunPlace, in_ink: bool) -> Rows:
@@ -306,6 +317,12 @@ class LayersPanel:
         if in_ink:
             color[:] = theme.ink
         return Rows(shown.rows, norm, moved, growth, color)
+
+
+def those_with(moment: StandOut | None, groups: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Return the groups in which something stands out at a moment."""
+    things = set() if moment is None else set(moment.things)
+    return tuple(index for index, group in enumerate(groups) if things & set(group))
 
 
 def words_of(history: History, _options: Options) -> list[str]:
@@ -365,79 +382,3 @@ def _ticks(history: History, room_pt: float, size_pt: float, style: Style) -> li
     if len(places) > 1 and room_pt < 1.2 * widest * len(places):
         places = [count - 1]
     return [((place + 0.5) / count, history.titles[place]) for place in places]
-
-
-@dataclass(frozen=True, eq=False)
-class LayersLegend:
-    """What the colours of the strips and the looks of the bars mean.
-
-    Attributes:
-        boxes: one for each block.
-        scales: of the picture.
-        since: what changes are measured against, in words.
-        style: of the figure.
-    """
-
-    boxes: tuple[Box, ...]
-    scales: RowScales
-    since: str
-    style: Style
-
-    @staticmethod
-    def texts(scales: RowScales, since: str) -> tuple[str, str, str, str, str, str]:
-        """Return for each block the words at both ends of its bar and the small print."""
-        growth = percent(float(scales.growth.domain))
-        return (
-            percent(scales.moved.low),
-            percent(scales.moved.high),
-            f"moved: ‖change since {since}‖ / ‖W‖",
-            "shrank",
-            "grew",
-            f"‖W‖, full at ±{growth}",
-        )
-
-    @classmethod
-    def widths(cls, scales: RowScales, since: str, style: Style) -> tuple[float, ...]:
-        """Measure its blocks, in points of a figure of the reference size."""
-        low, high, moved, shrank, grew, size = cls.texts(scales, since)
-        bars = RAMP_PT + 2 * GAP_PT
-        blocks = ((low, high, moved), (shrank, grew, size))
-        return tuple(
-            SLACK * max(style.wide(left) + style.wide(right) + bars, style.wide(print_, SMALL_PRINT))
-            for left, right, print_ in blocks
-        )
-
-    def paint(self, brush: Brush) -> None:
-        """Paint both blocks."""
-        low, high, moved, shrank, grew, size = self.texts(self.scales, self.since)
-        theme = self.style.theme
-        ramp = moved_ramp(theme)
-        upper, left = self._block(brush, self.boxes[0], (low, high), moved, (theme.ink, theme.ink))
-        self._bar(brush, left, upper, ramp, np.full(len(ramp), RAMP_HEIGHT_PT))
-        ends = COLORINGS[ByChange.name].ramp(theme)
-        upper, left = self._block(brush, self.boxes[1], (shrank, grew), size, (ends[0], ends[2]))
-        shares = np.linspace(-1, 1, len(ramp))
-        colors = theme.edge_colors(self.scales.growth.of_share(shares), ends)
-        heights = np.linspace(*BAR_THICKNESS, len(ramp)) * 1.6 * RAMP_HEIGHT_PT
-        self._bar(brush, left, upper, colors, heights)
-
-    def _block(
-        self, brush: Brush, box: Box, words: tuple[str, str], small_print: str, colors: tuple[Shade, Shade]
-    ) -> tuple[float, float]:
-        """Write the words at both ends of a bar and the small print; return the bar's middle and its left end."""
-        style, scale = self.style, self.style.scale
-        size = looks.TEXT_PT * scale
-        upper, lower = box.bottom + 0.75 * box.height, box.bottom + 0.25 * box.height
-        brush.text(Place(box.left, lower, size * SMALL_PRINT, style.theme.muted, va="center"), small_print)
-        brush.text(Place(box.left, upper, size, colors[0], va="center"), words[0])
-        left = box.left + text_width_pt(words[0], size, style.families) + GAP_PT * scale
-        right = left + (RAMP_PT + GAP_PT) * scale
-        brush.text(Place(right, upper, size, colors[1], va="center"), words[1])
-        return upper, left
-
-    def _bar(self, brush: Brush, left: float, middle: float, colors: np.ndarray, heights_pt: np.ndarray) -> None:
-        scale = self.style.scale
-        step, heights = RAMP_PT * scale / len(colors), heights_pt * scale
-        lefts = left + step * np.arange(len(colors))
-        boxes = np.stack([lefts, middle - heights / 2, np.full(len(colors), step), heights], axis=1)
-        brush.areas(boxes, colors)

@@ -26,7 +26,8 @@ from nnanim.painting.xdot import Drawing
 from nnanim.panels.difference import Difference
 from nnanim.panels.dots import DotsPart, Spread, height_of_dots
 from nnanim.panels.figure import ROUNDING
-from nnanim.panels.layers import LayersLegend, LayersPanel
+from nnanim.panels.layers import LayersPanel
+from nnanim.panels.layers_legend import LayersLegend
 from nnanim.panels.legend import LegendBlocks, legend_widths, ramp_bar
 from nnanim.panels.network import NetworkPanel, NetworkScales
 from nnanim.panels.run_curves import RunCurvesPanel, name_color
