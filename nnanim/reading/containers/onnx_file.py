@@ -138,7 +138,9 @@ def read_array(path: Path, array: Array, open_file: Callable[[Path], BufferedIOB
         OSError: a file cannot be read.
     """
     where = f"{array.name!r} in snapshot {str(path)!r}"
-    code = next(code for name, code in _TYPES.values() if name == array.dtype)
+    code = next((code for name, code in _TYPES.values() if name == array.dtype), None)
+    if code is None:
+        raise SnapshotError(f"{where} is of a type that is not read ({HINT})")
     kind = np.dtype(code)
     wanted = math.prod(array.shape) * kind.itemsize
     if wanted > MAX_MEMBER_BYTES:
