@@ -32,6 +32,7 @@ from nnanim.painting.xdot import Drawing
 from nnanim.panels.layers import wide_pt
 from nnanim.panels.legend import SMALL_PRINT
 from nnanim.panels.matrix_legend import USUAL_BLOCKS_PT, MatrixLegend
+from nnanim.panels.matrix_marks import mark, ring
 from nnanim.panels.matrix_places import Plan, form_of, place, plan_matrix, room_for, slots
 from nnanim.panels.moment import height_of_moments
 from nnanim.panels.title import height_of_title
@@ -45,12 +46,6 @@ SMALLER = 0.78  # of the small print, where the usual size does not fit
 RADIUS_TEXTS = (("spectral radius {}", 1.0), ("spectral radius {}", SMALLER), ("ρ {}", 1.0))  # with their size
 LONGEST_CUT = 100  # letters of a name that is cut in its middle
 WIDEST_RADIUS = "0.0057"
-MARK_PT = (3.2, 1.3, 1.1)  # half of the mark's least side, its line, and the line of background on both sides
-
-
-MARK_PX = (3.0, 1.2, 1.0)  # at least
-RING, RING_PT = 0.36, 3.0  # radius in a cell that stands out, of its shorter side, and at least
-RING_CORNERS = 33
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +126,10 @@ class MatrixPart:
                 else:
                     brush.mosaic(plate.across, plate.down[::-1], own[::-1], self.style.dpi)
         for plan, (row, column) in zip(self.plans, look.largest.tolist(), strict=True):
-            self._mark(brush, plan.box_of((row, column)))
+            mark(brush, plan.box_of((row, column)), self.style)
         for index in look.stand_out:
-            self._ring(brush, index)
+            plan = next(each for each in self.plans if each.matrix.start <= index < each.matrix.stop)
+            ring(brush, plan.box_of(divmod(index - plan.matrix.start, plan.matrix.size[1])), self.style)
 
     def texts(self, look: MatrixLook) -> tuple[str, ...]:
         return (self.style.drawable(look.title), *look.radius)
@@ -146,32 +142,6 @@ class MatrixPart:
         left, bottom = np.meshgrid(across[:, 0], down[:, 0])
         boxes = np.stack([left, bottom, np.full_like(left, size[0] - gap), np.full_like(left, size[1] - gap)], axis=-1)
         return boxes.reshape(-1, 4), colors.reshape(-1, 3)
-
-    def _ring(self, brush: Brush, index: int) -> None:
-        """Draw a ring into a cell that stands out at a moment, in ink between two lines of the background."""
-        plan = next(each for each in self.plans if each.matrix.start <= index < each.matrix.stop)
-        cell = plan.box_of(divmod(index - plan.matrix.start, plan.matrix.size[1]))
-        x, y = cell.left + cell.width / 2, cell.bottom + cell.height / 2
-        radius = max(RING * min(cell.width, cell.height), RING_PT * self.style.scale)
-        turn = np.linspace(0, 2 * np.pi, RING_CORNERS)
-        corners = np.stack([x + radius * np.cos(turn), y + radius * np.sin(turn)], axis=1)
-        theme, line = self.style.theme, MARK_PT[1] * self.style.scale
-        for width, color in ((2.2 * line, theme.background), (line, theme.ink)):
-            brush.line(corners, width, _shade(color))
-
-    def _mark(self, brush: Brush, cell: Box) -> None:
-        """Frame a cell, in ink between two lines of the background, which is seen on every colour."""
-        theme, scale = self.style.theme, self.style.scale
-        pixel = POINTS_PER_INCH / self.style.dpi
-        least, line, beside = (
-            max(length * scale, pixels * pixel) for length, pixels in zip(MARK_PT, MARK_PX, strict=True)
-        )
-        across, up = (max(length / 2, least) for length in (cell.width, cell.height))
-        x, y = cell.left + cell.width / 2, cell.bottom + cell.height / 2
-        corners = np.array([[-across, -up], [across, -up], [across, up], [-across, up], [-across, -up]])
-        corners += [x, y]
-        for width, color in ((line + 2 * beside, theme.background), (line, theme.ink)):
-            brush.line(corners, width, _shade(color), cap="projecting")
 
 
 class MatrixPanel:
