@@ -91,17 +91,20 @@ def test_what_was_read_before_is_not_read_again_and_shown_the_same(
         assert not all(again[1:])  # the strongest edges were the same ones now and then
 
 
-def test_a_file_that_is_written_again_is_read_again(result: Path) -> None:
-    follower = follow(result)
+@pytest.mark.parametrize("options", [{}, {"max_edges": 5}])
+def test_a_file_that_is_written_again_is_read_again(result: Path, options: dict[str, Any]) -> None:
+    follower = Follower(result, Reading(), Options(**options))
     for epoch in (1, 2, 3):
         save(result, epoch)
+    np.savez(result / "model_epoch_002.npz", **weights(99, 9.0))  # whose edges are the strongest, while it is there
     follower.look()
     save(result, 2, seed=77)
     save(result, 4)
     look = follower.look()
     assert look.animation is not None
     shown = look.animation._history.shown
-    np.testing.assert_array_equal(shown.edges.values, Animation(open_run(result))._history.shown.edges.values)
+    fresh = Animation(open_run(result), **options)._history.shown
+    np.testing.assert_array_equal(shown.edges.values, fresh.edges.values)
 
 
 def test_nothing_to_draw_is_told_as_trouble(result: Path) -> None:
