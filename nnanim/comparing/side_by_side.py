@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -82,7 +83,7 @@ class SideBySide(Sequence[TogetherFrame]):
             MetricError: no run has the metric.
         """
         self.runs: dict[str, Run] = dict(runs)
-        self.options: Options = make_options(options)
+        self.options: Options = replace(make_options(options), image="none")  # networks are small here
         self._check()
         if self.options.view in ("map", "matrix"):
             raise OptionError(f"view is {self.options.view!r}, but runs side by side are shown as networks or layers")
