@@ -25,12 +25,12 @@ def weights_of(sizes: tuple[int, ...], options: Options, norms: tuple[str, ...] 
 
 def test_what_is_left_out_is_counted():
     weights = weights_of((784, 100, 10), Options())
-    assert wording.captions(weights.selection, weights.names) == [
+    assert wording.captions(weights) == [
         ("input", "16 of 784"),
         ("l1", "16 of 100"),
         ("l2", "10"),
     ]
-    assert wording.remarks(weights) == "160 of 79\N{NARROW NO-BREAK SPACE}400 edges"
+    assert wording.remarks(weights) == "100 of 79\N{NARROW NO-BREAK SPACE}400 edges"
     assert wording.remarks(weights_of((4, 5, 3), Options())) == ""
 
 
