@@ -289,6 +289,7 @@ def test_modules_without_arrows_between_them_stand_in_the_models_order(tmp_path:
     names = [name for _, name in part.labels.clusters]
     assert names == modules
     left, _, _, top = part.places.clusters_pt.round().T
+    assert len(np.unique(top)) > 1  # in several lines, for larger texts
     assert np.lexsort((-top, left)).tolist() == list(range(len(modules)))
     x, y = part.places.boxes_pt[:, :2].round().T
     for first in range(0, len(shapes), 2):  # in a module from left to right, or from above to below
