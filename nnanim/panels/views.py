@@ -51,7 +51,7 @@ class View:
     words_of: Callable[[History, Options], list[str]]
 
 
-def _read_network(run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> Weights:
+def _read_network(run: Run, snapshots: Sequence[Snapshot], options: Options, readers: Readers) -> Weights:
     begins_inside = bool(run.asked) and run.layers[0].key != run.model.weights[0].key
     is_image = options.image_size is not None or not begins_inside
     plan = plan_tiles(snapshots, run.layers[0], options, run.convention) if is_image else None
@@ -59,7 +59,7 @@ def _read_network(run: Run, snapshots: Sequence[Snapshot], options: Options, _re
         plan = with_room(plan, len(run.layers) + 1, options, has_curve=run.log is not None)
     if plan is None and options.image_size is not None:
         raise OptionError(f"image is {options.image!r}, but the figure has no room for pictures of that size")
-    shown = read_weights(snapshots, options, plan)
+    shown = read_weights(snapshots, options, plan, readers.memory)
     return replace(shown, layers_there=len(run.layers) + len(run.left_out), begins_inside=begins_inside)
 
 
