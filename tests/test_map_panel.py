@@ -280,3 +280,17 @@ def test_a_map_is_the_default_only_where_nearly_all_is_known(tmp_path: Path) -> 
     one = open_run(run_of(tmp_path / "one", shapes | dict([*apart.items()][:1])))
     both = open_run(run_of(tmp_path / "both", shapes | apart))
     assert (one.view, both.view) == ("map", "layers")
+
+
+def test_modules_without_arrows_between_them_stand_in_the_models_order(tmp_path: Path) -> None:
+    modules = [f"part{number}{'x' * (3 * number % 5)}" for number in range(7)]
+    shapes = {f"{name}.{part}.weight": (5, 5) for name in modules for part in ("q_proj", "k_proj")}
+    part = panel_of(map_of(run_of(tmp_path / "run", shapes))).part
+    names = [name for _, name in part.labels.clusters]
+    assert names == modules
+    left, _, _, top = part.places.clusters_pt.round().T
+    assert len(np.unique(top)) > 1  # in several lines, for larger texts
+    assert np.lexsort((-top, left)).tolist() == list(range(len(modules)))
+    x, y = part.places.boxes_pt[:, :2].round().T
+    for first in range(0, len(shapes), 2):  # in a module from left to right, or from above to below
+        assert (x[first + 1], -y[first + 1]) > (x[first], -y[first])

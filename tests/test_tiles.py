@@ -14,7 +14,8 @@ from pictures import SAMPLES, color_at, crossing_texts, cut_off_texts
 from nnanim import Animation, OptionError, open_run
 from nnanim.design.theme import pick_theme
 from nnanim.frames.frame import Tiles
-from nnanim.frames.tiles import TilePlan, is_learned_as_image
+from nnanim.frames.tiles import TilePlan, is_learned_as_image, plan_tiles
+from nnanim.model.layers import LayerHeader
 from nnanim.options import Options
 from nnanim.painting.graphviz_engine import ENGINES, draw
 from nnanim.panels.network import NetworkPanel
@@ -123,6 +124,13 @@ def test_channels_stand_side_by_side() -> None:
     assert first[0].tolist() == [[0, 1, 4, 5, 8, 9], [2, 3, 6, 7, 10, 11]]
     assert last[0].tolist() == [[0, 3, 1, 4, 2, 5], [6, 9, 7, 10, 8, 11]]
     assert last[1, 0, 0] == 12
+
+
+def test_the_channels_of_a_pixel_stand_together_where_the_framework_flattens_so() -> None:
+    first = LayerHeader("fc", "fc.weight", (5, 12))
+    for convention, is_last in (("keras", True), ("pytorch", False), ("chainer", False)):
+        plan = plan_tiles([], first, Options(image="2x2x3"), convention)
+        assert plan == TilePlan((2, 2, 3), (2, 2, 3), channels_last=is_last)
 
 
 def test_a_first_convolution_shows_its_kernels(tmp_path: Path) -> None:

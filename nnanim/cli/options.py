@@ -329,10 +329,9 @@ image: Option = click.option(
     "--image",
     metavar="HxW|HxWxC|none",
     default=DEFAULTS.image,
-    show_default=True,
     callback=parse_image,
     help="Size of the image that the network takes in: each unit of the first layer is then a small picture of its"
-    " weights.",
+    " weights, of as many units as there is room for.  [default: found by its weights]",
 )
 input_labels: Option = click.option(
     "--input-labels",

@@ -179,7 +179,8 @@ class Frame:
         edges: what is drawn of the edges; none where no network is.
         nodes: what is drawn of the nodes; none where no network is.
         rows: every weight tensor, where the view shows layers; else None.
-        folded_rows: the rows that are drawn: those of `rows`, or fewer where not all fit.
+        folded_rows: the rows that are drawn: those of `rows`, or fewer where not all fit; of a grid of blocks its cells
+            and then its lines.
         boxes: what is drawn of a map; None in other views.
         cells: weight matrices, where the view shows them; else None.
         tiles: of the first layer, where its weights are shown so in place of edges; else None.

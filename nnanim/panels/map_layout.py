@@ -21,6 +21,7 @@ from nnanim.painting.graphviz_engine import lay_out
 
 NODE_GAP_PT, RANK_GAP_PT = 9.0, 17.0  # of the reference size, before all is made to fit the room
 CLUSTER_MARGIN_PT = 6.0
+UNIT_GAP_PT = 12.0  # between what does not hang together
 COLUMNS = (1, 2, 3, 4, 6, 9)  # of what is not connected
 WORTH = 0.7  # so much smaller may texts be for boxes in their order
 HEAD_PT = 10.0  # length of Graphviz's arrowhead of size 1
@@ -83,17 +84,22 @@ def place_map(graph: MapGraph, room: Box, scale: float, engine: str | None) -> M
     Raises:
         GraphvizError: Graphviz is missing or fails.
     """
-    tried = [(direction, outer, inner) for direction in ("TB", "LR") for outer, inner in _columns(graph)]
+    outer, inner = _columns(graph)
+    tried = [(direction, columns) for direction in ("TB", "LR") for columns in inner]
     sources = [_source(f"map_{place}", graph, *each) for place, each in enumerate(tried)]
     placed = zip(lay_out(sources, engine), tried, strict=True)
-    found = [_placed(body, graph, room, scale, turned=direction == "LR") for body, (direction, _, _) in placed]
-    best = max(range(len(found)), key=lambda place: (round(found[place].factor, 3), _filled(found[place])))
-    x, y = found[best].boxes_pt[:, :2].T
-    if tried[best][0] == "LR" and _runs_backwards(np.stack([-y, x], axis=1)):  # it was better as it was
-        (body,) = lay_out([_source("map", graph, *tried[best], turned=False)], engine)
-        upright = _placed(body, graph, room, scale, turned=False)
-        return upright if upright.factor >= WORTH * found[best].factor else found[best]
-    return found[best]
+    found = [
+        (_placed(body, graph, room, scale, columns, turned=each[0] == "LR"), each, columns)
+        for body, each in placed
+        for columns in outer
+    ]
+    best, (direction, within), columns = max(found, key=lambda each: (round(each[0].factor, 3), _filled(each[0])))
+    x, y = best.boxes_pt[:, :2].T
+    if direction == "LR" and _runs_backwards(np.stack([-y, x], axis=1)):  # it was better as it was
+        (body,) = lay_out([_source("map", graph, direction, within, turned=False)], engine)
+        upright = _placed(body, graph, room, scale, columns, turned=False)
+        return upright if upright.factor >= WORTH * best.factor else best
+    return best
 
 
 def arrow_size(scale: float) -> float:
@@ -105,13 +111,12 @@ def _filled(places: MapPlaces) -> float:
     return float(places.boxes_pt[:, 2:].prod(axis=1).sum())
 
 
-def _columns(graph: MapGraph) -> Iterator[tuple[int, int]]:
-    """Yield how many columns of units, and within a unit of what is not connected, may be tried."""
+def _columns(graph: MapGraph) -> tuple[list[int], list[int]]:
+    """Return how many columns of units, and within a unit of what is not connected, may be tried."""
     units, parts = _units(graph)
-    inner = max(len(parts_) for parts_ in parts)
-    for one in (count for count in COLUMNS if count < len(units) * 2):
-        for other in (count for count in COLUMNS if count < inner * 2):
-            yield one, other
+    most = len(units), max(len(parts_) for parts_ in parts)
+    outer, inner = ([count for count in COLUMNS if count < each * 2] for each in most)
+    return outer, inner
 
 
 def _units(graph: MapGraph) -> tuple[list[list[int]], list[list[list[int]]]]:
@@ -152,7 +157,7 @@ def _together(count: int, pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _source(name: str, graph: MapGraph, direction: str, outer: int, inner: int, *, turned: bool = True) -> str:
+def _source(name: str, graph: MapGraph, direction: str, inner: int, *, turned: bool = True) -> str:
     dot = graphviz.Digraph(name)
     dot.attr(
         "graph",
@@ -167,9 +172,7 @@ def _source(name: str, graph: MapGraph, direction: str, outer: int, inner: int, 
     nodes = [f"n{box} [width={width:.4f} height={height:.4f}]\n" for box, (width, height) in enumerate(sizes.tolist())]
     dot.body.extend(_cluster(graph, -1, nodes))
     dot.body.extend(f"\tn{tail} -> n{head} [id={index}]\n" for index, (tail, head) in enumerate(graph.arrows))
-    units, parts = _units(graph)
-    columns = [*_cut(units, outer), *(column for each in parts for column in _cut(each, inner))]
-    for column in columns:
+    for column in (column for each in _units(graph)[1] for column in _cut(each, inner)):
         for upper, lower in pairwise(column):
             dot.body.append(f"\tn{upper[-1]} -> n{lower[0]} [style=invis]\n")
     source: str = dot.source
@@ -198,10 +201,11 @@ def _cluster(graph: MapGraph, cluster: int, nodes: Sequence[str]) -> Iterator[st
         yield "}\n"
 
 
-def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool) -> MapPlaces:
+def _placed(body: str, graph: MapGraph, room: Box, scale: float, columns: int, *, turned: bool) -> MapPlaces:
     """Stretch an arrangement into a room, at most by so much that its texts have their full size.
 
-    From left to right, ``dot`` puts what comes first lowest: turned upside down it stands first.
+    What hangs together is as ``dot`` placed it; what does not stands in columns, in the order of the model. From left
+    to right, ``dot`` puts what comes first lowest: turned upside down it stands first.
     """
     whole = _GRAPH.search(body)
     assert whole is not None
@@ -210,23 +214,27 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
     clusters = {int(index): _numbers(box) for index, box in _CLUSTER.findall(body)}
     corners = np.array([clusters[index] for index in range(len(graph.parents))]).reshape(-1, 2, 2)
     left, bottom, right, top = _numbers(whole[1])
+    units = _units(graph)[0]
+    mirrored = "rankdir=LR" not in whole[0] and len(units) == 1 and _runs_backwards(boxes)
+
+    def flipped(points: np.ndarray) -> np.ndarray:
+        x, y = points[..., 0], points[..., 1]
+        return np.stack([left + right - x if mirrored else x, bottom + top - y if turned else y], axis=-1)
+
+    curves = {index: flipped(points) for index, points in _curves(body)}
+    boxes, corners = flipped(boxes), flipped(corners)
+    if len(units) > 1:
+        left, bottom = 0.0, 0.0
+        right, top = _put_in_columns(units, graph, columns, boxes, corners, curves, turned="rankdir=LR" in whole[0])
     size = np.array([max(right - left, 1.0), max(top - bottom, 1.0)])
     stretch = np.minimum(np.array([room.width, room.height]) / size, STRETCH * scale)
     low = np.array([room.left, room.bottom]) + (np.array([room.width, room.height]) - size * stretch) / 2
-    mirrored = "rankdir=LR" not in whole[0] and _runs_backwards(boxes)
 
     def moved(points: np.ndarray) -> np.ndarray:
-        there: np.ndarray = (points - [left, bottom]) * stretch
-        if mirrored:
-            there[..., 0] = size[0] * stretch[0] - there[..., 0]
-        if turned:
-            there[..., 1] = size[1] * stretch[1] - there[..., 1]
-        there += low
+        there: np.ndarray = (points - [left, bottom]) * stretch + low
         return there
 
-    curves: dict[int, np.ndarray] = {}
-    for index, points in _curves(body):
-        curve = moved(points)
+    for index, curve in ((index, moved(points)) for index, points in curves.items()):
         # The head keeps its size where the rest is stretched.
         way = curve[-1] - curve[0]
         curve[-1] = curve[0] + way / max(float(np.hypot(*way)), 1e-6) * HEAD_PT * arrow_size(scale)
@@ -238,6 +246,66 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
         np.concatenate([moved(corners).min(axis=1), moved(corners).max(axis=1)], axis=1),
         float(min(*stretch, scale)),
     )
+
+
+def _put_in_columns(
+    units: Sequence[Sequence[int]],
+    graph: MapGraph,
+    columns: int,
+    boxes: np.ndarray,
+    corners: np.ndarray,
+    curves: dict[int, np.ndarray],
+    *,
+    turned: bool,
+) -> tuple[float, float]:
+    """Move units, so that they stand in columns from the upper left on; return width and height of all.
+
+    Args:
+        units: boxes that hang together.
+        graph: what is placed.
+        columns: of units.
+        boxes: (B, 2) centres, which are moved.
+        corners: (C, 2, 2) of clusters, likewise.
+        curves: of arrows, likewise.
+        turned: whether they run from left to right; else each is mirrored where most of it runs from right to left.
+    """
+    unit_of = {box: unit for unit, members in enumerate(units) for box in members}
+    of_cluster = {}
+    for box, cluster in enumerate(graph.cluster):
+        while cluster >= 0:
+            of_cluster[cluster] = unit_of[box]
+            cluster = graph.parents[cluster]
+    of_curve = {index: unit_of[tail] for index, (tail, _) in enumerate(graph.arrows)}
+    lows, highs = np.empty((len(units), 2)), np.empty((len(units), 2))
+    for unit, members in enumerate(units):
+        half = graph.sizes_pt[list(members)] / 2
+        points = [boxes[list(members)] - half, boxes[list(members)] + half]
+        points += [corners[cluster] for cluster, own in of_cluster.items() if own == unit]
+        points += [curves[index] for index, own in of_curve.items() if own == unit]
+        lows[unit], highs[unit] = np.concatenate(points).min(axis=0), np.concatenate(points).max(axis=0)
+        if not turned and _runs_backwards(boxes[list(members)]):
+            middle = lows[unit, 0] + highs[unit, 0]
+            boxes[list(members), 0] = middle - boxes[list(members), 0]
+            own_clusters = [cluster for cluster, own in of_cluster.items() if own == unit]
+            corners[own_clusters, :, 0] = middle - corners[own_clusters, :, 0]
+            for index in (index for index, own in of_curve.items() if own == unit):
+                curves[index][:, 0] = middle - curves[index][:, 0]
+    sizes = highs - lows
+    stacks = list(_cut([[unit] for unit in range(len(units))], columns))
+    heights = [sum(sizes[unit, 1] + UNIT_GAP_PT for (unit,) in stack) - UNIT_GAP_PT for stack in stacks]
+    left, height = 0.0, max(heights)
+    for stack in stacks:
+        width = max(sizes[unit, 0] for (unit,) in stack)
+        top = height
+        for (unit,) in stack:
+            shift = np.array([left + (width - sizes[unit, 0]) / 2, top - sizes[unit, 1]]) - lows[unit]
+            boxes[list(units[unit])] += shift
+            corners[[cluster for cluster, own in of_cluster.items() if own == unit]] += shift
+            for index in (index for index, own in of_curve.items() if own == unit):
+                curves[index] = curves[index] + shift
+            top -= sizes[unit, 1] + UNIT_GAP_PT
+        left += width + UNIT_GAP_PT
+    return left - UNIT_GAP_PT, height
 
 
 def _curves(body: str) -> Iterator[tuple[int, np.ndarray]]:

@@ -65,9 +65,12 @@ class TilePlaces:
         # Whole pixels, so that all cells are as large.
         x, y = (round((side + inset) / pixel) for side, inset in zip((left, bottom), self.inset_pt, strict=True))
         up = np.arange(rows) * self.cell_px
-        return tuple(  # type: ignore[return-value]
-            (np.stack([begin, begin + self.cell_px], axis=1) + start) * pixel for begin, start in ((across, x), (up, y))
-        )
+
+        def ends(begin: np.ndarray) -> np.ndarray:
+            both: np.ndarray = np.stack([begin, begin + self.cell_px], axis=1) * pixel
+            return both
+
+        return ends(across + x), ends(up + y)
 
 
 def _size_px(plan: TilePlan, cell_px: int) -> tuple[int, int]:
