@@ -276,17 +276,15 @@ def test_the_difference_has_a_colour_for_each_sign(tmp_path: Path) -> None:
     assert (last.color[change < 0] == theme.negative).all()
     assert (last.color[change == 0] == theme.unchanged).all()
     texts = [text for _, text in written(picture, picture[0])]
-    assert "w − w of one, full at ±3" in texts
+    assert "w than in one, by 3 or more" in texts
     assert {"smaller", "larger"} <= set(texts)
 
 
-def test_a_difference_of_other_edges_is_refused(tmp_path: Path) -> None:
+def test_a_difference_of_other_weights_is_refused(tmp_path: Path) -> None:
     runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (4, 5 + seed, 3))) for seed in range(2)}
-    with pytest.raises(OptionError, match="not the same edges are shown of '0' and '1'"):
-        SideBySide(runs, difference=True)
-    one = next(iter(runs.values()))
-    with pytest.raises(OptionError, match="take --view network"):
-        SideBySide({"a": one, "b": one}, difference=True, view="layers")
+    for view in ("network", "layers", "map", "matrix"):
+        with pytest.raises(OptionError, match="not the same weights are shown of '0' and '1'"):
+            SideBySide(runs, difference=True, view=view)
 
 
 def test_the_command_draws_the_difference_where_runs_began_alike(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from nnanim import Animation, open_run
 from nnanim.design.row_scales import RowScales, moved_ramp, percent
 from nnanim.design.theme import pick_theme
 from nnanim.design.wording import short
-from nnanim.panels.layers import LayersLegend
+from nnanim.panels.layers_legend import LayersLegend
 
 SNAPSHOTS = 5
 SIZES = (0.0, 3e-7, 4.6e-5, 3e-4, 0.0996, 1.0, 9.96, 99.7, 1234.5, 3e8)  # of the layers' weights

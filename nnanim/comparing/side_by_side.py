@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -16,15 +17,19 @@ from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
 from nnanim.errors import OptionError, OutputError
 from nnanim.film import Film, save_still
 from nnanim.frames.frame import Frame, TogetherFrame
+from nnanim.frames.history import Place
+from nnanim.frames.selection import Selection
 from nnanim.frames.timeline import timeline
 from nnanim.frames.together import bring_together
-from nnanim.options import OptionFields, make_options
+from nnanim.frames.weights import Weights, read_weights
+from nnanim.options import OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.difference import Difference
-from nnanim.panels.dots import Spread
-from nnanim.panels.multiples import make_multiples, palette_of
-from nnanim.panels.views import VIEWS, pick_view
-from nnanim.reading.run import Run
+from nnanim.panels.dots import Spread, height_of_dots
+from nnanim.panels.matrix import read_matrices
+from nnanim.panels.multiples import make_multiples, palette_of, room_of_matrices
+from nnanim.panels.views import VIEWS, View, pick_view
+from nnanim.reading.run import Run, Snapshot
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -83,25 +88,18 @@ class SideBySide(Sequence[TogetherFrame]):
         """
         self.runs, self.options = dict(runs), make_options(options)
         self._check()
-        if self.options.view in ("map", "matrix"):
-            raise OptionError(f"view is {self.options.view!r}, but runs side by side are shown as networks or layers")
-        kinds = [pick_view(run, self.options).name for run in self.runs.values()]
-        view = VIEWS["network" if set(kinds) == {"network"} else "layers"]
-        other = next((name for name, kind in zip(self.runs, kinds, strict=True) if kind != "network"), None)
-        self._about_view = (
-            (f"all runs are shown as rows of weight tensors, for {self.runs[other].why_view} in {other!r}",)
-            if other is not None and "network" in kinds
-            else ()
+        spreads = spreads_of(lines)
+        self._view, self._about_view = self._choose_view()
+        self._together = together = bring_together(
+            list(self.runs), list(self.runs.values()), self._reader(spreads, difference=difference), self.options, by
         )
-        together = bring_together(list(self.runs), list(self.runs.values()), view.read, self.options, by)
-        self._together = together
-        self._difference = Difference.of(together) if difference else None
+        self._difference = Difference.of(together) if difference and self.options.panels != "curve" else None
         self._coloring: Coloring = self._difference.coloring if self._difference else COLORINGS[self.options.color]
         has_view = self.options.panels != "curve"
         in_ink = has_view and self._coloring.ends_in_ink and not together.is_still
         self._moments = timeline(together.moments, self.options, in_ink=in_ink)
-        scales = view.scales(together.histories, self.options)
-        self._figure = make_multiples(together, view, scales, self.options, spreads_of(lines), self._difference)
+        scales = (self._difference and self._difference.scales) or self._view.scales(together.histories, self.options)
+        self._figure = make_multiples(together, self._view, scales, self.options, spreads, self._difference)
         self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
 
     def _check(self) -> None:
@@ -113,6 +111,33 @@ class SideBySide(Sequence[TogetherFrame]):
         for name, run in self.runs.items():
             if not run.snapshots:
                 raise OptionError(f"{name!r} has no snapshots, only a log, so there is no network to show")
+
+    def _choose_view(self) -> tuple[View, tuple[str, ...]]:
+        """Return the view of all runs, and what is to be told of it: rows where not all are shown alike."""
+        kinds = {name: pick_view(run, self.options).name for name, run in self.runs.items()}
+        if len(set(kinds.values())) == 1:
+            return VIEWS[next(iter(kinds.values()))], ()
+        other = next(name for name, kind in kinds.items() if kind != "network")
+        told = f"all runs are shown as rows of weight tensors, for {self.runs[other].why_view} in {other!r}"
+        return VIEWS["layers"], (told,)
+
+    def _reader(self, spreads: Sequence[Spread], *, difference: bool) -> Callable[..., Any]:
+        """Return what reads a run for the view."""
+        if self._view.name == "matrix":
+            has_curves = self.options.panels == "both" and any(run.log is not None for run in self.runs.values())
+            below = height_of_dots(len(self.runs) if spreads else 0, 1.0)
+            room = room_of_matrices(self.options, len(self.runs), has_curves=has_curves, below_pt=below)
+            return partial(read_matrices, room=room)
+        if self._view.name == "network" and difference:  # the same edges of all
+            chosen: list[Selection] = []
+
+            def read(_run: Run, snapshots: Sequence[Snapshot], options: Options) -> Weights:
+                shown = read_weights(snapshots, options, chosen[0] if chosen else None)
+                chosen.append(shown.selection)
+                return shown
+
+            return read
+        return self._view.read
 
     def __len__(self) -> int:
         return len(self._moments)
@@ -142,10 +167,12 @@ class SideBySide(Sequence[TogetherFrame]):
     def _run_frame(self, run: int, index: int, *, in_ink: bool) -> Frame:
         moment, together = self._moments[index], self._together
         history, place = together.histories[run], together.place(run, moment.at)
-        x = history.x(place)
+        x, at, shown = history.x(place), history.clock.ticks[place.before], place
+        if self._difference is not None and self._difference.is_over_moments:
+            at, shown = moment.at, Place(together.moments.index(moment.at))
         return Frame(
             index=index,
-            at=history.clock.ticks[place.before],
+            at=at,
             title=together.title(run, moment.at),
             epoch=history.epoch(place),
             iteration=history.iteration(place),
@@ -153,7 +180,7 @@ class SideBySide(Sequence[TogetherFrame]):
             curve_x=x,
             metrics={curve.metric: curve.value_at(x) / curve.unit.factor for curve in history.curves},
             _painter=self,
-            **(self._figure.views[run].meaning(place, in_ink=in_ink) if self._figure.views else {}),
+            **(self._figure.views[run].meaning(shown, in_ink=in_ink) if self._figure.views else {}),
         )
 
     @property

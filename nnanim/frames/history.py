@@ -80,6 +80,7 @@ class History:
         curve_x: (S,) where on the curves' axis each snapshot lies, NaN for nowhere.
         since: what changes are measured against, in words.
         shown: what the view shows of the weights, as its own module has it.
+        against: the run that these weights are held against, where changes are differences from it; else empty.
     """
 
     name: str
@@ -91,6 +92,7 @@ class History:
     curve_x: np.ndarray
     since: str
     shown: Any
+    against: str = ""
 
     def __len__(self) -> int:
         return len(self.titles)

@@ -49,19 +49,21 @@ class Weights:
         return len(self.norms) == len(self.names)
 
 
-def read_weights(snapshots: Sequence[Snapshot], options: Options) -> Weights:
+def read_weights(snapshots: Sequence[Snapshot], options: Options, selection: Selection | None = None) -> Weights:
     """Read all snapshots and choose what is shown of them.
 
     Args:
         snapshots: those that are shown, in their order.
         options: how to choose.
+        selection: what is shown, where that is chosen already, of a network of the same sizes.
 
     Raises:
         SnapshotError: a snapshot cannot be read.
         ShapeError: a snapshot does not have the declared shape.
     """
     chosen = _choose(snapshots, options)
-    selection = chosen.selection
+    if selection is None or selection.sizes != chosen.selection.sizes:
+        selection = chosen.selection
     edges = np.empty((len(snapshots), len(selection.layer)), dtype=np.float32)
     biases = np.full((len(snapshots), sum(map(len, selection.nodes))), np.nan, dtype=np.float32)
     for index, snapshot in enumerate(snapshots):

@@ -23,7 +23,8 @@ from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
-from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, SLACK, SMALL_PRINT
+from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
+from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 from nnanim.panels.row_folding import fold_rows
 
 LEAST_ROW_PT = 7.5  # height of a row in a figure of the reference size, and
@@ -34,9 +35,10 @@ ROW_TEXT = 0.78  # of a row's height, at most
 LABEL_SHARE = 0.4  # of the panel's width, at most
 BAR_SHARE = 0.17  # of the panel's width
 CELL_SHARE = 0.84  # of a row's height
-BAR_THICKNESS = (0.12, 0.8)  # of a row's height, for norms that have shrunk and grown most
 COLUMN_GAP_PT = 7.0
 HEADINGS = ("how far it moved since {since}", "now", "size ‖W‖")
+MOVED = (HEADINGS[0], "moved over time", "moved")  # the first that fits
+APART = ("how far it lies from {against}", "far from {against}", "difference")
 WIDEST_PERCENT, WIDEST_NORM = "0.0057 %", "0.0057"
 
 
@@ -224,7 +226,7 @@ class LayersPanel:
         self._history, self._scales, self._style = history, scales, style
         self._all: RowHistory = history.shown
         scale, size = style.scale, looks.TEXT_PT * style.scale
-        blocks = LayersLegend.widths(scales, history.since, style) if alone else ()
+        blocks = LayersLegend.widths(scales, history, style) if alone else ()
         legend_boxes, legend_top = rows_of_blocks(box, blocks, scale)
         bottom = legend_top + 2.3 * size  # for the ticks below the strips
         top = box.top - (TITLE_HEIGHT_PT if alone else LINE_PT) * scale - 1.1 * size  # for the headings
@@ -245,10 +247,14 @@ class LayersPanel:
         bars = Box(bars_right - bars_pt, strips.bottom, bars_pt, strips.height)
         places = LayersPlaces(strips, bars, box.right, top - height * np.arange(len(rows)), height)
         cells = scales.moved.colors(self._shown.relative_changes, style.theme)
-        since = HEADINGS[0].format(since=history.since)
         small = size * SMALL_PRINT
         fits = [
-            text for text in (since, "moved over time", "moved") if wide_pt(text, small, style) <= strips.width + gap
+            text
+            for text in (
+                each.format(since=history.since, against=history.against)
+                for each in (APART if history.against else MOVED)
+            )
+            if wide_pt(text, small, style) <= strips.width + gap
         ]
         heading = fits[0] if fits else ""
         count = len(self._all.rows)
@@ -263,7 +269,7 @@ class LayersPanel:
             _ticks(history, strips.width, size * SMALL_PRINT, style),
             (heading, *HEADINGS[1:]),
             remarks if count > 1 else "1 weight tensor",
-            LayersLegend(legend_boxes, scales, history.since, style) if alone else None,
+            LayersLegend(legend_boxes, scales, history.since, style, history.against) if alone else None,
             alone,
         )
 
@@ -318,12 +324,6 @@ def words_of(history: History, _options: Options) -> list[str]:
     return [*(row.title for row in shown.rows), *history.titles]
 
 
-def wide_pt(text: str, size_pt: float, style: Style) -> float:
-    """Measure a text as it is drawn: letters are hinted to the pixels of the figure."""
-    factor = style.dpi / looks.POINTS_PER_INCH
-    return text_width_pt(style.drawable(text), size_pt * factor, style.families) / factor
-
-
 def _labels(
     rows: Sequence[Row], groups: Sequence[Sequence[int]] | None, size_pt: float, room_pt: float, style: Style
 ) -> tuple[list[tuple[str, str]], float, float]:
@@ -368,79 +368,3 @@ def _ticks(history: History, room_pt: float, size_pt: float, style: Style) -> li
     if len(places) > 1 and room_pt < 1.2 * widest * len(places):
         places = [count - 1]
     return [((place + 0.5) / count, history.titles[place]) for place in places]
-
-
-@dataclass(frozen=True, eq=False)
-class LayersLegend:
-    """What the colours of the strips and the looks of the bars mean.
-
-    Attributes:
-        boxes: one for each block.
-        scales: of the picture.
-        since: what changes are measured against, in words.
-        style: of the figure.
-    """
-
-    boxes: tuple[Box, ...]
-    scales: RowScales
-    since: str
-    style: Style
-
-    @staticmethod
-    def texts(scales: RowScales, since: str) -> tuple[str, str, str, str, str, str]:
-        """Return for each block the words at both ends of its bar and the small print."""
-        growth = percent(float(scales.growth.domain))
-        return (
-            percent(scales.moved.low),
-            percent(scales.moved.high),
-            f"moved: ‖change since {since}‖ / ‖W‖",
-            "shrank",
-            "grew",
-            f"‖W‖, full at ±{growth}",
-        )
-
-    @classmethod
-    def widths(cls, scales: RowScales, since: str, style: Style) -> tuple[float, ...]:
-        """Measure its blocks, in points of a figure of the reference size."""
-        low, high, moved, shrank, grew, size = cls.texts(scales, since)
-        bars = RAMP_PT + 2 * GAP_PT
-        blocks = ((low, high, moved), (shrank, grew, size))
-        return tuple(
-            SLACK * max(style.wide(left) + style.wide(right) + bars, style.wide(print_, SMALL_PRINT))
-            for left, right, print_ in blocks
-        )
-
-    def paint(self, brush: Brush) -> None:
-        """Paint both blocks."""
-        low, high, moved, shrank, grew, size = self.texts(self.scales, self.since)
-        theme = self.style.theme
-        ramp = moved_ramp(theme)
-        upper, left = self._block(brush, self.boxes[0], (low, high), moved, (theme.ink, theme.ink))
-        self._bar(brush, left, upper, ramp, np.full(len(ramp), RAMP_HEIGHT_PT))
-        ends = COLORINGS[ByChange.name].ramp(theme)
-        upper, left = self._block(brush, self.boxes[1], (shrank, grew), size, (ends[0], ends[2]))
-        shares = np.linspace(-1, 1, len(ramp))
-        colors = theme.edge_colors(self.scales.growth.of_share(shares), ends)
-        heights = np.linspace(*BAR_THICKNESS, len(ramp)) * 1.6 * RAMP_HEIGHT_PT
-        self._bar(brush, left, upper, colors, heights)
-
-    def _block(
-        self, brush: Brush, box: Box, words: tuple[str, str], small_print: str, colors: tuple[Shade, Shade]
-    ) -> tuple[float, float]:
-        """Write the words at both ends of a bar and the small print; return the bar's middle and its left end."""
-        style, scale = self.style, self.style.scale
-        size = looks.TEXT_PT * scale
-        upper, lower = box.bottom + 0.75 * box.height, box.bottom + 0.25 * box.height
-        brush.text(Place(box.left, lower, size * SMALL_PRINT, style.theme.muted, va="center"), small_print)
-        brush.text(Place(box.left, upper, size, colors[0], va="center"), words[0])
-        left = box.left + text_width_pt(words[0], size, style.families) + GAP_PT * scale
-        right = left + (RAMP_PT + GAP_PT) * scale
-        brush.text(Place(right, upper, size, colors[1], va="center"), words[1])
-        return upper, left
-
-    def _bar(self, brush: Brush, left: float, middle: float, colors: np.ndarray, heights_pt: np.ndarray) -> None:
-        scale = self.style.scale
-        step, heights = RAMP_PT * scale / len(colors), heights_pt * scale
-        lefts = left + step * np.arange(len(colors))
-        boxes = np.stack([lefts, middle - heights / 2, np.full(len(colors), step), heights], axis=1)
-        brush.areas(boxes, colors)

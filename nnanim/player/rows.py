@@ -15,7 +15,8 @@ from nnanim.frames.history import History
 from nnanim.frames.rows import RowHistory
 from nnanim.model.weight_rows import Row
 from nnanim.options import THEMES, Options
-from nnanim.panels.layers import BAR_THICKNESS, CELL_SHARE, HEADINGS, LayersLegend
+from nnanim.panels.layers import CELL_SHARE, HEADINGS
+from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend
 from nnanim.player.looks import VIEWS, color_tables, cut_front, width_pt
 
 ROW_PT, HEADING_PT = 19.0, 21.0  # heights of a row, and of a block's name above its rows
