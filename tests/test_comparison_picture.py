@@ -58,7 +58,7 @@ def areas_px(picture: SideBySide) -> list[tuple[slice, slice]]:
     return found
 
 
-@pytest.mark.parametrize("view", ["network", "layers"])
+@pytest.mark.parametrize("view", ["network", "layers", "map", "matrix"])
 @pytest.mark.parametrize("figsize", [(9.0, 6.0), (12.0, 4.0), (5.0, 8.0)], ids=str)
 def test_the_same_run_twice_looks_the_same_to_the_pixel(tmp_path: Path, view: str, figsize: Any) -> None:
     run = open_run(result_folder(tmp_path / "run"))
@@ -299,7 +299,7 @@ def test_the_command_draws_the_difference_where_runs_began_alike(tmp_path: Path)
     assert len(colors("relu-1", "relu-2")) > 1
 
 
-@pytest.mark.parametrize("view", ["network", "layers"])
+@pytest.mark.parametrize("view", ["network", "layers", "map", "matrix"])
 @pytest.mark.parametrize(("count", "figsize"), [(2, (9, 6)), (3, (9, 6)), (4, (9, 6)), (8, (12, 8)), (3, (6, 9))])
 def test_no_texts_overlap(tmp_path: Path, view: str, count: int, figsize: Any) -> None:
     runs = {
@@ -363,7 +363,7 @@ def test_outputs_of_all_kinds(tmp_path: Path) -> None:
     assert len(told["frames"][0]["runs"][0]["edges"]["weight"]) == 35
 
 
-@pytest.mark.parametrize("view", ["network", "layers"])
+@pytest.mark.parametrize("view", ["network", "layers", "map", "matrix"])
 def test_other_processes_write_the_same_bytes(tmp_path: Path, view: str) -> None:
     picture = grouped(tmp_path, (2, 2), view=view, title="Two groups", figsize=(9, 7))
     picture.write(tmp_path / "one.gif")

@@ -1,0 +1,149 @@
+"""Differences of runs side by side: what edges, rows, boxes and cells say of B − A, against plain NumPy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from folders import result_folder, save, trainer_arrays, weights
+
+from nnanim import open_run
+from nnanim.comparing.side_by_side import SideBySide
+from nnanim.reading.run import Run
+
+VIEWS = ["network", "layers", "map", "matrix"]
+Step = dict[str, np.ndarray]
+
+
+def run_of(folder: Path, steps: dict[int, Step]) -> Run:
+    """Write snapshots by their epochs."""
+    folder.mkdir()
+    for epoch, arrays in steps.items():
+        save(folder / f"model_{epoch:03}", trainer_arrays(arrays, epoch=epoch, iteration=epoch))
+    return open_run(folder)
+
+
+def moved(step: Step, seed: int, by: float = 0.3) -> Step:
+    random = np.random.default_rng(seed)
+    return {key: (value + by * random.normal(size=value.shape)).astype(np.float32) for key, value in step.items()}
+
+
+def two(tmp_path: Path, **options: Any) -> tuple[SideBySide, dict[float, tuple[Step, Step]]]:
+    """Return a picture of two runs from one start, which were saved at different epochs, and what each moment shows."""
+    start = weights((4, 6, 3), seed=1)
+    one = {0: start, 1: moved(start, 1), 3: moved(start, 2)}
+    other = {0: start, 2: moved(start, 3)}
+    picture = SideBySide(
+        {"a": run_of(tmp_path / "a", one), "b": run_of(tmp_path / "b", other)},
+        difference=True,
+        ending="change",
+        **options,
+    )
+    return picture, {0: (start, start), 1: (one[1], start), 2: (one[1], other[2]), 3: (one[3], other[2])}
+
+
+def layer(step: Step, name: str) -> np.ndarray:
+    return step[f"{name}/W"].astype(float)
+
+
+def test_rows_and_boxes_say_how_far_they_lie_from_the_first_run(tmp_path: Path) -> None:
+    for view in ("layers", "map"):
+        (tmp_path / view).mkdir()
+        picture, shown = two(tmp_path / view, view=view)
+        assert [frame.at for frame in picture] == [0, 1, 2, 3]
+        for frame in picture:
+            told = [each.rows if view == "layers" else each.boxes for each in frame.runs]
+            a, b = shown[frame.at]
+            assert told[0] is not None
+            assert (told[0].relative_change == 0).all()
+            assert told[1] is not None
+            for place, name in enumerate(("l1", "l2")):
+                one, other = layer(a, name), layer(b, name)
+                apart = np.linalg.norm(other - one) / np.linalg.norm(one)
+                assert told[1].relative_change[place] == pytest.approx(apart, rel=1e-6, abs=1e-12)
+                assert told[1].norm[place] == pytest.approx(np.linalg.norm(other), rel=1e-6)
+                grown = np.linalg.norm(other) / np.linalg.norm(one) - 1
+                assert told[1].growth[place] == pytest.approx(grown, rel=1e-5, abs=1e-7)
+
+
+def test_cells_say_what_they_differ_by(tmp_path: Path) -> None:
+    picture, shown = two(tmp_path, view="matrix")
+    theme = picture._figure.style.theme
+    for frame in picture:
+        first, second = (each.cells for each in frame.runs)
+        assert first is not None
+        assert second is not None
+        a, b = shown[frame.at]
+        expected = np.concatenate([(layer(b, name) - layer(a, name)).ravel() for name in ("l1", "l2")])
+        np.testing.assert_allclose(second.change, expected, atol=1e-6)
+        assert (first.change == 0).all()
+        beyond = np.abs(expected) > 0.9 * np.abs(second.change).max()
+        for value, color in zip(expected[beyond], second.color[beyond].astype(float), strict=True):
+            wanted, unwanted = (theme.positive, theme.negative)[:: 1 if value > 0 else -1]
+            assert np.linalg.norm(color - wanted) < np.linalg.norm(color - unwanted)
+        assert (second.color[expected == 0] == theme.unchanged).all()
+        assert (np.ptp(first.color.astype(int), axis=1) <= 1).all()  # the first run's sizes, in ink
+
+
+def test_a_cell_of_many_weights_shows_the_largest_difference(tmp_path: Path) -> None:
+    start = weights((400, 300, 3), seed=2)
+    end = moved(start, 5)
+    runs = {"a": run_of(tmp_path / "a", {0: start}), "b": run_of(tmp_path / "b", {0: end})}
+    picture = SideBySide(runs, view="matrix", difference=True)
+    cells = picture[-1].runs[1].cells
+    assert cells is not None
+    matrix = cells.matrices[0]
+    assert not matrix.is_whole
+    apart = end["l1/W"].astype(float) - start["l1/W"]
+    block = apart[: matrix.rows[1], : matrix.columns[1]]
+    largest = block.ravel()[np.abs(block).argmax()]
+    assert cells.change[0] == pytest.approx(largest, rel=1e-5)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_run_held_against_itself_is_grey(tmp_path: Path, view: str) -> None:
+    run = open_run(result_folder(tmp_path / "run"))
+    picture = SideBySide({"a": run, "b": run}, view=view, difference=True)
+    theme = picture._figure.style.theme
+    for frame in picture:
+        other = frame.runs[1]
+        assert (other.edges.color == theme.unchanged).all()
+        for rows in (other.rows, other.boxes):
+            assert rows is None or (rows.relative_change == 0).all()
+        assert other.boxes is None or (other.boxes.fill == theme.unmoved).all()
+        assert other.cells is None or (other.cells.color == theme.unchanged).all()
+
+
+def test_the_same_weight_has_the_same_colour_in_every_run(tmp_path: Path) -> None:
+    small, large = weights((4, 5, 3), seed=3), weights((4, 5, 3), seed=4)
+    large = {key: 3 * value for key, value in large.items()}
+    large["l1/W"][0, 0] = small["l1/W"][0, 0]
+    runs = {"a": run_of(tmp_path / "a", {0: small, 1: small}), "b": run_of(tmp_path / "b", {0: large, 1: large})}
+    picture = SideBySide(runs, view="matrix", color="sign")
+    one, other = (each.cells for each in picture[-1].runs)
+    assert one is not None
+    assert other is not None
+    assert one.value[0] == other.value[0]
+    assert (one.color[0] == other.color[0]).all()
+    assert (one.color[1:] != other.color[1:]).any()
+
+
+def test_edges_of_a_large_network_are_those_of_the_first_run(tmp_path: Path) -> None:
+    start = weights((40, 30, 3), seed=6)
+    runs = {
+        name: run_of(tmp_path / name, {0: start, 1: moved(start, seed)})
+        for seed, name in enumerate(("a", "b"), start=7)
+    }
+    picture = SideBySide(runs, difference=True)
+    one, other = (each.edges for each in picture[-1].runs)
+    for which in ("layer", "tail", "head"):
+        np.testing.assert_array_equal(getattr(one, which), getattr(other, which))
+    assert len(one.weight) == 160
+
+
+def test_the_last_snapshot_stays_where_a_run_ended(tmp_path: Path) -> None:
+    picture, _ = two(tmp_path, view="matrix")
+    assert picture[-1].runs[1].title == "ended at epoch 2"
+    assert picture[-1].runs[1].epoch == 2
