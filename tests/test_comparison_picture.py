@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from nnanim.design.layout import cells, spread
 from nnanim.design.theme import MOST_RUNS, theme_of_runs
 from nnanim.frames.frame import TogetherFrame
 from nnanim.painting.brush import Brush, Place
-from nnanim.panels.dots import DotsPart
+from nnanim.panels.dots import DOT_PT, DotsPart
 
 EFFECTS = Path(__file__).resolve().parent.parent / "sample_results/effects"
 MATRICES = [[[0.5, -1.0], [0.25, 0.75]], [[1.0, 0.5]]]
@@ -419,22 +419,62 @@ def grouped(
 def test_each_run_is_a_dot_and_the_mean_a_bar(tmp_path: Path) -> None:
     picture = grouped(tmp_path, (2, 3), figsize=(9, 7.5))
     (part,) = (part for part in picture._figure.parts if isinstance(part, DotsPart))
-    assert [spread.label for spread in part.spreads] == [statistic.title for statistic in STATISTICS]
+    assert [spread.label for spread in part.spreads] == [statistic.label for statistic in STATISTICS]
     assert [len(values) for values in part.spreads[0].values] == [2, 3]
     image = picture.paint_one(picture[0])
     scale = 100 / 72
-    for shown, (area, axis) in zip(part.spreads[:2], part.columns()[:2], strict=True):
-        for y, values, mean, color in zip(
-            part.middles, shown.values, shown.means, part.style.theme.curves, strict=False
-        ):
-            row = image.shape[0] - round(y * scale)
-            for value in values:
-                x = round((area.left + area.width * float(axis.shares(np.array(value)))) * scale)
-                near = image[row - 1 : row + 2, x - 1 : x + 2].reshape(-1, 3)
+    for shown in part.spreads[:2]:
+        area, axis = part.columns()[shown.term]
+        for group, (values, mean) in enumerate(zip(shown.values, shown.means, strict=True)):
+            y, color = part.middles()[group], part.style.theme.curves[group]
+            places = area.left + area.width * axis.shares(np.array(sorted(values)))
+            centers = part.centers(shown, group)
+            np.testing.assert_allclose(centers[:, 0], places)
+            for x, there in centers.tolist():
+                row, column = image.shape[0] - round(there * scale), round(x * scale)
+                near = image[row - 2 : row + 3, column - 2 : column + 3].reshape(-1, 3)
                 assert (near == color).all(axis=1).any(), shown.label
             x = round((area.left + area.width * float(axis.shares(np.array(mean)))) * scale)
-            above = image[row - 8 : row - 5, x - 1 : x + 2].reshape(-1, 3).astype(float)
-            assert above.min() < 80
+            row = image.shape[0] - round(y * scale)
+            bar = image[row - 8 : row - 5, x - 1 : x + 2].reshape(-1, 3).astype(float)
+            assert bar.min() < 80
+
+
+def test_dots_of_equal_values_do_not_cover_each_other(tmp_path: Path) -> None:
+    picture = grouped(tmp_path, (2, 2), figsize=(9, 7.5))
+    (part,) = (part for part in picture._figure.parts if isinstance(part, DotsPart))
+    spread_out = replace(part.spreads[0], values=((0.0, 0.0, 0.0, 1.0, 1.0), (0.0,) * 40))
+    own = replace(part, spreads=(spread_out,))
+    few, many = own.centers(spread_out, 0), own.centers(spread_out, 1)
+    for one, other in itertools.combinations(few.tolist(), 2):
+        assert np.hypot(one[0] - other[0], one[1] - other[1]) >= 0.8 * DOT_PT
+    height = own.middles()[0] - own.middles()[1]
+    for centers, middle in ((few, own.middles()[0]), (many, own.middles()[1])):
+        assert (np.abs(centers[:, 1] - middle) <= (height - DOT_PT) / 2 + 1e-9).all()
+    assert len(many) == 40
+
+
+def test_layers_have_rows_of_their_own_on_the_axis_of_all(tmp_path: Path) -> None:
+    groups = {
+        name: [(f"{name}{seed}", result_folder(tmp_path / f"{name}{seed}", (4, 5, 3))) for seed in range(2)]
+        for name in ("a", "b")
+    }
+    runs = {name: open_run(members[0][1]) for name, members in groups.items()}
+    picture = SideBySide(runs, lines=compare(groups, by_layer=True).lines, figsize=(9, 12))
+    (part,) = (part for part in picture._figure.parts if isinstance(part, DotsPart))
+    assert part.layers == [None, "l1", "l2"]
+    tops = [part.top_of(layer) for layer in part.layers]
+    assert tops == sorted(tops, reverse=True)
+    assert part.middles("l2")[-1] > next(iter(part.columns().values()))[0].bottom
+    texts = {text for _, text in written(picture, picture[0])}
+    assert {"whole network", "layer l1", "layer l2"} <= texts
+    assert not list(crossing(picture, picture[0]))
+
+
+def test_the_picture_says_what_dots_are_and_which_runs_are_drawn(tmp_path: Path) -> None:
+    picture = grouped(tmp_path, (2, 2), figsize=(9, 7.5))
+    texts = [text for _, text in written(picture, picture[0])]
+    assert {"all runs, at their end:", "one run", "mean", "drawn above: the first run of each group"} <= set(texts)
 
 
 def test_runs_alone_have_no_dots(tmp_path: Path) -> None:
@@ -446,7 +486,10 @@ def test_runs_alone_have_no_dots(tmp_path: Path) -> None:
 def test_no_texts_overlap_with_groups(tmp_path: Path, names: Sequence[str]) -> None:
     picture = grouped(tmp_path, (2, 2, 1), names, figsize=(9, 7.5), title="What it does")
     assert not list(crossing(picture, picture[-1]))
-    assert {"straightness", "effective rank", "What it does"} <= {text for _, text in written(picture, picture[-1])}
+    told = {text for _, text in written(picture, picture[-1])}
+    assert {"straightness", "effective rank", "directions", "What it does"} <= told
+        text for _, text in written(picture, picture[-1])
+    }
 
 
 @pytest.mark.parametrize(

@@ -75,4 +75,4 @@ def test_each_statistic_is_a_function_of_at_most_15_lines() -> None:
 def test_the_page_holds_the_table() -> None:
     assert documentation() in (ROOT / "docs/effects.md").read_text(encoding="utf-8")
     for statistic in STATISTICS:
-        assert f"(`{statistic.name}`) | {statistic.formula} |" in documentation()
+        assert f"(`{statistic.name}`) | {statistic.label} | {statistic.formula} |" in documentation()

@@ -14,12 +14,12 @@ from nnanim.cli import echo, options
 from nnanim.options import STILL_SUFFIXES, make_options
 
 if TYPE_CHECKING:
+    from nnanim.comparing.comparison import Line
     from nnanim.comparing.side_by_side import SideBySide
     from nnanim.reading.run import Run
 
 FEW = 4  # panels that the usual size has room for
 LARGE_FIGSIZE = (12.0, 8.0)
-DOTS_HEIGHT = 0.25  # of a group's row of statistics, in inches of a picture 9 inches wide
 
 
 def parse_groups(
@@ -127,6 +127,7 @@ def compare(
             from nnanim.comparing.side_by_side import SideBySide
 
             colored = difference and found.same_start and not matching
+            _make_room_for_dots(choices, found.lines)
             picture = SideBySide(opened, lines=found.lines, difference=colored, **choices)
             with noting() as notes:
                 picture.write(*outputs, file_format=file_format, jobs=workers, executor=executor)
@@ -173,15 +174,27 @@ def _opened(
     check_count(len(wanted))
 
     context = click.get_current_context()
-    if context.get_parameter_source("figsize") is click.core.ParameterSource.DEFAULT:
-        width, height = LARGE_FIGSIZE if len(wanted) > FEW else choices["figsize"]
-        more = DOTS_HEIGHT * len(wanted) + 1 if any(len(members) > 1 for members in wanted.values()) else 0.0
-        choices["figsize"] = (width, round(height + more * width / 9, 1))
+    if context.get_parameter_source("figsize") is click.core.ParameterSource.DEFAULT and len(wanted) > FEW:
+        choices["figsize"] = LARGE_FIGSIZE
     make_options({name: value for name, value in choices.items() if name != "by"})  # before anything is measured
     runs = {name: open_path(members[0][1], reading) for name, members in wanted.items()}
     for run in runs.values():
         refuse_inputs(outputs, run.files)
     return runs
+
+
+def _make_room_for_dots(choices: dict[str, Any], lines: Sequence[Line]) -> None:
+    """Make the picture higher by the dots below it, unless its size was chosen."""
+    from nnanim.comparing.side_by_side import spreads_of
+    from nnanim.design.theme import POINTS_PER_INCH
+    from nnanim.panels.dots import height_of_dots
+    from nnanim.panels.multiples import scale_of_width
+
+    if click.get_current_context().get_parameter_source("figsize") is not click.core.ParameterSource.DEFAULT:
+        return
+    width, height = choices["figsize"]
+    dots_pt = height_of_dots(spreads_of(lines), scale_of_width(width * POINTS_PER_INCH))
+    choices["figsize"] = (width, round(height + dots_pt / POINTS_PER_INCH, 1))
 
 
 def _told(picture: SideBySide) -> str:

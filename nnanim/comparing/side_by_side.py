@@ -11,7 +11,7 @@ import numpy as np
 
 from nnanim.comparing.comparison import Line
 from nnanim.design.coloring import COLORINGS, Coloring
-from nnanim.design.theme import MOST_RUNS
+from nnanim.design.theme import MOST_RUNS, POINTS_PER_INCH
 from nnanim.encoders.targets import PAGE, find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
 from nnanim.errors import OptionError, OutputError
@@ -25,9 +25,9 @@ from nnanim.frames.weights import Weights, read_weights
 from nnanim.options import OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.difference import Difference
-from nnanim.panels.dots import Spread, height_of_dots
+from nnanim.panels.dots import MOST_LAYERS, Spread, height_of_dots
 from nnanim.panels.matrix import read_matrices
-from nnanim.panels.multiples import make_multiples, palette_of, room_of_matrices
+from nnanim.panels.multiples import make_multiples, palette_of, room_of_matrices, scale_of_width
 from nnanim.panels.views import VIEWS, View, pick_view
 from nnanim.reading.run import Run, Snapshot
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 LEAST_RUNS = 2
+DRAWN = "drawn above: the first run of each group"
 
 
 def check_count(runs: int) -> None:
@@ -50,11 +51,12 @@ def check_count(runs: int) -> None:
 
 
 def spreads_of(lines: Sequence[Line]) -> list[Spread]:
-    """Return the statistics of whole networks, where any group has more than one run."""
+    """Return the statistics of whole networks, and of layers, where any group has more than one run."""
+    layers = list(dict.fromkeys(line.layer for line in lines if line.layer is not None))[:MOST_LAYERS]
     return [
-        Spread(line.statistic.title, tuple(line.values.values()))
+        Spread(line.statistic.label, line.statistic.term, tuple(line.values.values()), line.layer)
         for line in lines
-        if line.layer is None and any(len(values) > 1 for values in line.values.values())
+        if line.layer in (None, *layers) and any(len(values) > 1 for values in line.values.values())
     ]
 
 
@@ -68,6 +70,7 @@ class SideBySide(Sequence[TogetherFrame]):
         by: str | None = None,
         lines: Sequence[Line] = (),
         difference: bool = False,
+        drawn: str = DRAWN,
         **options: Unpack[OptionFields],
     ) -> None:
         """Read the weights of all snapshots that are shown, and fix the scales over all runs.
@@ -77,9 +80,9 @@ class SideBySide(Sequence[TogetherFrame]):
             by: what the clock counts, ``"epoch"``, ``"iteration"`` or ``"share"`` of each run; by default the first
                 that all runs tell.
             lines: statistics of the groups, by the names of `runs`; shown below where a group has several runs.
-            options: the fields of `nnanim.options.Options`.
-
             difference: colour how the weights differ from the first run's, for runs that began from the same weights.
+            drawn: which run of each group is drawn, in words.
+            options: the fields of `nnanim.options.Options`.
 
         Raises:
             OptionError: there are too few or too many runs, or an option does not fit them.
@@ -99,7 +102,7 @@ class SideBySide(Sequence[TogetherFrame]):
         in_ink = has_view and self._coloring.ends_in_ink and not together.is_still
         self._moments = timeline(together.moments, self.options, in_ink=in_ink)
         scales = (self._difference and self._difference.scales) or self._view.scales(together.histories, self.options)
-        self._figure = make_multiples(together, self._view, scales, self.options, spreads, self._difference)
+        self._figure = make_multiples(together, self._view, scales, self.options, spreads, self._difference, drawn)
         self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
 
     def _check(self) -> None:
@@ -125,7 +128,7 @@ class SideBySide(Sequence[TogetherFrame]):
         """Return what reads a run for the view."""
         if self._view.name == "matrix":
             has_curves = self.options.panels == "both" and any(run.log is not None for run in self.runs.values())
-            below = height_of_dots(len(self.runs) if spreads else 0, 1.0)
+            below = height_of_dots(spreads, scale_of_width(self.options.figsize[0] * POINTS_PER_INCH))
             room = room_of_matrices(self.options, len(self.runs), has_curves=has_curves, below_pt=below)
             return partial(read_matrices, room=room)
         if self._view.name == "network" and difference:  # the same edges of all

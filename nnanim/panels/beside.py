@@ -92,9 +92,9 @@ class NetworksBeside:
         plain = next((each for each in self.histories if not each.shown.only_norms), longest)
         legend = wording.make_legend(plain.shown, scales.widths, self.intensity, scales.rings, plain.since, coloring)
         *thin, (thick, share) = legend.samples
-        lines = "lines: norms of kernels" if plain.shown.only_norms else "lines: |weight|"
+        lines = "lines: norms of kernels" if plain.shown.only_norms else "lines: |w|"
         if scales.rings is not None:
-            lines += f" · rings: |bias|, ≥ {wording.short(float(scales.rings.domain))}"
+            lines += f" · rings: |b|, ≥ {wording.short(float(scales.rings.domain))}"
         return replace(
             legend,
             ramp=coloring.ends if coloring.is_explained(len(longest)) else None,

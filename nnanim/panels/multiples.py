@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 
 from nnanim.design.fonts import load_font, missing_glyphs
-from nnanim.design.layout import LINE_PT, MARGIN_PT, MAX_SCALE, MIN_SCALE, Box, arrange, cells, rows_of_blocks
+from nnanim.design.layout import (
+    LINE_PT,
+    MARGIN_PT,
+    MAX_SCALE,
+    MIN_SCALE,
+    REFERENCE_PT,
+    Box,
+    arrange,
+    cells,
+    rows_of_blocks,
+)
 from nnanim.design.style import Style
 from nnanim.design.theme import POINTS_PER_INCH, Ramp, pick_theme, theme_of_runs
 from nnanim.frames.frame import TogetherFrame
@@ -97,6 +107,7 @@ def make_multiples(
     options: Options,
     spreads: Sequence[Spread] = (),
     difference: Difference | None = None,
+    drawn: str = "",
 ) -> Multiples:
     """Place the panels of runs.
 
@@ -107,6 +118,7 @@ def make_multiples(
         options: the user's choices.
         spreads: statistics of the groups whose first runs these are; none where there are no groups.
         difference: what is coloured instead of changes or signs.
+        drawn: which run of each group is drawn, in words.
 
     Raises:
         OptionError: the figure is too small, or the labels do not fit a network.
@@ -115,8 +127,8 @@ def make_multiples(
     width_pt, height_pt = (inches * POINTS_PER_INCH for inches in options.figsize)
     has_curves = any(history.curves for history in together.histories)
     shown = options.panels if has_curves else "network"
-    scale = arrange(width_pt, height_pt, shown).scale
-    below = height_of_dots(len(together.names) if spreads else 0, scale)
+    scale = scale_of_width(width_pt)
+    below = height_of_dots(spreads, scale)
     above = height_of_title(options.title, scale)
     layout = arrange(width_pt, height_pt - above - below, shown, CURVE_SHARE).raised(below)
     words = [word for history in together.histories for word in view.words_of(history, options)]
@@ -145,12 +157,17 @@ def make_multiples(
     if spreads:
         margin = MARGIN_PT * style.scale
         room = Box(margin, margin, width_pt - 2 * margin, below - margin)
-        parts.append(DotsPart(spreads, together.names, room, replace(style, scale=scale)))
+        parts.append(DotsPart(spreads, together.names, room, replace(style, scale=scale), drawn))
         looks.append(lambda _frame: None)
     notes = [f"{together.names[run]}: {note}" for run, panel in enumerate(views) for note in panel.notes]
     notes += [f"the font has no glyph for {missing!r}: name a font file that has with --font"] if missing else []
     width_px, height_px = (int(inches * options.dpi + ROUNDING) for inches in options.figsize)
     return Multiples(style, tuple(parts), tuple(looks), tuple(views), (width_px, height_px), tuple(notes))
+
+
+def scale_of_width(width_pt: float) -> float:
+    """Return the factor for the sizes of what takes the whole width, however high the figure is."""
+    return min(max(width_pt / REFERENCE_PT[0], MIN_SCALE), MAX_SCALE)
 
 
 def _of_run(look: Callable[[Any], Any], run: int) -> Callable[[TogetherFrame], Any]:
@@ -221,8 +238,8 @@ def room_of_matrices(options: Options, count: int, *, has_curves: bool, below_pt
     """
     width_pt, height_pt = (inches * POINTS_PER_INCH for inches in options.figsize)
     shown = options.panels if has_curves and options.panels != "curve" else "network"
-    scale = arrange(width_pt, height_pt, shown).scale
-    layout = arrange(width_pt, height_pt - below_pt - height_of_title(options.title, scale), shown, CURVE_SHARE)
+    above_pt = height_of_title(options.title, scale_of_width(width_pt))
+    layout = arrange(width_pt, height_pt - below_pt - above_pt, shown, CURVE_SHARE)
     style = Style(pick_theme(options.theme, options.palette), load_font(None), "", layout.scale, options.dpi)
     assert layout.view is not None
     room = _divide(layout.view, USUAL_BLOCKS_PT, count, style)
