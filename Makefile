@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 LOWEST := .venv-lowest
 FRAMEWORKS := .venv-frameworks
+CHECKS := .venv-checks
+DIST := .venv-dist
 RUN := $(VENV)/bin/python
 PIP := -m pip --disable-pip-version-check install --quiet
 # More options for pytest: make test ARGS="-k encoder"
@@ -16,7 +18,7 @@ SAMPLE := $(wildcard sample_results/iris/*)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-lowest test-frameworks fixtures lint format typecheck sample gallery docs clean
-.PHONY: bench profile fuzz
+.PHONY: bench profile fuzz kills verifytypes security sample-frameworks dist
 
 help:  ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 - \2/p' Makefile | awk -F ' - ' '{printf "%-17s  %s\n", $$1, $$2}'
@@ -45,6 +47,9 @@ fixtures: $(FRAMEWORKS)/.installed  ## Train the networks of tests/fixtures agai
 fuzz: $(VENV)/.dev  ## Damage result folders for ten minutes: nothing but NnanimError may come out
 	$(RUN) tests/fuzzing.py $(ARGS)
 
+kills: $(VENV)/.dev  ## End 200 commands by signals at random moments: no older output may be harmed
+	$(RUN) tests/killing.py $(ARGS)
+
 bench: $(VENV)/.bench  ## Measure speed, memory and file size against others: benchmarks/RESULTS.md
 	$(RUN) benchmarks/bench.py $(ARGS)
 
@@ -62,12 +67,34 @@ format: $(VENV)/.dev  ## Mend style and formatting
 typecheck: $(VENV)/.dev  ## Check types
 	$(RUN) -m mypy
 
+# Pyright looks for packages in the Python that is first on PATH, whatever --pythonpath says, and PYTHONPATH would hide
+# the wheel. What matplotlib, pandas and Pillow leave open of their own types is not counted.
+verifytypes: $(CHECKS)/.installed  ## Check that the types of all that is public are said, in the wheel as it is installed
+	cd $(CHECKS) && PATH="$$PWD/bin:$$PATH" && unset PYTHONPATH && pyright --verifytypes nnanim --ignoreexternal
+
+# pip-audit asks a service on the network which releases have known faults.
+security: $(CHECKS)/.installed  ## Look for risky code (bandit), and for known faults of packages (pip-audit, online)
+	$(CHECKS)/bin/bandit --quiet --configfile pyproject.toml --recursive nnanim
+	@told=$$($(CHECKS)/bin/pip-audit --progress-spinner off --timeout 20 \
+	    --path "$$($(CHECKS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" 2>&1); \
+	case "$$told" in \
+	  *'Found '*' known vulnerabilit'*) echo "$$told"; exit 1 ;; \
+	  *'numpy'*'could not be audited'*) echo 'pip-audit was skipped: the service that was asked knows no package' ;; \
+	  *'No known vulnerabilities found'*) echo 'pip-audit: no known vulnerabilities' ;; \
+	  *) echo 'pip-audit was skipped: the service that knows of vulnerable packages does not answer' ;; \
+	esac
+
 # scikit-learn, which brings the digits, is among the tools for development.
 sample: $(VENV)/.dev  ## Train the samples again: sample_results/iris, digits, convolutions, effects
 	$(RUN) sample_results/train_iris.py
 	$(RUN) sample_results/train_digits.py
 	$(RUN) sample_results/train_convolutions.py
 	$(RUN) sample_results/train_effects.py
+
+sample-frameworks: $(FRAMEWORKS)/.installed  ## Train the samples of PyTorch again: residual, transformer, lstm
+	$(FRAMEWORKS)/bin/python sample_results/train_residual.py
+	$(FRAMEWORKS)/bin/python sample_results/train_transformer.py
+	$(FRAMEWORKS)/bin/python sample_results/train_lstm.py
 
 gallery: $(VENV)/.installed  ## Make the pictures of docs/gallery.md again
 	$(RUN) docs/run_commands.py docs/gallery.md
@@ -78,8 +105,21 @@ docs: $(VENV)/.installed  ## Write what programs can write of the docs: referenc
 	$(RUN) docs/make_roles.py
 	$(RUN) docs/make_checking.py
 
+# Each is tried where nothing else is: no checkout to import from, no Graphviz on PATH.
+dist: $(DIST)/.installed  ## Build wheel and sdist into dist/, check them, and render with each in an empty environment
+	rm -rf dist
+	$(DIST)/bin/python -m build --outdir dist
+	$(DIST)/bin/python -m twine check --strict dist/*
+	for file in "$$PWD"/dist/*.whl "$$PWD"/dist/*.tar.gz; do \
+	  rm -rf $(DIST)/empty && $(DIST)/bin/python -m virtualenv --quiet $(DIST)/empty && \
+	  $(DIST)/empty/bin/python $(PIP) "$$file" && ( cd $(DIST)/empty && export PATH="$$PWD/bin" && \
+	    nnanim --version && nnanim render ../../sample_results/iris -o iris.gif -o iris.html ) || exit 1; done
+	rm -rf $(DIST)/empty
+	@echo 'dist/ is ready; CONTRIBUTING.md says what else a release takes'
+
 clean:  ## Remove what make has made, the environments too
-	rm -rf $(VENV) $(LOWEST) $(FRAMEWORKS) demo.gif build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) $(FRAMEWORKS) $(CHECKS) $(DIST) demo.gif build dist
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find nnanim tests sample_results -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is written only when its step is through, so a step that was broken off is done again.
@@ -96,12 +136,22 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.installed
 	$(RUN) $(PIP) --group bench
 	@touch $@
 
+# nnanim as users get it, from its wheel and without the sources beside it.
+$(CHECKS)/.installed: pyproject.toml $(SOURCES) | $(CHECKS)/.made
+	$(CHECKS)/bin/python $(PIP) --group checks .
+	$(CHECKS)/bin/python $(PIP) --no-deps --force-reinstall .
+	@touch $@
+
 $(LOWEST)/.installed: pyproject.toml nnanim/__init__.py tests/lowest-versions.txt | $(LOWEST)/.made
 	$(LOWEST)/bin/python $(PIP) --constraint tests/lowest-versions.txt --group test --editable '.[dask]'
 	@touch $@
 
 $(FRAMEWORKS)/.installed: pyproject.toml nnanim/__init__.py | $(FRAMEWORKS)/.made
 	$(FRAMEWORKS)/bin/python $(PIP) --group frameworks --editable .
+	@touch $@
+
+$(DIST)/.installed: pyproject.toml | $(DIST)/.made
+	$(DIST)/bin/python $(PIP) --group dist
 	@touch $@
 
 # An environment that works is kept. Where Debian leaves ensurepip out (no python3-venv), the interpreter's own pip

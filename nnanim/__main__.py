@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from nnanim.cli import main
+import sys
+
+EXIT_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; whoever interrupts it while it is imported sees no traceback either."""
+    try:
+        from nnanim.cli import main as command_line
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    command_line(prog_name="nnanim")
+
 
 if __name__ == "__main__":
-    main(prog_name="nnanim")
+    main()

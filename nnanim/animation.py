@@ -11,7 +11,7 @@ import numpy as np
 
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import POINTS_PER_INCH
-from nnanim.encoders.targets import PAGE, find_targets
+from nnanim.encoders.targets import PAGE, SVG, find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
 from nnanim.errors import OptionError, RunError
 from nnanim.film import Film, save_still
@@ -19,14 +19,16 @@ from nnanim.frames.boxes import BoxHistory
 from nnanim.frames.cells import CellHistory
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
+from nnanim.frames.telling import telling
 from nnanim.frames.timeline import thinning_note, timeline
 from nnanim.frames.weights import Weights
-from nnanim.options import OptionFields, Options, make_options
+from nnanim.options import MOST_MOVING, OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.figure import make_figure
 from nnanim.panels.network import NetworkPanel
 from nnanim.panels.views import pick_view
 from nnanim.reading.run import Run
+from nnanim.words import counted
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -57,16 +59,22 @@ class Animation(Sequence[Frame]):
         self._begin(run if shape is None else run.of_shape(shape), make_options(options))
 
     @classmethod
-    def of(cls, run: Run, options: Options) -> Animation:
-        """Make an animation with options that are made already."""
+    def of(cls, run: Run, options: Options, progress: Callable[[int, int], None] | None = None) -> Animation:
+        """Make an animation with options that are made already.
+
+        Args:
+            run, options: as for an `Animation`.
+            progress: called with how many snapshots are read and how many there are.
+        """
         animation = cls.__new__(cls)
-        animation._begin(run, options)
+        animation._begin(run, options, progress)
         return animation
 
-    def _begin(self, run: Run, options: Options) -> None:
-        self.run, self.options = run, options
+    def _begin(self, run: Run, options: Options, progress: Callable[[int, int], None] | None = None) -> None:
+        self.run: Run = run
+        self.options: Options = options
         view = pick_view(run, options)
-        self._history = make_history(run, options, view.read)
+        self._history = make_history(run, options, telling(view.read, progress))
         has_view = self._history.shown is not None
         in_ink = has_view and options.panels != "curve" and COLORINGS[options.color].ends_in_ink
         self._moments = timeline(self._history.clock.ticks, options, in_ink=in_ink)
@@ -191,9 +199,35 @@ class Animation(Sequence[Frame]):
         targets = find_targets(paths, file_format)
         if any(target.format == PAGE for target in targets):
             self._check_page()
+        if any(target.format == SVG for target in targets) and isinstance(self._history.shown, CellHistory):
+            raise OptionError(
+                "view is 'matrix', whose cells are too many to move in an SVG (write a .gif, or take --view layers)"
+            )
+        svgs = [target for target in targets if target.format == SVG]
+        movable = self._movable() if svgs else self
+        passes = [(self, targets)]
+        if movable is not self:  # fewer edges, so other pictures
+            others = [target for target in targets if target.format != SVG]
+            passes = [(self, others), (movable, svgs)] if others else [(movable, svgs)]
+        for done, (animation, own) in enumerate(passes):
+
+            def tell(frame: int, frames: int, done: int = done) -> None:
+                if progress is not None:
+                    progress(done * frames + frame, len(passes) * frames)
+
+            animation._film().write(
+                own,
+                lambda: self.html(comment=comment),
+                comment=comment,
+                progress=tell,
+                jobs=jobs,
+                executor=executor,
+            )
+
+    def _film(self) -> Film:
         theme = self._figure.style.theme
         more = None if self._figure.view is None else self._figure.view.colors
-        film = Film(
+        return Film(
             self._painter,
             self,
             self._figure.sheet,
@@ -203,14 +237,32 @@ class Animation(Sequence[Frame]):
             self.options.loop,
             self.options.full_color,
         )
-        film.write(
-            targets,
-            lambda: self.html(comment=comment),
-            comment=comment,
-            progress=progress,
-            jobs=jobs,
-            executor=executor,
-        )
+
+    def _movable(self) -> Animation:
+        """Return this animation, or where nobody said how many edges to show, one with those that an SVG can move.
+
+        Raises:
+            OptionError: so many edges, or the neurons alone, cannot move.
+        """
+        rings = int(np.isfinite(self[0].nodes.bias).sum())
+        texts = sum(len(part.text_places) for part in self._painter.ground.parts)
+        others = rings + texts + 2 * len(self._history.curves)  # of a curve the dot, and how far it is seen
+        edges = len(self[0].edges.weight)
+        if not edges or edges + others <= MOST_MOVING:
+            return self
+        fit = MOST_MOVING - others
+        if fit < len(set(self[0].edges.layer.tolist())):
+            raise OptionError(
+                f"beside {rings} rings of neurons no edge can move in an SVG, where browsers are asked to move"
+                f" {MOST_MOVING} shapes at most (take fewer --max-nodes, --no-bias, or write a .gif)"
+            )
+        if self.options.max_edges is not None:
+            raise OptionError(
+                f"max_edges is {self.options.max_edges}: beside {rings} rings of neurons {fit} edges can move in an"
+                f" SVG, where browsers are asked to move {MOST_MOVING} shapes at most (take --max-edges {fit}, or write"
+                " a .gif)"
+            )
+        return Animation.of(self.run, replace(self.options, max_edges=fit))
 
     def html(self, *, comment: str | None = None) -> str:
         """Return the player: one page with all snapshots, which loads nothing from anywhere.
@@ -252,8 +304,7 @@ class Animation(Sequence[Frame]):
             raise OptionError("a page shows snapshots, and this run has none (write a .gif, .png or .mp4 of its curve)")
 
     def __repr__(self) -> str:
-        (width, height), count = self.size_px, len(self)
-        frames = "1 frame" if count == 1 else f"{count} frames"
+        (width, height), frames = self.size_px, counted(len(self), "frame")
         return f"<Animation of {str(self.run.path)!r}: {frames}, {width}x{height} px, {sum(self.durations_s):g} s>"
 
     def _repr_html_(self) -> str | None:

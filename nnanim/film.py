@@ -76,7 +76,8 @@ class Film:
         films = [target for target in targets if target.format != PAGE]
         if films:
             size = self.painter.ground.size_px
-            movie = Movie(size, tuple(self.durations_s), self.palette(), self.loop, comment, self.full_color)
+            durations_s, ground = tuple(self.durations_s), self.painter.ground
+            movie = Movie(size, durations_s, self.palette(), self.loop, comment, self.full_color, ground)
             formats = tuple(film.format for film in films)
             with (
                 self._packed(Job(self.painter, movie, formats), jobs, executor) as packed,

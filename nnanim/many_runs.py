@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from nnanim.encoders.places import noting, refuse_same
 from nnanim.encoders.whole_file import marked, sweep_up
 from nnanim.errors import NnanimError, OptionError, OutputError, WorkerError
-from nnanim.options import RUN_PLACE, Options, Reading, Writing
+from nnanim.options import FOLDERS, RUN_PLACE, Options, Reading, Writing
 
 if TYPE_CHECKING:
     from nnanim.animation import Animation
+
+Progress = Callable[[int, str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,13 +139,17 @@ def plan_outputs(results: Sequence[Path], outputs: Sequence[str]) -> list[tuple[
         For each folder as many paths as there are outputs.
 
     Raises:
-        OptionError: there are several folders for one output, or two folders would have the same name.
+        OptionError: a folder was given twice, there are several for one output, or two would have the same name.
     """
+    known: dict[str, Path] = {}
+    for result in results:
+        if known.setdefault(os.path.realpath(result), result) is not result:
+            raise OptionError(f"the folder {str(result)!r} was given twice")
     single = next((output for output in outputs if RUN_PLACE not in output), None)
     if single is not None and len(results) > 1:
         raise OptionError(
             f"{len(results)} folders cannot all be drawn into {single!r}"
-            f" (put {RUN_PLACE} where their names shall stand)"
+            f" (put {RUN_PLACE} where their names shall stand, as in -o '{RUN_PLACE}{Path(single).suffix}')"
         )
     if all(RUN_PLACE not in output for output in outputs):
         return [tuple(outputs)]
@@ -155,6 +161,7 @@ class Request:
     """A folder to be drawn.
 
     Attributes:
+        number: of the folder, from 0.
         result: the folder.
         outputs: what it is drawn into.
         options: what is drawn, and how.
@@ -164,6 +171,7 @@ class Request:
         mark: of the temporary files.
     """
 
+    number: int
     result: Path
     outputs: tuple[str, ...]
     options: Options
@@ -181,7 +189,7 @@ def render_each(
     writing: Writing,
     *,
     if_changed: bool = False,
-    progress: Callable[[Path, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Generator[Outcome, None, None]:
     """Draw folders; what became of each is yielded in their order, when it is done or has failed.
 
@@ -194,14 +202,15 @@ def render_each(
         reading: how each folder is read.
         writing: how the outputs are written.
         if_changed: leave outputs alone that were made from the same run with the same options.
-        progress: called with the folder, how many of its frames are done and how many there are.
+        progress: called with the number of the folder, from 0, and as in `nnanim.one_run.draw_run`; where folders are
+            drawn side by side, with ``"folders"`` and how many of them are done.
 
     Raises:
         OptionError: an option is not as it must be, which is the same for all folders.
     """
     requests = [
-        Request(result, paths, options, reading, writing, if_changed, f"{os.urandom(4).hex()}-")
-        for result, paths in zip(results, outputs, strict=True)
+        Request(number, result, paths, options, reading, writing, if_changed, f"{os.urandom(4).hex()}-")
+        for number, (result, paths) in enumerate(zip(results, outputs, strict=True))
     ]
     for alone, several in groupby(requests, key=_is_drawn_by_one):
         group = list(several)
@@ -212,7 +221,7 @@ def render_each(
                 yield draw(request, progress)
 
 
-def draw(request: Request, progress: Callable[[Path, int, int], None] | None = None) -> Outcome:
+def draw(request: Request, progress: Progress | None = None) -> Outcome:
     """Draw one folder.
 
     Raises:
@@ -220,9 +229,9 @@ def draw(request: Request, progress: Callable[[Path, int, int], None] | None = N
     """
     from nnanim.one_run import draw_run
 
-    def tell(done: int, total: int) -> None:
+    def tell(stage: str, done: int, total: int) -> None:
         if progress is not None:
-            progress(request.result, done, total)
+            progress(request.number, stage, done, total)
 
     try:
         how = request.options, request.reading, request.writing
@@ -245,19 +254,21 @@ def _is_drawn_by_one(request: Request) -> bool:
     return one and not may_pay_off(request.result, request.outputs, request.options, request.writing)
 
 
-def _draw_side_by_side(requests: list[Request], progress: Callable[[Path, int, int], None] | None) -> Iterator[Outcome]:
+def _draw_side_by_side(requests: list[Request], progress: Progress | None) -> Iterator[Outcome]:
     from nnanim.processes.pool import answers_in_order, process_pool
 
     jobs = requests[0].writing.jobs
     alone = [replace(request, writing=replace(request.writing, jobs=1)) for request in requests]
     done = 0
+    if progress is not None:
+        progress(requests[0].number, FOLDERS, 0, len(requests))
     try:
         with process_pool(jobs - 1) as workers:
             for outcome in answers_in_order(workers, _draw_alone, alone, 2 * jobs, helping=True, died=_given_up):
-                if progress is not None and outcome.frames:
-                    progress(outcome.result, outcome.frames, outcome.frames)
                 yield outcome
                 done += 1
+                if progress is not None:
+                    progress(requests[0].number, FOLDERS, done, len(requests))
     finally:
         for request in alone[done : done + 2 * jobs]:  # processes that were ended, by Ctrl-C above all, could not do it
             _sweep_up(request)

@@ -7,7 +7,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnanim.options import SUFFIX_FORMATS, OptionFields, Options, Reading, Writing, make_options
+from nnanim.options import (
+    CHECKING,
+    DRAWING,
+    READING,
+    SUFFIX_FORMATS,
+    OptionFields,
+    Options,
+    Reading,
+    Writing,
+    make_options,
+)
 from nnanim.processes.worthwhile import pays_off
 
 if TYPE_CHECKING:
@@ -52,8 +62,13 @@ def render(
     """
     outputs: Sequence[str | Path] = [output] if isinstance(output, str | Path) else list(output)
     reading = Reading(shape, layers, model, files, log, skip_bad)
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if progress is not None and stage == DRAWING and done:
+            progress(done, total)
+
     animation = draw_run(
-        result, outputs, make_options(options), reading, Writing(file_format, jobs, executor), progress=progress
+        result, outputs, make_options(options), reading, Writing(file_format, jobs, executor), progress=tell
     )
     assert animation is not None  # which happens only where something may be left alone
     return animation
@@ -67,7 +82,7 @@ def draw_run(
     writing: Writing,
     *,
     if_changed: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Animation | None:
     """Draw one folder with options that are made already.
 
@@ -78,11 +93,17 @@ def draw_run(
         reading: how the folder is read.
         writing: how the outputs are written.
         if_changed: leave alone every output that was made from the same run with the same options.
-        progress: as in `Animation.write`.
+        progress: called with the stage (``"checking"``, ``"reading"``, ``"drawing"``), how much of it is done and how
+            much there is: snapshots that are read, frames that are drawn, 0 of 0 while the folder is checked.
 
     Returns:
         The animation, or None where there was nothing to do.
     """
+
+    def tell(stage: str) -> Callable[[int, int], None]:
+        return lambda done, total: None if progress is None else progress(stage, done, total)
+
+    tell(CHECKING)(0, 0)
     if may_pay_off(result, outputs, options, writing):
         from nnanim.processes.pool import prepare_pool
 
@@ -104,8 +125,9 @@ def draw_run(
         outputs = [path for path, target in zip(outputs, targets, strict=True) if not is_current(target, made_from)]
         if not outputs:
             return None
-    animation = Animation.of(run, options)
-    animation.write(*outputs, comment=made_from and sealable(made_from), progress=progress, **vars(writing))
+    animation = Animation.of(run, options, progress=tell(READING))
+    tell(DRAWING)(0, len(animation))
+    animation.write(*outputs, comment=made_from and sealable(made_from), progress=tell(DRAWING), **vars(writing))
     return animation
 
 

@@ -28,6 +28,7 @@ CLOCKS = ("epoch", "iteration", "share")  # of several runs in one picture
 SUFFIX_FORMATS = {
     ".gif": "gif",
     ".html": "html",
+    ".svg": "svg",
     ".mp4": "mp4",
     ".webm": "webm",
     ".webp": "webp",
@@ -37,6 +38,9 @@ SUFFIX_FORMATS = {
 SUFFIXES = tuple(SUFFIX_FORMATS)
 FORMATS = (*dict.fromkeys(SUFFIX_FORMATS.values()), "frames")
 STILL_SUFFIXES = (".svg", ".pdf", ".png")
+
+CHECKING, READING, DRAWING = "checking", "reading", "drawing"  # the stages of drawing a folder
+FOLDERS = "folders"  # the one stage of several that are drawn side by side
 
 DEFAULT_OUTPUT = "animation.gif"
 RUN_PLACE = "{run}"  # in the name of an output: the name of the result folder
@@ -49,6 +53,7 @@ MAX_MOVING_S = 12.0
 DEFAULT_HOLD_S = 3.0
 DEFAULT_MAX_NODES = 16
 DEFAULT_MAX_EDGES = 160
+MOST_MOVING = 300  # shapes in an animated SVG: browsers take CPU for each
 
 MIN_FPS = 0.01
 MAX_FPS = 50.0  # viewers take delays under 20 ms for 100 ms
@@ -56,7 +61,21 @@ MOST_SHOWN = int(MAX_MOVING_S * MAX_FPS)  # snapshots, where nothing says how ma
 MAX_FRAME_S = 600.0  # a GIF counts a delay in 16 bits of 10 ms
 MAX_TWEEN = 1000
 MIN_SIDE_PX = 100
+MAX_SIDE_INCHES = 10_000
+MAX_DPI = 100_000
 MAX_PIXELS = 32_000_000
+
+
+def about_suffix(path: str | Path, suffixes: Sequence[str], hint: str = "") -> str:
+    """Say that a file with this suffix cannot be written, and what can; `hint` is what else."""
+    suffix = Path(path).suffix
+    known = ", ".join(suffixes)
+    if suffix.lower() in STILL_SUFFIXES:
+        return (
+            f"{str(path)!r} would be a still, which nnanim draw writes: nnanim draw RESULT -o {Path(path).name}"
+            f" (an animation is one of {known})"
+        )
+    return f"unknown suffix {suffix!r} of {str(path)!r} (must be one of {known}{hint})"
 
 
 @dataclass(frozen=True)
@@ -93,7 +112,7 @@ class Options:
         stop: last epoch to show.
         max_nodes: neurons to show of one layer.
         nodes: which: ``"strongest"`` over the run, or ``"even"``.
-        max_edges: edges to show.
+        max_edges: edges to show; by default 160, and in an animated SVG no more than can move there.
         edges: which: the strongest by ``"weight"`` or by ``"change"`` over the run.
         bias: whether the rings of the nodes show biases.
         input_labels: names of the input neurons.
@@ -127,7 +146,7 @@ class Options:
     stop: float | None = None
     max_nodes: int = DEFAULT_MAX_NODES
     nodes: str = NODE_CHOICES[0]
-    max_edges: int = DEFAULT_MAX_EDGES
+    max_edges: int | None = None
     edges: str = EDGE_CHOICES[0]
     bias: bool = True
     input_labels: Sequence[str] = ()
@@ -164,6 +183,11 @@ class Options:
         return self.fps is None and self.duration_s is None
 
     @property
+    def most_edges(self) -> int:
+        """How many edges are shown at most."""
+        return DEFAULT_MAX_EDGES if self.max_edges is None else self.max_edges
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """The wanted metrics, none where the default is to be taken."""
         if self.metric is None:
@@ -180,6 +204,8 @@ class Options:
 
     def _check_size(self) -> None:
         width, height = self.figsize
+        if not max(width, height) <= MAX_SIDE_INCHES:
+            raise OptionError(f"figsize is {width:g},{height:g}: a side has at most {MAX_SIDE_INCHES} inches")
         width_px, height_px = width * self.dpi, height * self.dpi
         # Written so that NaN is refused too.
         if not (min(width_px, height_px) >= MIN_SIDE_PX and width_px * height_px <= MAX_PIXELS):
@@ -217,7 +243,7 @@ class OptionFields(TypedDict, total=False):
     stop: float | None
     max_nodes: int
     nodes: str
-    max_edges: int
+    max_edges: int | None
     edges: str
     bias: bool
     input_labels: Sequence[str]
@@ -284,6 +310,7 @@ _CLOSED_SETS = {
     "edges": EDGE_CHOICES,
 }
 _RANGES = {
+    "dpi": (0, MAX_DPI),
     "fps": (MIN_FPS, MAX_FPS),
     "hold_s": (0, MAX_FRAME_S),
     "duration_s": (0.02, 100_000),

@@ -107,7 +107,7 @@ class Recorder:
         if model is None and example is not None:
             raise OptionError("an example is given without a model")
         flow = None if model is None else trace(model, example)
-        self.folder = Path(folder)
+        self.folder: Path = Path(folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             taken = [int(match[1]) for name in os.listdir(self.folder) if (match := _SNAPSHOT.fullmatch(name))]

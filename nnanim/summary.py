@@ -20,15 +20,21 @@ from nnanim.frames.curves import axis_of, curves_of
 from nnanim.frames.units import unit_of
 from nnanim.printable import printable
 from nnanim.reading.run import Log
+from nnanim.words import counted
 
 PICTURE_PX = (600, 600)  # at most; the proportions are kept
 PICTURE_COLORS = 128
 CHART_POINTS = 40
-# What GitHub and GitLab turn into a link or a message to somebody although it is escaped: @somebody, #1, addresses. An
-# invisible character, the word joiner, takes the life out of them.
+# What GitHub, GitLab, and mail and chat programs behind them turn into a link, a picture, a formula or a message to
+# somebody although it is escaped: @somebody, #1, !1, &copy;, :smile:, addresses with and without a scheme. An invisible
+# character, the word joiner, takes the life out of them.
+# Sources: https://github.github.com/gfm/#autolinks-extension-, https://docs.gitlab.com/user/markdown/
 DEAD = "\u2060"
-_ALIVE = re.compile(r"@|#(?=\w)|(?:https?|ftp|xmpp|mailto|www)(?=[:.])", re.IGNORECASE)
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_ALIVE = re.compile(
+    r"@|[#!$&%^~](?=\w)|&(?=\#)|:(?=//|[\w+-]+:)|(?:https?|ftp|xmpp|mailto|www)(?=[:.])|(?<=\w)\.(?=[^\W\d_]{2})",
+    re.IGNORECASE,
+)
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
 
 def write_summary(animation: Animation, path: str | Path) -> None:
@@ -52,7 +58,7 @@ def summary(animation: Animation) -> str:
     when = f"epoch {last.epoch:g}" if last.epoch is not None else "the last snapshot"
     parts = [
         f"## {_plain(run.path.resolve().name)}",
-        f"{len(run.snapshots)} snapshots up to {when}, {_size(animation)}.",
+        f"{counted(len(run.snapshots), 'snapshot')} up to {when}, {_size(animation)}.",
     ]
     if run.log is not None and run.log.metrics:
         parts += [_table(run.log), _chart(run.log, tuple(last.metrics) or run.log.metrics[:1])]
@@ -64,8 +70,7 @@ def summary(animation: Animation) -> str:
 def _size(animation: Animation) -> str:
     if animation.shape:
         return f"layers of {' → '.join(map(str, animation.shape))} neurons"
-    count = len(animation.run.weight_rows)
-    return "1 weight tensor" if count == 1 else f"{count} weight tensors"
+    return counted(len(animation.run.weight_rows), "weight tensor")
 
 
 def _table(log: Log) -> str:
@@ -129,4 +134,5 @@ def _plain(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return printable(" ".join(text.replace('"', "'").split())).replace("`", "'")
+    """Make a text from a file mean itself between quotes in Mermaid, which looks for ``%%{…}%%`` in there too."""
+    return printable(" ".join(text.replace('"', "'").split())).replace("`", "'").replace("%%", f"%{DEAD}%")

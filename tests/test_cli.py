@@ -102,12 +102,12 @@ def test_version(command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert run(*command).stdout.splitlines() == [
         f"nnanim, version {nnanim.__version__}",
         "Graphviz: the one in the Python package pygraphviz 2.0",
-        "extras: video (av 12.1); not installed: chainer, dask",
+        "extras: video (av 12.1); not installed: chainer, dask, match, watch",
     ]
     there.clear()
     assert run(*command).stdout.splitlines()[1:] == [
         "Graphviz: missing",
-        "extras: none; not installed: chainer, dask, video",
+        "extras: none; not installed: chainer, dask, match, video, watch",
     ]
 
 
@@ -122,19 +122,21 @@ def test_version_names_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 @pytest.mark.parametrize("command", [[], ["--help"]])
 def test_help_begins_with_three_commands_and_cuts_nothing(command: list[str]) -> None:
     told = CliRunner().invoke(main, command, prog_name="nnanim").output
-    assert [line.split()[:2] for line in told.splitlines() if line.startswith("    nnanim ")] == [
+    begin = told.split("To begin with:\n")[1].split("\n\n")[0]
+    assert [line.split()[:2] for line in begin.splitlines()] == [
         ["nnanim", "inspect"],
         ["nnanim", "render"],
         ["nnanim", "render"],
     ]
     assert "…" not in told
-    assert "..." not in told.split("Commands:")[1]
+    assert "..." not in told.split("To begin with:")[0].split("Commands:")[-1]
 
 
-def test_no_command_shows_the_help() -> None:
+def test_no_command_is_no_success() -> None:
     found = run()
     assert found.exit_code == 2
-    assert "Usage: " in found.output
+    assert "nnanim --help" in found.stderr
+    assert found.stdout == ""
 
 
 # Defaults of the command line are those of the library
@@ -520,7 +522,7 @@ BAD_DATA = {
     "shorter shape": (
         good,
         ["--shape", "4,3"],
-        "shape 4,3 does not fit snapshot 'result/trainer_00001': 1 layers of weights declared, 2 found"
+        "shape 4,3 does not fit snapshot 'result/trainer_00001': 1 layer of weights declared, 2 found"
         " (the snapshot is 4,5,3)",
     ),
     "no such metric": (
@@ -611,13 +613,13 @@ BAD_USAGE = {
     "shape in other digits": (["--shape", "4,²"], f"Invalid value for '--shape': '4,²' {SHAPE_HINT}"),
     "unknown suffix": (
         ["-o", "out.avi"],
-        "Invalid value for '-o' / '--output': unknown suffix '.avi' of 'out.avi' (must be one of .gif, .html, .mp4,"
-        " .webm, .webp, .apng, .png)",
+        "Invalid value for '-o' / '--output': unknown suffix '.avi' of 'out.avi' (must be one of .gif, .html, .svg,"
+        " .mp4, .webm, .webp, .apng, .png)",
     ),
     "no suffix": (
         ["-o", "out"],
-        "Invalid value for '-o' / '--output': unknown suffix '' of 'out' (must be one of .gif, .html, .mp4, .webm,"
-        " .webp, .apng, .png, or a folder with / at its end)",
+        "Invalid value for '-o' / '--output': unknown suffix '' of 'out' (must be one of .gif, .html, .svg, .mp4,"
+        " .webm, .webp, .apng, .png, or a folder with / at its end)",
     ),
     "since": (["--since", "last"], "Invalid value for '--since': 'last' is not one of 'first', 'previous'."),
     "figsize of one": (
@@ -639,9 +641,10 @@ BAD_USAGE = {
     ),
     "dpi nan": (
         ["--dpi", "nan"],
-        "figsize 9,6 inches at nan dpi makes nanxnan px: each side must have at least 100 px,"
-        " the whole at most 32000000 px",
+        "dpi is nan: it must be from 0 to 100000",
     ),
+    "dpi inf": (["--dpi", "inf"], "dpi is inf: it must be from 0 to 100000"),
+    "figsize huge": (["--figsize", "1e200,4"], "figsize is 1e+200,4: a side has at most 10000 inches"),
     "dpi 0": (["--dpi", "0"], "Invalid value for '--dpi': 0.0 is not in the range x>0."),
     "fps 0": (["--fps", "0"], "Invalid value for '--fps': 0.0 is not in the range 0.01<=x<=50.0."),
     "fps 51": (["--fps", "51"], "Invalid value for '--fps': 51.0 is not in the range 0.01<=x<=50.0."),
@@ -736,3 +739,51 @@ def test_ctrl_c_in_the_middle_of_a_frame(result: Path, monkeypatch: pytest.Monke
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
 def test_a_closed_terminal_leaves_the_older_file_and_no_litter(tmp_path: Path) -> None:
     assert broken_off(tmp_path, signal.SIGHUP) == (129, "", ["out.gif"])
+
+
+# What newcomers type
+
+
+def test_an_output_without_its_option_is_told_how_it_is_given(result: Path) -> None:
+    result_folder(result)
+    Path("there.gif").touch()
+    for name in ("my out.gif", "there.gif", "net.svg"):
+        found = run("render", "result", name)
+        assert found.exit_code == 2
+        given = f"'{name}'" if " " in name else name
+        assert found.stderr.endswith(
+            f"Error: {name!r} is no result folder; outputs are given with -o: result -o {given}\n"
+        )
+
+
+def test_a_folder_given_twice_is_no_matter_of_names(result: Path) -> None:
+    result_folder(result)
+    for again in ("result", "result/", "./result"):
+        found = run("render", "result", again)
+        assert found.exit_code == 2
+        assert "was given twice" in found.stderr
+        assert "{run}" not in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "told"), [("--from", "from epoch 9"), ("--to", "to epoch 0.5"), (None, "from epoch 9 to epoch 10")]
+)
+def test_no_snapshot_in_a_span_is_told_without_infinity(result: Path, option: str | None, told: str) -> None:
+    result_folder(result)
+    chosen = ["--from", "9", "--to", "10"] if option is None else [option, told.split()[-1]]
+    found = run("render", "result", *chosen)
+    assert found.stderr == f"nnanim: error: no snapshot {told} (the run has epochs 1 to 3)\n"
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_no_help_is_cut_at_any_width(name: str) -> None:
+    command = main.commands[name]
+    for width in (40, 80, 200):
+        said = CliRunner().invoke(main, [name, "--help"], terminal_width=width, max_content_width=width)
+        told = "".join(said.output.split())
+        for option in command.params:
+            text = getattr(option, "help", None)
+            assert text is None or "".join(text.split()) in told
+    sentence = (command.help or "").split(".")[0].replace("\n", " ")
+    offered = {item.value: item.help or "" for item in main.shell_complete(click.Context(main), "")}
+    assert " ".join(offered[name].split()) == f"{' '.join(sentence.split())}."

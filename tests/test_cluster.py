@@ -13,6 +13,7 @@ from folders import result_folder
 
 from nnanim import Animation, WorkerError, open_run
 from nnanim.cli import main
+from nnanim.extras import how_to_install
 from nnanim.processes import cluster as clusters
 from nnanim.processes.cluster import cluster
 
@@ -86,7 +87,9 @@ def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(WorkerError) as caught, cluster("tcp://127.0.0.1:8786"):
         pass
-    assert str(caught.value) == "a scheduler needs Dask: install 'nnanim[dask]'"
+    assert str(caught.value) == (
+        f"a scheduler needs the package 'distributed', which is not installed: {how_to_install('dask')}"
+    )
 
 
 def test_a_cluster_that_loses_its_only_worker_is_given_up(

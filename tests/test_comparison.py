@@ -241,7 +241,7 @@ def test_the_same_numbers_for_any_number_of_jobs() -> None:
         (["--group", "x=a"], 2, "one group alone has nothing to be held against"),
         (["--group", "x=a", "--group", "x=b"], 2, "two groups are called 'x'"),
         (["--group", "x=a", "--group", "y=[ab]"], 2, "'a' is in two groups"),
-        (["a", "b", "--name", "one"], 2, "1 names for 2 runs"),
+        (["a", "b", "--name", "one"], 2, "1 name for 2 runs"),
         (["a", "--difference"], 2, "a difference is taken of 2 to 8 runs or groups: got 1"),
         (["a", "missing"], 1, "missing"),
         (["a", "a/log"], 1, "log"),
@@ -264,7 +264,7 @@ def test_weights_that_are_no_numbers_are_told(tmp_path: Path) -> None:
     broken["l2/W"][0, 0] = np.nan
     result = run(folder_of(tmp_path / "a", [weights(), broken]), EFFECTS / "relu-0")
     assert result.exit_code == 1
-    assert "1 NaN or infinite weights of 15" in result.stderr
+    assert "1 NaN or infinite weight of 15" in result.stderr
 
 
 def test_names_from_files_do_nothing_to_a_terminal(tmp_path: Path) -> None:

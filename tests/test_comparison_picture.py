@@ -488,8 +488,6 @@ def test_no_texts_overlap_with_groups(tmp_path: Path, names: Sequence[str]) -> N
     assert not list(crossing(picture, picture[-1]))
     told = {text for _, text in written(picture, picture[-1])}
     assert {"straightness", "effective rank", "directions", "What it does"} <= told
-        text for _, text in written(picture, picture[-1])
-    }
 
 
 @pytest.mark.parametrize(

@@ -341,3 +341,20 @@ def test_every_truncation_among_good_snapshots_is_told_or_skipped(result: Path) 
         "skipped: snapshot 'result/model_3.npz' is tr",
         "skipped: snapshot 'result/model_4.npz' is em",
     ]
+
+
+@pytest.mark.parametrize("number", ["²", "𝟙²", "٣", "9" * 400, "1_0", "-1"])
+@pytest.mark.parametrize("convention", ["safetensors", "chainer"])
+def test_numbers_in_names_that_int_does_not_take(result: Path, number: str, convention: str) -> None:
+    result.mkdir()
+    keys = [f"{parent}.{own}.weight" for parent in ("layers", "a.blocks") for own in ("0", number, "2")]
+    if convention == "chainer":
+        arrays = {key.replace(".", "/").replace("weight", "W"): np.ones((3, 3), np.float32) for key in keys}
+        save(result / "model_1.npz", arrays)
+    else:
+        shards = {key: {"dtype": "F32", "shape": [3, 3], "data_offsets": [0, 36]} for key in keys}
+        header = json.dumps(shards).encode()
+        (result / "model_1.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(36))
+    run = open_run(result)
+    assert len(run.weight_rows) == 6
+    assert [number in row.title for row in run.weight_rows].count(True) == 2

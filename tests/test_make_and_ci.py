@@ -1,4 +1,4 @@
-"""What docs/make-and-ci.md and action.yml promise is done with real programs."""
+"""What docs/make-and-ci.md promises is done with real programs; of its action see test_action.py."""
 
 from __future__ import annotations
 
@@ -16,11 +16,8 @@ from folders import result_folder, save, trainer_arrays, weights
 from nnanim.cli import main
 from nnanim.options import FORMATS
 
-yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
-
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs/make-and-ci.md").read_text(encoding="utf-8")
-ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 
 
 def blocks(language: str) -> list[str]:
@@ -76,58 +73,6 @@ def test_grouped_rule_writes_both(tmp_path: Path, path_with_nnanim: str) -> None
         pytest.skip("this make is older than 4.3")
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["iris", "iris.gif", "iris.html"]
-
-
-# The action
-
-
-def render_step() -> dict[str, object]:
-    return next(step for step in ACTION["runs"]["steps"] if step.get("id") == "render")
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_the_action_renders_and_summarises(tmp_path: Path, path_with_nnanim: str) -> None:
-    result_folder(tmp_path / "my result")
-    inputs = {
-        "RESULT": "my result",
-        "OUTPUTS": "a b.gif\nframes/\n",
-        "SHAPE": "4,5,3",
-        "OPTIONS": "--color=sign\n--input-labels=$(touch pwned),b,c;touch pwned,d\n",
-    }
-    assert {name for name in render_step()["env"]} == set(inputs)
-    script = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", render_step()["run"]]
-    done = run(script, path_with_nnanim, tmp_path, GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"), **inputs)
-    assert done.returncode == 0, done.stderr
-    names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"my result", "programs", "a b.gif", "frames", "summary.md"}
-    assert (tmp_path / "summary.md").read_text().startswith("## my result\n")
-    assert len(list((tmp_path / "frames").iterdir())) == 4
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_the_action_fails_where_nothing_can_be_drawn(tmp_path: Path, path_with_nnanim: str) -> None:
-    inputs = {"RESULT": "none", "OUTPUTS": "a.gif", "SHAPE": "", "OPTIONS": ""}
-    script = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", render_step()["run"]]
-    done = run(script, path_with_nnanim, tmp_path, GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"), **inputs)
-    assert done.returncode == 1
-    assert "there is no folder 'none'" in done.stderr or "'none'" in done.stderr
-    assert not (tmp_path / "summary.md").exists()
-
-
-def test_no_input_is_put_into_a_script() -> None:
-    for step in ACTION["runs"]["steps"]:
-        assert "${{" not in step.get("run", "")
-
-
-def test_the_page_tells_every_input() -> None:
-    told = re.findall(r"^\| `([a-z-]+)` \| [^|]* \|([^|]*)\|$", PAGE, re.MULTILINE)
-    inputs = {name: str(about.get("default", "")) for name, about in ACTION["inputs"].items()}
-    assert [name for name, _ in told] == list(inputs)
-    for name, default in told:
-        assert default.strip(" `") in (inputs[name], "as found"), name
-    (example,) = blocks("yaml")
-    steps = yaml.safe_load(example)
-    assert set(steps[-1]["with"]) <= set(inputs)
 
 
 # The shell

@@ -59,7 +59,9 @@ def test_names_that_collide_are_refused(paths: tuple[str, str]) -> None:
 def test_one_output_for_several_folders_is_refused() -> None:
     with pytest.raises(OptionError) as caught:
         plan_outputs([Path("a"), Path("b")], ["x.gif"])
-    assert str(caught.value) == ("2 folders cannot all be drawn into 'x.gif' (put {run} where their names shall stand)")
+    assert str(caught.value) == (
+        "2 folders cannot all be drawn into 'x.gif' (put {run} where their names shall stand, as in -o '{run}.gif')"
+    )
     assert plan_outputs([Path("a")], ["x.gif", "y/"]) == [("x.gif", "y/")]
     assert plan_outputs([Path("r/a"), Path("r/b")], ["{run}.gif", "{run}/"]) == [("a.gif", "a/"), ("b.gif", "b/")]
 
@@ -173,7 +175,7 @@ def test_options_that_fit_no_folder_are_a_usage_error(tmp_path: Path, monkeypatc
     result_folder(tmp_path / "a")
     found = CliRunner().invoke(main, ["render", "a", "a", "-o", "{run}.gif"])
     assert found.exit_code == 2
-    assert "'a' and 'a' would both be written as 'a'" in found.stderr
+    assert "the folder 'a' was given twice" in found.stderr
     found = CliRunner().invoke(main, ["render", "a", "--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"])
     assert found.exit_code == 2
     assert "--jobs and --scheduler cannot be used together" in found.stderr

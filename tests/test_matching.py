@@ -151,5 +151,5 @@ def test_other_shapes_are_refused() -> None:
 
 def test_matching_without_scipy_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy", None)
-    with pytest.raises(OptionError, match=r"needs SciPy: install 'nnanim\[match\]'"):
+    with pytest.raises(OptionError, match=r"needs the package 'scipy', .* -m pip install scipy"):
         match(network(0), network(1))

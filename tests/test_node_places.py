@@ -79,7 +79,7 @@ def test_columns_fill_the_box_and_the_largest_layer_its_height() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 1), (4, 5, 5, 5, 3), (1, 24), (13, 8, 8, 3), (4,) * 12])
 def test_drawn_nodes_lie_in_the_picture_where_the_animation_says(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    animation = Animation(open_run(result_folder(tmp_path / "result", shape, epochs=[1, 2])), dpi=72)
+    animation = Animation(open_run(result_folder(tmp_path / "result", shape, epochs=[1, 2])), view="network", dpi=72)
     (drawing,) = draw([animation.dot(animation[0])])
     width, height = animation.size_px
     x, y, radius = drawing.circles_pt.T  # at 72 dpi a point is a pixel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -55,3 +56,13 @@ def test_lower_bounds_are_the_versions_tested() -> None:
     lines = (ROOT / "tests/lowest-versions.txt").read_text().splitlines()
     tested = dict(line.split(";")[0].strip().split("==") for line in lines if not line.startswith("#"))
     assert bounds == tested
+
+
+def test_the_sdist_names_all_that_is_kept_but_what_only_the_checkout_needs() -> None:
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    kept = {name.split("/")[0] for name in listed.split("\0") if name}
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["sdist"]
+    always = {"pyproject.toml", "README.md", "LICENSE", ".gitignore"}  # Hatchling's own choice
+    assert kept - {".ci", ".github"} == {*build["only-include"], *always}

@@ -243,3 +243,19 @@ def test_long_and_foreign_names_leave_room_for_the_network(tmp_path: Path, label
         (shown,) = view["labels"][0]
         assert shown == label or (shown.endswith("…") and label.startswith(shown[:-1]))
         assert view["circles"][0][0] < 0.4 * view["size"][0]
+
+
+def test_a_name_of_any_length_is_cut_in_a_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nnanim.player import looks
+
+    measured: list[str] = []
+
+    def width_pt(text: str, size: float) -> float:
+        measured.append(text)
+        return len(text) * size / 2
+
+    monkeypatch.setattr(looks, "width_pt", width_pt)
+    assert looks.cut("W" * 100_000, 10, 50) == "W" * 9 + "…"
+    assert looks.cut("short", 10, 50) == "short"
+    assert looks.cut("short", 10, 3) == "…"
+    assert len(measured) < 40

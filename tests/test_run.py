@@ -103,8 +103,8 @@ def test_snapshot_without_any_counter_comes_last(result: Path) -> None:
     assert run.rows == (0, 0, None)
     assert run.notes == (
         "neither epoch nor iteration is known of 'last.npz': drawn last, in order of the names",
-        "1 of 3 snapshots have no row of their own in the log: the nearest is used, up to 1 epochs away",
-        "1 of 3 snapshots share no counter with the log",
+        "1 of 3 snapshots has no row of its own in the log: the nearest is used, up to 1 epoch away",
+        "1 of 3 snapshots has no counter that the log has",
     )
 
 

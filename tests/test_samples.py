@@ -161,3 +161,25 @@ def test_training_the_effects_again_gives_the_same(tmp_path: Path) -> None:
             for key in shipped.files:
                 # Another machine adds in another order.
                 np.testing.assert_allclose(made[key], shipped[key], rtol=0.01, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "view", "weights", "snapshots"),
+    [("residual", "map", 7, 21), ("transformer", "layers", 15, 21), ("lstm", "layers", 10, 31)],
+)
+def test_a_sample_of_pytorch_is_small_and_learns(name: str, view: str, weights: int, snapshots: int) -> None:
+    folder = SAMPLES / name
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 1_000_000
+    run = open_run(folder)
+    assert (run.view, len(run.weight_rows), len(run.snapshots)) == (view, weights, snapshots)
+    assert run.log is not None
+    accuracy = run.log.columns["accuracy"]
+    assert accuracy[0] < 0.2
+    assert accuracy[-1] > 0.99
+    assert [snapshot.epoch for snapshot in run.snapshots] == list(range(snapshots))
+
+
+def test_the_residual_sample_knows_its_shortcuts() -> None:
+    pairs = {(tail, head) for tail, head, known_from in open_run(SAMPLES / "residual").connections if known_from}
+    assert {("stem.weight", "block1.conv1.weight"), ("stem.weight", "block2.shortcut.weight")} <= pairs
+    assert ("block1.conv1.weight", "block2.conv1.weight") not in pairs

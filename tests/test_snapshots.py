@@ -24,6 +24,7 @@ from nnanim import Animation, OutputError, open_run
 from nnanim.encoders.movie import changed_box
 from nnanim.encoders.targets import Target, find_target
 from nnanim.encoders.whole_file import EXACT_EVERY
+from nnanim.extras import how_to_install
 from nnanim.options import FORMATS, SUFFIXES
 from nnanim.painting.canvas import Canvas
 
@@ -221,7 +222,7 @@ def test_video_without_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(OutputError) as caught:
         nnanim.render(tmp_path / "nothing", tmp_path / "out.mp4")  # said before the folder is looked at
     assert str(caught.value) == (
-        "writing .mp4 or .webm needs the package 'av', which is not installed: pip install 'nnanim[video]'"
+        "writing .mp4 or .webm needs the package 'av', which is not installed: " + how_to_install("video")
     )
 
 

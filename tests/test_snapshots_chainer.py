@@ -180,7 +180,7 @@ def test_numbers_too_large_for_float32(result: Path, shape: tuple[int, ...] | No
     with pytest.raises(SnapshotError) as caught:
         run.snapshots[0].read(shape)
     assert str(caught.value) == (
-        "layer 'l1' in snapshot 'result/snapshot_1' has 1 NaN or infinite biases of 5"
+        "layer 'l1' in snapshot 'result/snapshot_1' has 1 NaN or infinite bias of 5"
         " (every one must be a finite number; did the training diverge?)"
     )
 
@@ -581,7 +581,7 @@ def test_deconvolutions_of_chainer(result: Path, chainer: Any) -> None:
     names = [tensors[key].full_name for key in run.model.chain_keys]
     assert names == ["l0", "dc1", "dc2", "dc3"]
     told = "the layers follow each other, but not all of their neurons or channels can be joined by edges"
-    assert f"no edges are drawn: {told}" in run.notes
+    assert f"not drawn neuron by neuron: {told}" in run.notes
     for layer in run.snapshots[0].read((16, 16, 8, 1)):
         np.testing.assert_array_equal(layer.weight, model[layer.name].W.array.swapaxes(0, 1))
         np.testing.assert_array_equal(layer.bias, model[layer.name].b.array)

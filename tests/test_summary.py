@@ -8,12 +8,13 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 from folders import result_folder
 from pictures import run_with
 from PIL import Image
 
 from nnanim import Animation, open_run
-from nnanim.summary import PICTURE_PX, summary, write_summary
+from nnanim.summary import DEAD, PICTURE_PX, summary, write_summary
 
 
 def picture(text: str) -> Image.Image:
@@ -71,12 +72,56 @@ def test_names_from_files_stay_text(tmp_path: Path) -> None:
     assert re.findall("^```", text, re.MULTILINE) == ["```"] * 2  # the chart's
 
 
-def test_mentions_and_addresses_are_dead_text(tmp_path: Path) -> None:
-    name = "@octocat www.x.org https://x.org me@x.org #1"
+# What it is, and what must not stand there as it is.
+ALIVE = {
+    "somebody": ("@octocat", "@octocat"),
+    "somebody in a word": ("me@x.org", "me@x"),
+    "issue": ("x#1", "#1"),
+    "merge request of GitLab": ("!1", "!1"),
+    "label of GitLab": ("~bug", "~bug"),
+    "milestone of GitLab": ("%v1", "%v1"),
+    "address": ("https://x.org/a", "https:"),
+    "address of another kind": ("ssh://x", "://"),
+    "address without a scheme": ("www.x.org", "www."),
+    "bare domain": ("example.com", "example.com"),
+    "bare domain after a path": ("val/evil.example.co.uk/x", ".co"),
+    "domain of other letters": ("пример.рф", "пример.рф"),
+    "mail": ("mailto:x", "mailto:"),
+    "entity": ("&lt;b&gt; &#60;", "&lt;"),
+    "numbered entity": ("&#60;b", "&#60"),
+    "emoji": (":smile:", ":smile:"),
+    "formula": ("$x^2$", "$x"),
+}
+
+
+@pytest.mark.parametrize("case", ALIVE)
+@pytest.mark.parametrize("where", ["metric", "folder"])
+def test_names_make_no_links_and_call_nobody(tmp_path: Path, case: str, where: str) -> None:
+    name, alive = ALIVE[case]
+    folder = tmp_path / "x" if where == "metric" or "/" in name else tmp_path / name
+    metric = name if where == "metric" else "loss"
+    rows = [{"epoch": 1, metric: 1.0}, {"epoch": 2, metric: 2.0}]
+    text = summary(Animation(run_with(folder, [[[[1.0]]], [[[2.0]]]], rows)))
+    table, _, chart = text.partition("```mermaid")
+    shown = table + chart.partition("```\n\n")[2].partition("base64,")[0]  # a chart is code, and links nothing
+    if where == "metric" or folder.name == name:
+        spelt = re.sub(r"\\(?=[^\w\s])", "", shown.replace(DEAD, ""))
+        assert name in spelt  # people read the same
+    assert alive not in shown.replace("\\", "")
+
+
+def test_numbers_and_words_stay_as_they_are(tmp_path: Path) -> None:
+    rows = [{"epoch": 1, "val/acc@0.5": 1.0, "top 5 %": 1.0}, {"epoch": 2, "val/acc@0.5": 2.0, "top 5 %": 1.0}]
+    text = summary(Animation(run_with(tmp_path / "x", [[[[1.0]]], [[[2.0]]]], rows)))
+    assert f"| val/acc@{DEAD}0.5 |" in text
+    assert "| top 5 % |" in text
+
+
+def test_a_chart_obeys_no_name(tmp_path: Path) -> None:
+    name = "%%{init: {'theme': 'dark'}}%%"
     rows = [{"epoch": 1, name: 1.0}, {"epoch": 2, name: 2.0}]
     text = summary(Animation(run_with(tmp_path / "x", [[[[1.0]]], [[[2.0]]]], rows)))
-    (line,) = (line for line in text.splitlines() if "octocat" in line and line.startswith("|"))
-    assert not re.search(r"@\w|#\w|https?:|www\.", line)
+    assert "%%{" not in text.partition("```mermaid")[2]
 
 
 def test_a_run_without_an_order_of_layers_has_a_summary(tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def test_span_without_a_snapshot(tmp_path: Path) -> None:
     run = open_run(result_folder(tmp_path / "result"))
     with pytest.raises(RunError) as caught:
         Animation(run, start=4, stop=9)
-    assert str(caught.value) == "no snapshot from epoch 4 to 9 (the run has epochs 1 to 3)"
+    assert str(caught.value) == "no snapshot from epoch 4 to epoch 9 (the run has epochs 1 to 3)"
 
 
 def test_duration_that_is_too_short(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,77 @@ def test_shard_that_is_no_file_beside_the_index(tmp_path: Path, index: str, shar
     (tmp_path / index).write_text(json.dumps({"weight_map": {"a.weight": shard}}))
     with pytest.raises(NnanimError, match=said):
         open_run(tmp_path)
+
+
+def cache_of_models(folder: Path) -> Path:
+    """Lay shards as the cache of the Hugging Face hub does, and return the folder of the revision."""
+    revision, blobs = folder / "models--x--y" / "snapshots" / "1a2b", folder / "models--x--y" / "blobs"
+    revision.mkdir(parents=True)
+    blobs.mkdir()
+    shards(revision)
+    for place, file in enumerate(sorted(revision.iterdir())):
+        file.rename(blobs / f"{place:064x}")
+        file.symlink_to(f"../../blobs/{place:064x}")
+    return revision
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+@pytest.mark.parametrize("index_is_link", [True, False])
+def test_shards_in_a_cache_of_models_are_read(tmp_path: Path, index_is_link: bool) -> None:
+    revision = cache_of_models(tmp_path)
+    index = revision / "pytorch_model.bin.index.json"
+    if not index_is_link:
+        text = index.read_bytes()
+        index.unlink()
+        index.write_bytes(text)
+    assert np.array_equal(open_run(revision).snapshots[0].read()[0].weight, FIRST)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_single_file_in_a_cache_of_models_is_read(tmp_path: Path) -> None:
+    revision = cache_of_models(tmp_path)
+    for file in revision.iterdir():
+        file.unlink()
+    network(tmp_path / "models--x--y" / "blobs" / "abc")
+    (revision / "model.pt").symlink_to("../../blobs/abc")
+    assert open_run(revision).shape == (4, 5, 3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_linked_folder_of_shards_is_read(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "result").mkdir()
+    shards(tmp_path / "disk")
+    (tmp_path / "result" / "checkpoint-1").symlink_to(tmp_path / "disk")
+    assert open_run(tmp_path / "result").shape == (4, 5, 3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+@pytest.mark.parametrize("target", ["{outside}/secret.bin", "/etc/passwd", "{outside}/pipe", "/dev/zero", "nowhere/x"])
+@pytest.mark.parametrize("way", ["link", "link to a link", "blobs elsewhere"])
+def test_a_shard_that_is_a_link_out_of_the_folder_is_refused(tmp_path: Path, target: str, way: str) -> None:
+    outside, result = tmp_path / "outside", tmp_path / "snapshots" / "result"
+    outside.mkdir()
+    result.mkdir(parents=True)
+    shards(result)
+    network(outside / "secret.bin")
+    os.mkfifo(outside / "pipe")  # nobody ever writes into it
+    shard = result / "pytorch_model-1.bin"
+    shard.unlink()
+    place = Path(target.format(outside=outside))
+    if way == "link to a link":
+        (result / "between").symlink_to(place)
+        place = Path("between")
+    elif way == "blobs elsewhere":
+        (tmp_path / "blobs").symlink_to(place.parent)
+        place = Path("../../blobs") / place.name
+    shard.symlink_to(place)
+    said = "leads out of its folder|no regular file|cannot read|truncated or damaged|No such file"
+    with pytest.raises(NnanimError, match=said) as caught:
+        open_run(result)
+    assert "pytorch_model-1.bin" in str(caught.value)
+    if target.startswith(("{", "/")) and way != "blobs elsewhere":
+        assert "leads out of its folder" in str(caught.value)
 
 
 def test_archive_of_stable_baselines(tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ def loss_findings(log: Log | None) -> Iterator[Finding]:
     if len(values) and not finite[-1] and finite.any():
         place = int(np.flatnonzero(finite)[-1]) + 1
         count = len(values) - place
-        says = f"{metric} is no finite number in the last {count} rows{_words(epochs[place])}"
+        last = "row" if count == 1 else f"{count} rows"
+        says = f"{metric} is no finite number in the last {last}{_words(epochs[place])}"
         yield Finding("not_finite", None, None, _epoch(epochs[place]), float(count), 0.0, says)
         return
     values, epochs = values[finite], epochs[finite]

@@ -39,7 +39,7 @@ class TensorHistory:
         self.watched = watched
         self.previous: np.ndarray | None = None
         self.bad: tuple[int, int, int] | None = None  # snapshot, values that are not finite, all values
-        self.longest_same = (0, 1)  # first snapshot, length
+        self.longest_same: tuple[int, int] = (0, 1)  # first snapshot, length
         self._same = (0, 1)
         self._seen: list[int] = []
         self._measured: list[_Measured] = []

@@ -23,8 +23,10 @@ from nnanim.cli.watch import watch
 from nnanim.errors import NnanimError, OptionError
 from nnanim.printable import printable
 
+EXIT_NOTHING_ASKED = 2  # as for any other wrong usage
 EXIT_INTERRUPTED = 130
 EXIT_BY_SIGNAL = 128  # and the signal's number, as a shell tells it
+WHOLE = 1000  # characters of a sentence that is not to be cut
 ENDING = ("SIGTERM", "SIGHUP")  # a job that is stopped, a terminal that is closed; Windows has no SIGHUP
 GARBAGE = 50_000  # objects that are made before the collector looks whether they are still in use; Python's own is 700
 
@@ -42,9 +44,21 @@ class Group(click.Group):
             args = ["render", *args]
         return super().resolve_command(ctx, args)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            for line in START.splitlines():
+                echo.tell(line)
+            ctx.exit(EXIT_NOTHING_ASKED)
+        return super().parse_args(ctx, args)
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command with its whole first sentence as short help, which click would cut, in completions too."""
+        cmd.short_help = cmd.short_help or cmd.get_short_help_str(limit=WHOLE)
+        super().add_command(cmd, name)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands, each with its whole first sentence, which click would cut."""
-        rows = [(name, command.get_short_help_str(limit=1000)) for name, command in sorted(self.commands.items())]
+        """List the commands, each with its whole first sentence."""
+        rows = [(name, command.get_short_help_str(limit=WHOLE)) for name, command in sorted(self.commands.items())]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
@@ -105,15 +119,21 @@ def _each_line(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-BEGIN = """\b
+BEGIN = """\
 To begin with:
   nnanim inspect FOLDER               what a training left behind in a folder
   nnanim render FOLDER                the network that learned, as animation.gif
   nnanim render FOLDER -o page.html   every snapshot, to look at step by step
 """
+START = f"""\
+nnanim turns the folder that a training run leaves behind into an animation of the network that learned.
+
+{BEGIN}
+nnanim --help lists all commands, nnanim render --help all options.
+"""
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=BEGIN)
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=f"\b\n{BEGIN}")
 @version.option
 def main() -> None:
     """Turn the folder that a training run leaves behind into an animation of the network that learned."""

@@ -9,6 +9,7 @@ import click
 
 from nnanim.cli import echo, options
 from nnanim.errors import NnanimError, OptionError
+from nnanim.words import counted
 
 if TYPE_CHECKING:
     from nnanim.checking.findings import Finding, Report
@@ -73,11 +74,10 @@ def check(results: tuple[Path, ...], as_json: bool, fail_on: tuple[str, ...], **
 
 def as_lines(name: str, report: Report) -> list[str]:
     """Return what is printed for people."""
-    snapshots = "1 snapshot" if report.snapshots == 1 else f"{report.snapshots} snapshots"
-    looked = f"{snapshots}, {len(report.rules)} rules"
+    looked = f"{counted(report.snapshots, 'snapshot')}, {counted(len(report.rules), 'rule')}"
     if not report.findings:
         return [f"{name}: nothing found ({looked})"]
-    found = "1 finding" if len(report.findings) == 1 else f"{len(report.findings)} findings"
+    found = counted(len(report.findings), "finding")
     rows = [_HEADS, *map(_cells, report.findings)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -12,6 +12,7 @@ import click
 
 from nnanim.cli import echo, options
 from nnanim.options import STILL_SUFFIXES, make_options
+from nnanim.words import counted
 
 if TYPE_CHECKING:
     from nnanim.comparing.comparison import Line
@@ -198,8 +199,8 @@ def _make_room_for_dots(choices: dict[str, Any], lines: Sequence[Line]) -> None:
 
 
 def _told(picture: SideBySide) -> str:
-    (width, height), count = picture.size_px, len(picture)
-    return f"{'1 frame' if count == 1 else f'{count} frames'}, {width}x{height} px"
+    width, height = picture.size_px
+    return f"{counted(len(picture), 'frame')}, {width}x{height} px"
 
 
 def _named(
@@ -215,7 +216,7 @@ def _named(
     if bool(runs) == bool(groups):
         raise click.UsageError("give runs, or groups of runs with --group" + (", not both" if runs else ""))
     if names and len(names) != len(runs):
-        raise click.UsageError(f"--name names each RUN: {len(names)} names for {len(runs)} runs")
+        raise click.UsageError(f"--name names each RUN: {counted(len(names), 'name')} for {counted(len(runs), 'run')}")
     if len(set(names)) < len(names):
         raise click.UsageError("two runs cannot have the same --name")
     paths = list(runs) or [path for _, group in groups for path in group]

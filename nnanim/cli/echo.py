@@ -52,6 +52,13 @@ def tell(text: str) -> None:
         sys.stderr.flush()
 
 
+def overwrite(text: str) -> None:
+    """Write over the current line of standard error, which `text` returns to the beginning of, if that is possible."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write("".join(character if character == "\r" else printable(character) for character in text))
+        sys.stderr.flush()
+
+
 def show(lines: Iterable[str]) -> None:
     """Write lines to standard output.
 

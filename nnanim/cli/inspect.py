@@ -10,6 +10,7 @@ import click
 
 from nnanim.cli import echo, options
 from nnanim.cli.selection import one_folder
+from nnanim.words import counted
 
 if TYPE_CHECKING:
     from nnanim import Run
@@ -74,7 +75,7 @@ def as_lines(run: Run, most: int | None = MOST_LINES) -> list[str]:
         run: the opened folder.
         most: lines of a list beyond which its middle is left out; None prints all.
     """
-    lines = [f"{run.path}: {run.format}, {len(run.snapshots)} snapshots"]
+    lines = [f"{run.path}: {run.format}, {counted(len(run.snapshots), 'snapshot')}"]
     if run.models:
         lines.append(f"models     {', '.join(run.models)} (the first is drawn)")
     if run.shape:
@@ -84,7 +85,7 @@ def as_lines(run: Run, most: int | None = MOST_LINES) -> list[str]:
     if run.log is None:
         lines.append("log        none")
     else:
-        lines.append(f"log        {run.log.path}, {run.log.format}, {len(run.log)} rows")
+        lines.append(f"log        {run.log.path}, {run.log.format}, {counted(len(run.log), 'row')}")
         ends = {name: f"  shown: {text} at the end" for name, text in _shown_metrics(run)}
         lines += [f"  {name}{ends.get(name, '')}" for name in run.log.metrics]
     lines += [f"note: {note}" for note in _notes(run)]

@@ -14,6 +14,7 @@ from nnanim import options as library
 from nnanim.options import Options
 
 Command = Callable[..., Any]
+Option = Callable[[Command], Command]
 DEFAULTS = Options()
 STDOUT = "-"
 _ANY_PATH = click.Path(readable=False, path_type=Path)  # whether it can be read is bad data (exit 1), no bad usage
@@ -82,9 +83,8 @@ def check_outputs(outputs: tuple[str, ...], file_format: str | None, *, if_chang
         elif file_format is None and not output.endswith(("/", os.sep)) and not os.path.isdir(output):
             suffix = Path(output).suffix
             if suffix.lower() not in library.SUFFIXES:
-                known = ", ".join(library.SUFFIXES)
                 hint = "" if suffix else ", or a folder with / at its end"
-                message = f"unknown suffix {suffix!r} of {output!r} (must be one of {known}{hint})"
+                message = library.about_suffix(output, library.SUFFIXES, hint)
                 raise click.BadParameter(message, param_hint="'-o' / '--output'")
     if outputs.count(STDOUT) > 1:
         raise click.UsageError("the same output was given twice")
@@ -103,56 +103,56 @@ def take_curve(curve: bool | None, choices: dict[str, Any]) -> None:
     choices["panels"] = "both" if curve else "network"
 
 
-def _choice(name: str, known: tuple[str, ...], text: str) -> Callable[[Command], Command]:
+def _choice(name: str, known: tuple[str, ...], text: str) -> Option:
     return click.option(f"--{name}", type=click.Choice(known), default=known[0], show_default=True, help=text)
 
 
-result = click.argument("result", metavar="RESULT", type=_ANY_PATH)
-results = click.argument("results", metavar="RESULT...", type=_ANY_PATH, nargs=-1, required=True)
-jobs = click.option(
+result: Option = click.argument("result", metavar="RESULT", type=_ANY_PATH)
+results: Option = click.argument("results", metavar="RESULT...", type=_ANY_PATH, nargs=-1, required=True)
+jobs: Option = click.option(
     "-j",
     "--jobs",
     metavar="N",
     type=click.IntRange(1),
     help="Processes to draw with at most.  [default: the CPUs that may be used]",
 )
-scheduler = click.option(
+scheduler: Option = click.option(
     "--scheduler", metavar="ADDRESS", help="Draw on a Dask cluster, whose scheduler is at tcp://HOST:PORT."
 )
-shape = click.option(
+shape: Option = click.option(
     "--shape",
     metavar="N,N,...",
     callback=parse_shape,
     help="Sizes of the layers, input first, as in 4,5,5,5,3; the snapshots must have just these.  [default: as found]",
 )
-layers = click.option(
+layers: Option = click.option(
     "--layers",
     metavar="NAME,NAME,...",
     callback=lambda _ctx, _param, value: tuple(name.strip() for name in value.split(",")) if value else None,
     help="Names of the layers to draw, input first; inspect lists them. For matrices any weights, in any order."
     "  [default: those that follow each other]",
 )
-log = click.option(
+log: Option = click.option(
     "--log",
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="The log, where it is not in RESULT.  [default: found]",
 )
 READING = ("layers", "model", "files", "log", "skip_bad")
-skip_bad = click.option("--skip-bad", is_flag=True, help="Go on past broken snapshots, with a note for each.")
-model = click.option(
+skip_bad: Option = click.option("--skip-bad", is_flag=True, help="Go on past broken snapshots, with a note for each.")
+model: Option = click.option(
     "--model",
     metavar="NAME",
     help="Which of several models in a snapshot, or of several networks.  [default: the first]",
 )
-files = click.option(
+files: Option = click.option(
     "--files",
     metavar="PATTERN",
     multiple=True,
     callback=lambda _ctx, _param, value: value or None,
     help="Only files whose names fit are snapshots, as in 'netG*'; can be given more than once.",
 )
-outputs = click.option(
+outputs: Option = click.option(
     "-o",
     "--output",
     "outputs",
@@ -164,19 +164,19 @@ outputs = click.option(
     " numbers; - for standard output. Can be given more than once."
     f" For several folders {library.RUN_PLACE} in it stands for what tells them apart.",
 )
-file_format = click.option(
+file_format: Option = click.option(
     "--format", "file_format", type=click.Choice(library.FORMATS), help="The format, whatever the output is called."
 )
-if_changed = click.option(
+if_changed: Option = click.option(
     "--if-changed", is_flag=True, help="Leave an output alone that was made from the same run with the same options."
 )
-summary = click.option(
+summary: Option = click.option(
     "--summary",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write the final metrics and a small picture as Markdown.",
 )
-comparison_outputs = click.option(
+comparison_outputs: Option = click.option(
     "-o",
     "--output",
     "outputs",
@@ -186,12 +186,12 @@ comparison_outputs = click.option(
     f" {', '.join((*(each for each in library.SUFFIXES if each != '.html'), *library.STILL_SUFFIXES[:2]))}, or a folder"
     " (with / at its end) for numbered pictures. Can be given more than once.",
 )
-by = click.option(
+by: Option = click.option(
     "--by",
     type=click.Choice(library.CLOCKS),
     help="What the clock of all runs counts.  [default: epochs, or else the first that all runs tell]",
 )
-still_output = click.option(
+still_output: Option = click.option(
     "-o",
     "--output",
     type=_ANY_PATH,
@@ -200,19 +200,21 @@ still_output = click.option(
     callback=check_suffix(library.STILL_SUFFIXES),
     help=f"The file to write: {', '.join(library.STILL_SUFFIXES)}.",
 )
-metric = click.option(
+metric: Option = click.option(
     "--metric",
     metavar="NAME",
     multiple=True,
     callback=lambda _ctx, _param, value: value or None,
     help="Metric of the log to show; can be given more than once.  [default: main/accuracy, else what the log has]",
 )
-color = _choice("color", library.COLORS, "Colour edges by how they changed, or by the sign of their weight.")
-since = _choice("since", library.SINCE, "The snapshot that red and blue are measured against.")
-scale = _choice("scale", library.SCALES, "One scale for the whole network, or one for each layer.")
-theme = _choice("theme", library.THEMES, "Dark lines on a light ground, or light ones on a dark ground.")
-palette = _choice("palette", library.PALETTES, "Red and blue, or a pair that colour-blind eyes tell apart better.")
-figsize = click.option(
+color: Option = _choice("color", library.COLORS, "Colour edges by how they changed, or by the sign of their weight.")
+since: Option = _choice("since", library.SINCE, "The snapshot that red and blue are measured against.")
+scale: Option = _choice("scale", library.SCALES, "One scale for the whole network, or one for each layer.")
+theme: Option = _choice("theme", library.THEMES, "Dark lines on a light ground, or light ones on a dark ground.")
+palette: Option = _choice(
+    "palette", library.PALETTES, "Red and blue, or a pair that colour-blind eyes tell apart better."
+)
+figsize: Option = click.option(
     "--figsize",
     metavar="WIDTH,HEIGHT",
     default="{:g},{:g}".format(*DEFAULTS.figsize),
@@ -220,28 +222,32 @@ figsize = click.option(
     callback=parse_figsize,
     help="Size of the picture in inches; tall ones have the curve below the network.",
 )
-dpi = click.option(
+dpi: Option = click.option(
     "--dpi",
     type=click.FloatRange(min=0, min_open=True),
     default=DEFAULTS.dpi,
     show_default=True,
     help="Pixels per inch.",
 )
-panels = _choice("panels", library.PANELS, "What the picture holds.")
-view = _choice(
+panels: Option = _choice("panels", library.PANELS, "What the picture holds.")
+view: Option = _choice(
     "view",
     library.VIEWS,
     "Neurons and edges, a row for each weight tensor, boxes and arrows, or matrices as heat maps.",
 )
-title = click.option("--title", metavar="TEXT", default="", help="A line above all, such as the name of the run.")
-no_curve = click.option("--curve/--no-curve", default=None, help="Short for --panels both and --panels network.")
-fps = click.option(
+title: Option = click.option(
+    "--title", metavar="TEXT", default="", help="A line above all, such as the name of the run."
+)
+no_curve: Option = click.option(
+    "--curve/--no-curve", default=None, help="Short for --panels both and --panels network."
+)
+fps: Option = click.option(
     "--fps",
     type=click.FloatRange(library.MIN_FPS, library.MAX_FPS),
     help=f"Frames per second.  [default: {library.SNAPSHOTS_PER_S:g} snapshots a second, but"
     f" {library.MIN_MOVING_S:g} to {library.MAX_MOVING_S:g} s for all of them]",
 )
-hold_s = click.option(
+hold_s: Option = click.option(
     "--hold",
     "hold_s",
     metavar="SECONDS",
@@ -250,15 +256,17 @@ hold_s = click.option(
     show_default=True,
     help="How long the last snapshot stays.",
 )
-ending = _choice("ending", library.ENDINGS, "How it stays: with its changes, in neutral ink, or both in turn.")
-duration_s = click.option(
+ending: Option = _choice("ending", library.ENDINGS, "How it stays: with its changes, in neutral ink, or both in turn.")
+duration_s: Option = click.option(
     "--duration", "duration_s", metavar="SECONDS", type=float, help="Length of the whole, instead of --fps."
 )
-loop = click.option("--loop/--no-loop", default=DEFAULTS.loop, show_default=True, help="Play for ever, or once.")
-full_color = click.option(
+loop: Option = click.option(
+    "--loop/--no-loop", default=DEFAULTS.loop, show_default=True, help="Play for ever, or once."
+)
+full_color: Option = click.option(
     "--full-color", is_flag=True, help="All colours in a .webp instead of the GIF's: five times the size."
 )
-tween = click.option(
+tween: Option = click.option(
     "--tween",
     metavar="N",
     type=click.IntRange(0, library.MAX_TWEEN),
@@ -266,7 +274,7 @@ tween = click.option(
     show_default=True,
     help="Frames to put between two snapshots.",
 )
-every = click.option(
+every: Option = click.option(
     "--every",
     metavar="N",
     type=click.IntRange(1),
@@ -274,13 +282,15 @@ every = click.option(
     show_default=True,
     help="Show each N-th snapshot, and the last.",
 )
-max_frames = click.option(
+max_frames: Option = click.option(
     "--max-frames", metavar="N", type=click.IntRange(1), help="Show at most N snapshots, first and last among them."
 )
-spacing = _choice("spacing", library.SPACINGS, "How --max-frames chooses: evenly, or close together at the beginning.")
-start = click.option("--from", "start", metavar="EPOCH", type=float, help="First epoch to show.")
-stop = click.option("--to", "stop", metavar="EPOCH", type=float, help="Last epoch to show.")
-max_nodes = click.option(
+spacing: Option = _choice(
+    "spacing", library.SPACINGS, "How --max-frames chooses: evenly, or close together at the beginning."
+)
+start: Option = click.option("--from", "start", metavar="EPOCH", type=float, help="First epoch to show.")
+stop: Option = click.option("--to", "stop", metavar="EPOCH", type=float, help="Last epoch to show.")
+max_nodes: Option = click.option(
     "--max-nodes",
     metavar="N",
     type=click.IntRange(1, 1000),
@@ -288,28 +298,29 @@ max_nodes = click.option(
     show_default=True,
     help="Neurons to show of one layer.",
 )
-nodes = _choice("nodes", library.NODE_CHOICES, "Which neurons of a layer: the strongest over the run, or evenly.")
-max_edges = click.option(
+nodes: Option = _choice(
+    "nodes", library.NODE_CHOICES, "Which neurons of a layer: the strongest over the run, or evenly."
+)
+max_edges: Option = click.option(
     "--max-edges",
     metavar="N",
     type=click.IntRange(1, 1_000_000),
-    default=DEFAULTS.max_edges,
-    show_default=True,
-    help="Edges to show, the strongest of each layer over the run.",
+    help="Edges to show, the strongest of each layer over the run; in an .svg no more than can move.  [default:"
+    f" {library.DEFAULT_MAX_EDGES}]",
 )
-edges = _choice("edges", library.EDGE_CHOICES, "What makes an edge strong: its weight, or its change.")
-bias = click.option("--bias/--no-bias", default=DEFAULTS.bias, show_default=True, help="Show biases as rings.")
-input_labels = click.option(
+edges: Option = _choice("edges", library.EDGE_CHOICES, "What makes an edge strong: its weight, or its change.")
+bias: Option = click.option("--bias/--no-bias", default=DEFAULTS.bias, show_default=True, help="Show biases as rings.")
+input_labels: Option = click.option(
     "--input-labels",
     metavar="A,B,...|FILE",
     callback=parse_labels,
     help="Names of the input neurons, or a file with one on each line.",
 )
-output_labels = click.option(
+output_labels: Option = click.option(
     "--output-labels", metavar="A,B,...|FILE", callback=parse_labels, help="Names of the output neurons, likewise."
 )
-font = click.option("--font", metavar="FILE", help="Font file for characters that the bundled font lacks.")
-quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+font: Option = click.option("--font", metavar="FILE", help="Font file for characters that the bundled font lacks.")
+quiet: Option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 
 _LOOKS = (title, metric, color, since, scale, theme, palette, figsize, dpi)
 _CONTENTS = (max_nodes, nodes, max_edges, edges, bias, input_labels, output_labels, font)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from contextlib import ExitStack, closing
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nnanim.cli import echo, options, version
+from nnanim.cli.progress import Bar, label
 from nnanim.cli.selection import with_files
 from nnanim.errors import OutputError
 from nnanim.options import Options, Reading, Writing, make_options
-from nnanim.printable import printable
+from nnanim.words import counted
 
 if TYPE_CHECKING:
     from nnanim.many_runs import Outcome
@@ -78,12 +78,10 @@ def render(
         else:
             executor, workers = stack.enter_context(cluster(scheduler))
         hidden = quiet or not echo.can_show_progress()
-        bar = stack.enter_context(click.progressbar(length=0, label="drawing", file=sys.stderr, hidden=hidden))
+        bar = stack.enter_context(Bar(hidden=hidden))
 
-        def progress(result: Path, done: int, total: int) -> None:
-            bar.label = "drawing" if len(results) == 1 else f"drawing {printable(str(result))}"
-            bar.length = total
-            bar.update(done - bar.pos)
+        def progress(number: int, stage: str, done: int, total: int) -> None:
+            bar.tell(label(stage, str(results[number]), number + 1, len(results)), done, total)
 
         how = chosen, Reading(**reading), Writing(file_format, workers, executor)
         outcomes: list[Outcome] = []
@@ -93,6 +91,7 @@ def render(
                 raise outcome.error
             outcomes.append(outcome)
             if not quiet:
+                bar.clear()
                 for note in outcome.notes:
                     echo.tell(f"nnanim: note: {note}")
         if summary is not None:
@@ -129,11 +128,10 @@ def _lines(outcome: Outcome, sizes: dict[str, int], piped: str) -> list[str]:
     if not outcome.frames:
         return [f"{', '.join(outcome.outputs)}: nothing changed"]
     width, height = outcome.size_px
-    frames = "1 frame" if outcome.frames == 1 else f"{outcome.frames} frames"
     lines = []
     for output in outcome.outputs:
         name, size = (options.STDOUT, "") if output == piped else (output, f", {sizes[output] / 1000:.0f} KB")
-        lines.append(f"{name}: {frames}, {width}x{height} px{size}")
+        lines.append(f"{name}: {counted(outcome.frames, 'frame')}, {width}x{height} px{size}")
     return lines
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+
+from nnanim.options import STILL_SUFFIXES, SUFFIXES
 
 
 def with_files(results: Sequence[Path], reading: dict[str, Any]) -> tuple[Path, ...]:
@@ -17,8 +20,9 @@ def with_files(results: Sequence[Path], reading: dict[str, Any]) -> tuple[Path, 
         reading: how folders are read; ``files`` is set where files were named.
 
     Raises:
-        UsageError: files of several folders, or files and folders, or files and ``--files``.
+        UsageError: files of several folders, or files and folders, or files and ``--files``, or an output.
     """
+    _refuse_outputs(results)
     files = [path for path in results if path.is_file()]
     if not files:
         return tuple(results)
@@ -32,6 +36,20 @@ def with_files(results: Sequence[Path], reading: dict[str, Any]) -> tuple[Path, 
         raise click.UsageError("--files says which files of a folder count: give the folder")
     reading["files"] = tuple(_as_pattern(path.name) for path in files)
     return (folders[0],)
+
+
+def _refuse_outputs(results: Sequence[Path]) -> None:
+    """Refuse what can only be meant as an output: a picture's name behind a folder's.
+
+    Raises:
+        UsageError: the message has the command that was meant.
+    """
+    meant = [path for path in results[1:] if path.suffix.lower() in (*SUFFIXES, *STILL_SUFFIXES) and not path.is_dir()]
+    if meant:
+        words = [path for path in results if path not in meant]
+        folders = " ".join(shlex.quote(str(path)) for path in words)
+        told = " ".join(f"-o {shlex.quote(str(path))}" for path in meant)
+        raise click.UsageError(f"{str(meant[0])!r} is no result folder; outputs are given with -o: {folders} {told}")
 
 
 def one_folder(results: Sequence[Path], reading: dict[str, Any]) -> Path:

@@ -10,14 +10,13 @@ from typing import Any
 import click
 
 from nnanim import __version__
-
-EXTRAS = {"chainer": "chainer", "dask": "distributed", "video": "av"}  # and the package that each is there for
+from nnanim.extras import EXTRAS
 
 
 def version_lines() -> list[str]:
     """Return the lines to be told."""
-    found = {extra: _version_of(package) for extra, package in EXTRAS.items()}
-    there = ", ".join(f"{extra} ({EXTRAS[extra]} {version})" for extra, version in found.items() if version)
+    found = {extra: _version_of(packages[0]) for extra, packages in EXTRAS.items()}
+    there = ", ".join(f"{extra} ({EXTRAS[extra][0]} {version})" for extra, version in found.items() if version)
     missing = ", ".join(extra for extra, version in found.items() if not version)
     return [
         f"nnanim, version {__version__}",

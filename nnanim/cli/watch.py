@@ -11,6 +11,7 @@ import click
 
 from nnanim.cli import echo, options, version
 from nnanim.options import Reading, Writing, make_options
+from nnanim.words import counted
 
 if TYPE_CHECKING:
     from nnanim.animation import Animation
@@ -103,7 +104,7 @@ def watch(
 
     def wrote(animation: Animation) -> None:
         if not quiet:
-            frames = "1 frame" if len(animation) == 1 else f"{len(animation)} frames"
+            frames = counted(len(animation), "frame")
             echo.tell(f"{', '.join(outputs)}: {frames}, to {_newest(animation)}")
 
     with ExitStack() as stack:

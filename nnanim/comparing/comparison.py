@@ -15,6 +15,7 @@ from nnanim.comparing.matching import Net, can_match, largest_difference, match,
 from nnanim.comparing.measuring import Measured, Task, measure
 from nnanim.comparing.statistics import STATISTICS, Statistic
 from nnanim.errors import OptionError
+from nnanim.extras import how_to_install
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -138,7 +139,9 @@ def compare(
     if wanted and not 2 <= len(groups) <= MOST_NETS:
         raise OptionError(f"a difference is taken of 2 to {MOST_NETS} runs or groups: got {len(groups)}")
     if matching and not can_match():
-        raise OptionError("matching hidden units needs SciPy: install 'nnanim[match]'")
+        raise OptionError(
+            f"matching hidden units needs the package 'scipy', which is not installed: {how_to_install('match')}"
+        )
     keep = 2 <= len(groups) <= MOST_NETS
     tasks = [
         Task(path, by_layer, keep and place == 0, dict(reading or {}))
@@ -204,7 +207,7 @@ def _largest(heads: Sequence[Measured], began_alike: bool, matching: bool, notes
         notes.append("hidden units were put in the order of the first run's by weight matching, at the last snapshot")
         nets = [nets[0], *(reorder(net, match(nets[0], net)) for net in nets[1:])]
     elif not began_alike:
-        only = "" if can_match() else " (only equality was looked for: more needs 'nnanim[match]')"
+        only = "" if can_match() else f" (only equality was looked for: more needs SciPy, {how_to_install('match')})"
         notes.append(
             "no difference: the runs did not begin from the same weights, so their neurons are not comparable one by"
             f" one; --match reorders them{only}"

@@ -15,6 +15,7 @@ from math import lgamma, log
 import numpy as np
 
 from nnanim.errors import OptionError, RunError
+from nnanim.extras import how_to_install
 from nnanim.model.layers import Layer
 
 STARTS = 8  # one from the input side on, the others at random
@@ -119,7 +120,9 @@ def match(one: Net, other: Net, starts: int = STARTS) -> Order:
         OptionError: SciPy is missing, or the nets have different shapes.
     """
     if not can_match():
-        raise OptionError("matching hidden units needs SciPy: install 'nnanim[match]'")
+        raise OptionError(
+            f"matching hidden units needs the package 'scipy', which is not installed: {how_to_install('match')}"
+        )
     check_alike(one, other)
     random = np.random.default_rng(SEED)
     best: Order = [np.arange(size) for size in one.shape[1:-1]]

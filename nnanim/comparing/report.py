@@ -10,6 +10,7 @@ import numpy as np
 from nnanim.comparing.comparison import Comparison, Line
 from nnanim.comparing.groups import LEAST_RUNS, can_tell
 from nnanim.comparing.statistics import STATISTICS
+from nnanim.words import counted
 
 UNKNOWN = "–"
 DIFFERS = "differs beyond the seeds"
@@ -71,7 +72,7 @@ def verdict_lines(comparison: Comparison) -> Iterator[str]:
         return
     for group in others:
         sizes = len(comparison.groups[first]), len(comparison.groups[group])
-        yield f"{group} against {first} ({sizes[0]} and {sizes[1]} runs):"
+        yield f"{group} against {first} ({sizes[0]} and {counted(sizes[1], 'run')}):"
         tested = can_tell(*sizes, count)
         if not tested:
             yield f"  too few runs to tell among {count} groups"

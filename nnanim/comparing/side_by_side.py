@@ -89,7 +89,8 @@ class SideBySide(Sequence[TogetherFrame]):
             SnapshotError: a snapshot cannot be read, or is not like the others.
             MetricError: no run has the metric.
         """
-        self.runs, self.options = dict(runs), make_options(options)
+        self.runs: dict[str, Run] = dict(runs)
+        self.options: Options = make_options(options)
         self._check()
         spreads = spreads_of(lines)
         self._view, self._about_view = self._choose_view()

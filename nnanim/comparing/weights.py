@@ -15,7 +15,7 @@ from nnanim.model.formulas import make
 from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.run import Run, Snapshot
 from nnanim.reading.snapshots.contents import Arrays
-from nnanim.reading.snapshots.to_layers import check_finite
+from nnanim.reading.snapshots.to_layers import check_finite, check_total
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,11 @@ class Weight:
 
 
 def weights_of(run: Run) -> list[Weight]:
-    """List every weight of the drawn model that has two axes or more, in the model's order."""
+    """List every weight of the drawn model that has two axes or more, in the model's order.
+
+    Raises:
+        SnapshotError: together they are too large to be read, or far larger than what is stored.
+    """
     headers: dict[str, LayerHeader] = {}
     for header in (*run.snapshots[0].contents.weights, *run.layers):
         headers |= dict.fromkeys((header.key, *header.members), header)
@@ -50,6 +54,7 @@ def weights_of(run: Run) -> list[Weight]:
             found.append(Weight(known.name, row.keys, _as_drawn(each, known), known.bias_key))
         else:
             found.append(Weight(f"{known.name} ({row.part})", row.keys, each, None))
+    check_total([LayerHeader(each.name, each.keys[0], each.turned.shape) for each in found], run.snapshots[0].contents)
     seen = Counter(each.name for each in found)
     return [
         each if seen[each.name] == 1 else Weight(each.turned.row.title, each.keys, each.turned, each.bias_key)

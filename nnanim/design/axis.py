@@ -11,7 +11,7 @@ from matplotlib import rc_context, rcParamsDefault
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 MARGIN = 0.05  # of the range of the values, on both sides
-STEPS = [1, 2, 2.5, 5, 10]
+STEPS: list[float] = [1, 2, 2.5, 5, 10]
 # Nothing is left to the style that a caller may have set.
 STYLE: dict[Any, Any] = {
     name: value for name, value in rcParamsDefault.items() if name.startswith(("axes.formatter.", "text.usetex"))

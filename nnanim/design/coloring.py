@@ -44,7 +44,7 @@ class ByChange:
     """Red where |weight| has grown, blue where it has shrunk."""
 
     name = "change"
-    ends = ("weakened", "strengthened")
+    ends: tuple[str, str] = ("weakened", "strengthened")
     ends_in_ink = True
 
     def ramp(self, theme: Theme) -> Ramp:
@@ -67,7 +67,7 @@ class BySign:
     """One colour for positive weights and one for negative ones; norms, which have no sign, stay grey."""
 
     name = "sign"
-    ends = ("negative", "positive")
+    ends: tuple[str, str] = ("negative", "positive")
     ends_in_ink = False
 
     def ramp(self, theme: Theme) -> Ramp:

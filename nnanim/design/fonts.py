@@ -135,6 +135,11 @@ def font_of(families: tuple[str, ...]) -> FT2Font:
     return font_manager.get_font(_paths(families))
 
 
+def font_files(families: tuple[str, ...]) -> list[FT2Font]:
+    """Return this thread's fonts of the families, each by itself; their size is whatever it was last set to."""
+    return [font_manager.get_font(path) for path in _paths(families)]
+
+
 @lru_cache(maxsize=8)
 def _characters(path: str) -> frozenset[int]:
     return frozenset(font_manager.get_font(path).get_charmap())

@@ -64,6 +64,11 @@ def moved_ramp(theme: Theme) -> np.ndarray:
     return ramp.astype(np.uint8)
 
 
+def area_colors(theme: Theme) -> np.ndarray:
+    """Return the colours of areas where tensors are shown: of all moves, and of their ground, (C, 3) uint8."""
+    return np.concatenate([moved_ramp(theme), np.array([theme.faint], np.uint8)])
+
+
 @dataclass(frozen=True, eq=False)
 class RowScales:
     """From numbers to looks, over all runs that stand in a picture.

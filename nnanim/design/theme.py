@@ -44,6 +44,14 @@ class Theme:
     curves: tuple[Color, ...]  # of the left and of the right axis, or of the runs that are compared
     dot: Color
 
+    @property
+    def faint(self) -> Color:
+        """The ground of what belongs together or is still empty: a trace of ink."""
+        red, green, blue = (
+            round(_TRACE * one + (1 - _TRACE) * other) for one, other in zip(self.ink, self.background, strict=True)
+        )
+        return red, green, blue
+
     def edge_colors(self, intensity: np.ndarray, ramp: Ramp) -> np.ndarray:
         """Colour edges.
 
@@ -121,6 +129,7 @@ def _interpolate(intensity: np.ndarray, stops: Ramp) -> np.ndarray:
 
 GIF_COLORS = 255
 _RAMP_STEPS = 16  # colours between unchanged and each end of the ramp
+_TRACE = 0.05  # of ink in what is faint
 _BACKGROUND_STEPS = 16  # from a colour to the background
 _CROSSING_EACH = 4  # of the ramp's colours, each fourth also blends with each fourth
 _CROSSING_STEPS = 6

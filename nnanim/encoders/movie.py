@@ -11,11 +11,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from nnanim.frames.frame import Frame
+
+if TYPE_CHECKING:
+    from nnanim.painting.part import Ground
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,7 @@ class Movie:
         loop: whether it plays again from the start, for ever.
         comment: a short ASCII text to keep in the file, or None.
         full_color: whether formats that can have all colours have them, instead of the palette's.
+        ground: what stays the same in all frames; for formats that write strokes.
     """
 
     size_px: tuple[int, int]
@@ -37,10 +41,13 @@ class Movie:
     loop: bool = True
     comment: str | None = None
     full_color: bool = False
+    ground: Ground | None = None
 
 
 class Packer(Protocol):
     """Make pictures small, one after the other; made with a `Movie`.
+
+    A format of strokes takes a `nnanim.painting.picture.Picture` where others take its pixels.
 
     Attributes:
         remembers: whether a packed picture depends on the one before it.
@@ -48,10 +55,10 @@ class Packer(Protocol):
 
     remembers: bool
 
-    def begin_behind(self, index: int, image: np.ndarray) -> None:
+    def begin_behind(self, index: int, image: Any) -> None:
         """Take a frame's picture, (H, W, 3) uint8, for the one before the first."""
 
-    def pack(self, index: int, image: np.ndarray) -> Any:
+    def pack(self, index: int, image: Any) -> Any:
         """Return what is appended for the next frame, whose picture is (H, W, 3) uint8; it can be pickled."""
 
 
@@ -61,7 +68,7 @@ class BoxPacker:
     remembers = True
 
     def __init__(self, movie: Movie) -> None:
-        self.durations_s = movie.durations_s
+        self.durations_s: tuple[float, ...] = movie.durations_s
         self._shown: np.ndarray | None = None
 
     def begin_behind(self, _index: int, image: np.ndarray) -> None:

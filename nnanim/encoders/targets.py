@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # outputs are checked before anything heavy is imported
 GIF = "gif"
 FRAMES = "frames"
 PAGE = "html"
+SVG = "svg"
 VIDEOS = ("mp4", "webm")
 # Module and name of the two halves. They are imported when they are needed: writing a GIF must not wait for the video
 # library, and who packs need not be able to write.
@@ -34,6 +35,7 @@ _PACKERS = {
     "webp": ("webp", "WebpPacker"),
     "mp4": ("video", "VideoPacker"),
     "webm": ("video", "VideoPacker"),
+    SVG: ("svg", "SvgPacker"),
     FRAMES: ("frames_folder", "PngPacker"),
 }
 _WRITERS = {
@@ -42,6 +44,7 @@ _WRITERS = {
     "webp": ("webp", "open_webp"),
     "mp4": ("video", "open_mp4"),
     "webm": ("video", "open_webm"),
+    SVG: ("svg", "open_svg"),
     FRAMES: ("frames_folder", "open_frames"),
 }
 _OURS = re.compile(r"\d{5,}\.png|frames\.json")

@@ -19,9 +19,10 @@ import numpy as np
 from imageio.core.request import InitializationError, Request
 from imageio.core.v3_plugin_api import PluginV3
 
-from nnanim.encoders.movie import Append, Movie
+from nnanim.encoders.movie import Append, Movie, Open
 from nnanim.encoders.seal import without_seal
 from nnanim.errors import OutputError
+from nnanim.extras import how_to_install
 from nnanim.frames.frame import Frame
 
 TICKS = 100  # per second
@@ -37,7 +38,6 @@ CODECS = {
     ),
     ".webm": ("libvpx-vp9", {"crf": "16", "b": "0", "deadline": "good", "cpu-used": "3", "row-mt": "1"}),
 }
-MISSING = "needs the package 'av', which is not installed: pip install 'nnanim[video]'"
 
 
 def check_video() -> None:
@@ -49,7 +49,9 @@ def check_video() -> None:
     try:
         import av  # noqa: F401  (only whether it is there)
     except ImportError as error:
-        raise OutputError(f"writing .mp4 or .webm {MISSING}") from error
+        raise OutputError(
+            f"writing .mp4 or .webm needs the package 'av', which is not installed: {how_to_install('video')}"
+        ) from error
 
 
 @contextmanager
@@ -83,8 +85,8 @@ def _as_output_error(kind: type[Exception]) -> Iterator[None]:
         raise OutputError(f"the video cannot be written: {told}") from error
 
 
-open_mp4 = partial(_open_video, ".mp4")
-open_webm = partial(_open_video, ".webm")
+open_mp4: Open = partial(_open_video, ".mp4")
+open_webm: Open = partial(_open_video, ".webm")
 
 
 class VideoPacker:

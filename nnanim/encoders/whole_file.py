@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nnanim.encoders.places import clear_litter, put_into_place, refuse_read_only
 from nnanim.errors import OutputError
-from nnanim.options import STILL_SUFFIXES, SUFFIXES
+from nnanim.options import STILL_SUFFIXES, SUFFIXES, about_suffix
 
 EXACT_EVERY = 32  # frames of a GIF: an exact one does not depend on those before it, so others can pack the next ones
 
@@ -36,7 +36,7 @@ def check_target(path: str | Path, suffixes: Sequence[str] = SUFFIXES) -> Path:
     if "\0" in str(path):
         raise OutputError(f"{str(path)!r} is no name that a file can have")
     if path.suffix.lower() not in suffixes:
-        raise OutputError(f"unknown suffix {path.suffix!r} of {str(path)!r} (must be one of {', '.join(suffixes)})")
+        raise OutputError(about_suffix(path, suffixes))
     folder = path.parent
     if not os.path.exists(folder):
         raise OutputError(f"the folder {str(folder)!r} of the output {path.name!r} does not exist")

@@ -170,7 +170,7 @@ def find_repeats(rows: Sequence[Row]) -> dict[int, Repeat]:
     for depth in range(1, max(map(len, paths), default=0)):
         holders: dict[str, dict[int, list[int]]] = {}
         for index, path in enumerate(paths):
-            is_numbered = len(path) > depth + 1 and path[depth].isdigit() and len(path[depth]) < LONGEST_NUMBER
+            is_numbered = len(path) > depth + 1 and path[depth].isdecimal() and len(path[depth]) < LONGEST_NUMBER
             if index not in found and is_numbered:
                 holders.setdefault(".".join(path[:depth]), {}).setdefault(int(path[depth]), []).append(index)
         for holder, blocks in holders.items():

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnanim.frames.cells import Matrix
 from nnanim.model.weight_rows import Row
+from nnanim.words import counted
 
 _NONE, _NO_INDEX, _NO_COLOR = np.zeros(0, np.float32), np.zeros(0, int), np.zeros((0, 3), np.uint8)
 
@@ -178,13 +179,13 @@ class Frame:
         return self._painter.paint_one(self)
 
     def __repr__(self) -> str:
-        holds = f"{len(self.edges.weight)} edges, {len(self.nodes.bias)} nodes"
+        holds = f"{counted(len(self.edges.weight), 'edge')}, {counted(len(self.nodes.bias), 'node')}"
         if self.rows is not None:
-            holds = f"{len(self.rows.rows)} rows"
+            holds = counted(len(self.rows.rows), "row")
         if self.boxes is not None:
-            holds = f"{len(self.boxes.rows)} boxes, {len(self.boxes.arrows)} arrows"
+            holds = f"{len(self.boxes.rows)} boxes, {counted(len(self.boxes.arrows), 'arrow')}"
         if self.cells is not None:
-            holds = f"{len(self.cells.matrices)} matrices of {len(self.cells.value)} cells"
+            holds = f"{len(self.cells.matrices)} matrices of {counted(len(self.cells.value), 'cell')}"
         return f"<Frame {self.index}: {self.title}, {holds}, {self.duration_s:g} s>"
 
     def _repr_png_(self) -> bytes:

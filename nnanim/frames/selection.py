@@ -65,7 +65,7 @@ def select(strengths: Sequence[np.ndarray], changes: Sequence[np.ndarray], optio
         [
             start + np.sort(np.argsort(-matrix.ravel(), kind="stable")[:share])
             for start, matrix, share in zip(
-                starts, shown, _shares([m.size for m in shown], options.max_edges), strict=False
+                starts, shown, _shares([m.size for m in shown], options.most_edges), strict=False
             )
         ]
     )

@@ -20,6 +20,7 @@ from nnanim.options import (
     SNAPSHOTS_PER_S,
     Options,
 )
+from nnanim.words import counted
 
 CENTISECONDS = 100  # per second; the unit of time in a GIF
 _SHARE_DIGITS = 12  # what is beyond comes from rounding
@@ -134,9 +135,9 @@ def _between_epochs(epochs: Sequence[float | None], options: Options) -> list[in
         known = [float(epoch) for epoch in epochs if epoch is not None]
         places = [place for place in places if start <= known[place] <= stop]
         if not places:
-            raise RunError(
-                f"no snapshot from epoch {start:g} to {stop:g} (the run has epochs {min(known):g} to {max(known):g})"
-            )
+            wanted = [f"from epoch {start:g}"] if options.start is not None else []
+            wanted += [f"to epoch {stop:g}"] if options.stop is not None else []
+            raise RunError(f"no snapshot {' '.join(wanted)} (the run has epochs {min(known):g} to {max(known):g})")
     return places
 
 
@@ -180,7 +181,7 @@ def timeline(ticks: Sequence[float], options: Options, *, in_ink: bool = True) -
         shortest = (count - 1) * CENTISECONDS / MAX_FPS
         if moving < shortest:
             raise OptionError(
-                f"duration is {options.duration_s:g} s: {count} frames, the last of them held for"
+                f"duration is {options.duration_s:g} s: {counted(count, 'frame')}, the last of them held for"
                 f" {options.hold_s:g} s, take at least {(shortest + hold) / CENTISECONDS:g} s"
             )
         if max(hold, moving / max(count - 1, 1)) > MAX_FRAME_S * CENTISECONDS:

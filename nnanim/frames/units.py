@@ -9,6 +9,7 @@ import numpy as np
 
 from nnanim.reading.logs.log import Log
 from nnanim.reading.logs.names import words_of
+from nnanim.words import counted
 
 ABOVE_ONE = 1.05  # a share that is so little above 1 is noise, such as of a moving mean
 ABOVE_HUNDRED = 100.5
@@ -69,8 +70,10 @@ def unit_of(log: Log, metric: str) -> Unit:
         return Unit(100.0, "%")
     small = int((values <= 1).sum())
     if 2 * small > len(values) or (small and _jumps(values)):
-        return Unit(note=f"{metric!r} holds {small} values up to 1 and others up to {high:g}: it is shown as it is")
-    note = f"{metric!r} holds {small} values up to 1 and others up to {high:g}: all are taken for per cent"
+        return Unit(
+            note=f"{metric!r} holds {counted(small, 'value')} up to 1 and others up to {high:g}: it is shown as it is"
+        )
+    note = f"{metric!r} holds {counted(small, 'value')} up to 1 and others up to {high:g}: all are taken for per cent"
     return Unit(1.0, "%", note if small else "")
 
 

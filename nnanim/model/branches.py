@@ -88,7 +88,7 @@ def _modules(name: str) -> Iterator[tuple[str, list[str]]]:
     for place, part in enumerate(parts):
         module = ".".join(parts[: place + 1])
         words = words_of(part)
-        if part.isdigit() and place and any(_LISTS.fullmatch(word) for word in words_of(parts[place - 1])):
+        if part.isdecimal() and place and any(_LISTS.fullmatch(word) for word in words_of(parts[place - 1])):
             words = words_of(parts[place - 1])  # each of a list
         yield module, words
 
@@ -177,7 +177,7 @@ def sign_of_blocks(layers: Sequence[Tensor]) -> str:
     families = Counter(re.sub(r"[0-9]+", "#", name) for name in wide)
     for name in sorted(wide, key=natural_key):
         held, own = blocks[name], name.rpartition(".")[2]
-        is_list = all(layer.full_name[len(name) + 1 :].replace(".", "").isdigit() for layer in held)
+        is_list = all(layer.full_name[len(name) + 1 :].replace(".", "").isdecimal() for layer in held)
         is_numbered = re.search(r"[0-9]$|(?:block|unit|cell|stage)[_a-z]*$", own, re.IGNORECASE) is not None
         is_one_of_several = is_numbered and (not is_list or families[re.sub(r"[0-9]+", "#", name)] > 1)
         is_inside = held[0] is not layers[0] and held[-1] is not layers[-1]

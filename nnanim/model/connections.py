@@ -202,12 +202,12 @@ def _by_convention(weights: Sequence[Tensor]) -> list[Connection]:
     last: dict[str, int] = {}  # number in each list
     for name in by_name:
         parent, _, own = name.rpartition(".")
-        if own.isdigit():
+        if own.isdecimal():
             last[parent] = max(int(own[:9]), last.get(parent, 0))
     found = []
     for name, tail in by_name.items():
         parent, _, own = name.rpartition(".")
-        is_inside = own.isdigit() and int(own[:9]) < last[parent]
+        is_inside = own.isdecimal() and int(own[:9]) < last[parent]
         if is_inside or (tail.role == names.UP and tail.block in gated):
             continue
         for pattern, other in _CONVENTIONS:

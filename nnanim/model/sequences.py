@@ -52,7 +52,7 @@ class Orders:
     def __init__(self, layers: Sequence[Tensor], *, convention: str, is_ordered: bool) -> None:
         self._convention = convention
         self.found: list[tuple[Tensor, ...]] = []
-        self.reason = _NONE
+        self.reason: str = _NONE
         self._steps = 0
         if is_ordered:
             turned = _turned(layers)
@@ -141,7 +141,7 @@ class Orders:
         up to the first link's place among its functions and links, then backwards: 0, 4, 3, 2, 1.
         """
         ascending = sorted(names, key=natural_key)
-        if self._convention != "chainer" or not ascending[0].rpartition(".")[2].isdigit():
+        if self._convention != "chainer" or not all(name.rpartition(".")[2].isdecimal() for name in names):
             return [ascending]
         ways = [ascending]
         for place in range(3):

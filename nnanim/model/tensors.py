@@ -183,7 +183,7 @@ def _shortened(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
             if len(set(parts)) > 1:
                 break
             common += 1
-    if common and any(path[common : common + 1] and path[common].isdigit() for path in paths):
+    if common and any(path[common : common + 1] and path[common].isdecimal() for path in paths):
         common -= 1  # a number says nothing without the name of its list
     if not common:
         return tuple(tensors)

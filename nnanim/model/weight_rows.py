@@ -127,7 +127,7 @@ def _blocks(paths: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
     found = {}
     for path in paths:
         several = [size for size in range(len(path) - 1, 0, -1) if within[path[:size]] > 1]
-        numbered = [size for size in several if path[size - 1].isdigit()]
+        numbered = [size for size in several if path[size - 1].isdecimal()]
         found[path] = next(iter(numbered or several), 0)
     return found
 
@@ -168,7 +168,7 @@ def in_model_order(headers: Sequence[Header], roles: Sequence[Role], *, is_order
     both = any(part.startswith("encoder") for part in firsts) and any(part.startswith("decoder") for part in firsts)
 
     def stage(path: tuple[str, ...], role: Role) -> int:
-        numbered = any(part.isdigit() for part in path[:-1])
+        numbered = any(part.isdecimal() for part in path[:-1])
         if not numbered and role.name in {names.EMBEDDING, names.POSITIONAL, names.TOKEN}:
             return 0
         if not numbered and any(_HEADS.fullmatch(part.lower()) for part in path):

@@ -6,6 +6,7 @@ on what never changes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ DASHES = (3.7, 1.6)  # dash and gap in widths of the line, as `lines.dashed_patt
 NOTHING = np.zeros((0, 4))
 
 Shade = tuple[float, float, float]  # red, green and blue in 0 … 255, not always whole numbers
+Who = np.ndarray | Sequence[int] | None  # numbers that things have in all frames
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,12 @@ class Brush:
         if matplotlib.__version_info__ >= (3, 11):
             self._more["hatchcolors"] = NOTHING
 
-    def lines(self, ends: np.ndarray, widths: np.ndarray, colors: np.ndarray) -> None:
-        """Paint straight lines in their order, (N, 2, 2), widths (N,), colours (N, 3) uint8, ends cut off square."""
+    def lines(self, ends: np.ndarray, widths: np.ndarray, colors: np.ndarray, who: Who = None) -> None:
+        """Paint straight lines in their order, (N, 2, 2), widths (N,), colours (N, 3) uint8, ends cut off square.
+
+        What is painted in every frame of an animation is the same thing if it has the same place in the order, or the
+        same number in `who`.
+        """
         context = self._renderer.new_gc()
         context.set_capstyle("butt")
         context.set_snap(False)  # snapping to pixels would change the width of level lines
@@ -81,8 +87,13 @@ class Brush:
         forms[:, 0, 1], forms[:, 1, 1] = -way[:, 1], way[:, 0]
         self._collection(context, UNIT_LINE, forms, NOTHING, _rgba(colors), widths)
 
-    def circles(self, circles: np.ndarray, fills: np.ndarray, lines: np.ndarray, widths: np.ndarray) -> None:
-        """Paint circles in their order, (N, 3) centre and radius, colours (N, 3) in 0 … 255, widths (N,) of rims."""
+    def circles(
+        self, circles: np.ndarray, fills: np.ndarray, lines: np.ndarray, widths: np.ndarray, who: Who = None
+    ) -> None:
+        """Paint circles in their order, (N, 3) centre and radius, colours (N, 3) in 0 … 255, widths (N,) of rims.
+
+        `who` is as for `lines`.
+        """
         forms = np.zeros((len(circles), 3, 3))
         forms[:, 0, 0] = forms[:, 1, 1] = circles[:, 2]
         forms[:, :2, 2], forms[:, 2, 2] = circles[:, :2], 1.0
@@ -98,17 +109,19 @@ class Brush:
         cap: str = "butt",
         inside: Box | None = None,
         crisp: bool = False,
+        whole: np.ndarray | None = None,
     ) -> None:
         """Paint one line through points, (N, 2), with gaps where they are NaN.
 
         Args:
-            points: at least one.
+            points: at least one; where they are the beginning of a line, up to the x of the last one.
             width: in points.
             color: of the line.
             dashed: whether it has gaps.
             cap: ``"butt"``, or ``"projecting"`` for ends that reach on by half of the width.
             inside: what is painted at most.
             crisp: whether level and upright lines are moved to whole pixels.
+            whole: the points of the line that this is the beginning of.
         """
         context = self._renderer.new_gc()
         context.set_linewidth(width)
@@ -154,16 +167,22 @@ class Brush:
         form = Affine2D().scale(box.width, box.height).translate(box.left, box.bottom)
         self._renderer.draw_path(context, UNIT_SQUARE, form + self._to_px, (*unit(color), 1.0))
 
-    def areas(self, boxes: np.ndarray, colors: np.ndarray) -> None:
+    def areas(self, boxes: np.ndarray, colors: np.ndarray, who: Who = None, *, begun: int | None = None) -> None:
         """Fill rectangles in their order, (N, 4) left, bottom, width and height, colours (N, 3) in 0 … 255.
 
         Their edges are moved to whole pixels, so that neighbours neither overlap nor leave a seam.
+
+        Args:
+            boxes: in points.
+            colors: of the boxes.
+            who: as for `lines`.
+            begun: fill only so many, from left to right.
         """
+        boxes, colors = boxes[:begun], colors[:begun]
         if not len(boxes):
             return
         pixel = POINTS_PER_INCH / self._dpi
-        low = np.rint(boxes[:, :2] / pixel)
-        high = np.maximum(np.rint((boxes[:, :2] + boxes[:, 2:]) / pixel), low + 1)
+        low, high = on_pixels(boxes, self._dpi)
         forms = np.zeros((len(boxes), 3, 3))
         forms[:, 0, 0], forms[:, 1, 1] = ((high - low) * pixel).T
         forms[:, :2, 2], forms[:, 2, 2] = low * pixel, 1.0
@@ -242,6 +261,13 @@ class Brush:
             "screen",
             **self._more,
         )
+
+
+def on_pixels(boxes: np.ndarray, dpi: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower left and upper right corners, (N, 2) each, in whole pixels of (N, 4) boxes in points."""
+    pixel = POINTS_PER_INCH / dpi
+    low = np.rint(boxes[:, :2] / pixel)
+    return low, np.maximum(np.rint((boxes[:, :2] + boxes[:, 2:]) / pixel), low + 1)
 
 
 def unit(color: Shade) -> Shade:

@@ -13,6 +13,7 @@ import numpy as np
 from nnanim.design.fonts import load_font
 from nnanim.painting.graphviz_engine import draw
 from nnanim.painting.part import Ground, Sheet
+from nnanim.painting.picture import Picture
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -70,31 +71,43 @@ class Painter:
         drawn = iter(draw(sources, self.engine) if sources else ())
         return [[None if source is None else next(drawn) for source in each] for each in dots]
 
-    def paint(self, sheets: Iterable[Sheet], at_once: int = CHUNK, *, ahead: bool = False) -> Iterator[np.ndarray]:
+    def paint(self, sheets: Iterable[Sheet]) -> Iterator[np.ndarray]:
         """Paint frames in their order, each (H, W, 3) uint8.
+
+        Raises:
+            GraphvizError: Graphviz is missing or fails; the message names the frame.
+        """
+        return (picture.image for picture in self.pictures(sheets))
+
+    def pictures(
+        self, sheets: Iterable[Sheet], at_once: int = CHUNK, *, ahead: bool = False, in_pixels: bool = True
+    ) -> Iterator[Picture]:
+        """Let Graphviz draw frames in their order.
 
         Args:
             sheets: taken as they are needed.
             at_once: how many one Graphviz process draws.
             ahead: whether Graphviz draws on another CPU meanwhile, the first ones from this call on.
+            in_pixels: whether pixels will be asked for, so that a canvas is made while Graphviz draws.
 
         Raises:
             GraphvizError: Graphviz is missing or fails; the message names the frame.
         """
         chunks = in_chunks(sheets, at_once)
         if not ahead:
-            return self._paint((chunk, self.drawings(chunk)) for chunk in chunks)
+            return self._pictures((chunk, self.drawings(chunk)) for chunk in chunks)
         from concurrent.futures import ThreadPoolExecutor
 
         helper = ThreadPoolExecutor(1)
         first = next(chunks, [])
         # Not in the generator, which does nothing before its first picture is asked for.
-        return self._paint(self._drawn_ahead(helper, first, helper.submit(self.drawings, first), chunks))
+        drawings = helper.submit(self.drawings, first)
+        return self._pictures(self._drawn_ahead(helper, first, drawings, chunks, in_pixels=in_pixels))
 
-    def _paint(self, drawn: Iterable[tuple[list[Sheet], Sequence[Drawings]]]) -> Iterator[np.ndarray]:
+    def _pictures(self, drawn: Iterable[tuple[list[Sheet], Sequence[Drawings]]]) -> Iterator[Picture]:
         for chunk, drawings in drawn:
             for sheet, drawing in zip(chunk, drawings, strict=True):
-                yield self.canvas.paint(drawing, sheet)
+                yield Picture(self, drawing, sheet)
 
     def _drawn_ahead(
         self,
@@ -102,9 +115,12 @@ class Painter:
         chunk: list[Sheet],
         drawings: Future[Sequence[Drawings]],
         chunks: Iterator[list[Sheet]],
+        *,
+        in_pixels: bool,
     ) -> Iterator[tuple[list[Sheet], Sequence[Drawings]]]:
         with helper:
-            _ = self.canvas  # which takes as long to make as Graphviz needs for the first frames
+            if in_pixels:
+                _ = self.canvas  # which takes as long to make as Graphviz needs for the first frames
             for following in chunks:
                 at_work = helper.submit(self.drawings, following)
                 yield chunk, drawings.result()

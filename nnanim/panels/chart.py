@@ -31,7 +31,8 @@ class Chart:
             box: the data area.
             style: of the figure.
         """
-        self._curves, self._style, self._scale, self.box = curves, style, style.scale, box
+        self._curves, self._style, self._scale = curves, style, style.scale
+        self.box: Box = box
         bins = max(2, int(box.width / (TICK_EACH_PT * style.scale)))
         self._x = Axis.of([curve.x for curve in curves], bins, integer=curves[0].x_label != SHARE_LABEL)
         self._y = [
@@ -48,11 +49,13 @@ class Chart:
         up = self.box.bottom + self.box.height * self._y[curve.axis].shares(y)
         return np.stack([across, up], axis=1)
 
-    def _line(self, brush: Brush, curve: Curve, x: np.ndarray, y: np.ndarray, color: Shade) -> None:
-        points = self._points(curve, x, y)
+    def _line(
+        self, brush: Brush, curve: Curve, x: np.ndarray, y: np.ndarray, color: Shade, *, begun: bool = False
+    ) -> None:
+        points, whole = self._points(curve, x, y), self._points(curve, curve.x, curve.y) if begun else None
         cap = "butt" if curve.held_out else "projecting"
         width = looks.CURVE_PT * self._scale
-        brush.line(points, width, color, dashed=curve.held_out, cap=cap, inside=self.box)
+        brush.line(points, width, color, dashed=curve.held_out, cap=cap, inside=self.box, whole=whole)
 
     def _paint_x(self, brush: Brush) -> None:
         box, theme, scale = self.box, self._style.theme, self._scale

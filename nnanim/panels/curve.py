@@ -80,7 +80,7 @@ class CurvePart(Chart):
         row = title_row(box, scale)
         title = Place(row.left, row.top, looks.TITLE_PT * scale, ink, va="top")
         self._titled = titled
-        self.text_places = (title, *values) if titled else tuple(values)
+        self.text_places: tuple[Place, ...] = (title, *values) if titled else tuple(values)
 
     def paint_ground(self, brush: Brush) -> None:
         """Paint what stays the same."""
@@ -103,16 +103,16 @@ class CurvePart(Chart):
     def paint(self, brush: Brush, look: CurveLook, _drawing: Drawing | None) -> None:
         """Paint the curves up to a place, with a dot there; NaN for none of that."""
         theme, scale = self._style.theme, self._scale
-        for curve in self._curves:
+        for index, curve in enumerate(self._curves):
             x, y = curve.until(look.x)
-            self._line(brush, curve, x, y, theme.curves[curve.axis])
+            self._line(brush, curve, x, y, theme.curves[curve.axis], begun=True)
             if np.isfinite(y[-1]):
                 center = self._points(curve, x[-1:], y[-1:])[0]
                 radius = looks.DOT_PT * scale * (HELD_OUT_DOT if curve.held_out else 1.0) / 2
                 fill, rim = (theme.background, theme.dot) if curve.held_out else (theme.dot, theme.background)
                 width = (1.8 if curve.held_out else 1.0) * scale
                 circle = np.array([[*center, radius]])
-                brush.circles(circle, np.array([fill]), np.array([rim]), np.array([width]))
+                brush.circles(circle, np.array([fill]), np.array([rim]), np.array([width]), who=[index])
 
     def texts(self, look: CurveLook) -> tuple[str, ...]:
         return (self._style.drawable(look.title), *look.values) if self._titled else look.values
@@ -149,7 +149,7 @@ class CurvePanel:
             OptionError: the figure is too small.
         """
         self._history = history
-        self.part = CurvePart(history.curves, box, style, titled=titled)
+        self.part: CurvePart = CurvePart(history.curves, box, style, titled=titled)
         check_room(self.part.box, options.figsize, style.scale)
 
     def meaning(self, _place: RunPlace, *, in_ink: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
 from nnanim.design.fonts import shortened, text_width_pt
 from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
-from nnanim.design.row_scales import RowScales, moved_ramp, percent
+from nnanim.design.row_scales import RowScales, area_colors, percent
 from nnanim.design.style import Style
 from nnanim.design.wording import short, thousands
 from nnanim.frames.frame import Frame, Rows
@@ -21,7 +21,7 @@ from nnanim.frames.history import Place as RunPlace
 from nnanim.frames.rows import RowHistory
 from nnanim.model.weight_rows import Row
 from nnanim.options import Options
-from nnanim.painting.brush import Brush, Place, Shade
+from nnanim.painting.brush import Brush, Place
 from nnanim.painting.xdot import Drawing
 from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT
@@ -34,6 +34,7 @@ SMALLEST_LABEL = 0.6  # of the text's size; what is still too long is cut at its
 ROW_TEXT = 0.78  # of a row's height, at most
 LABEL_SHARE = 0.4  # of the panel's width, at most
 BAR_SHARE = 0.17  # of the panel's width
+LEAST_PARTED_PX = 6.0  # width of a cell: narrower ones would be parted by more than they show
 CELL_SHARE = 0.84  # of a row's height
 COLUMN_GAP_PT = 7.0
 HEADINGS = ("how far it moved since {since}", "now", "size ‖W‖")
@@ -150,15 +151,9 @@ class LayersPart:
             x = min(max(x, places.strips.left + half), places.strips.right - half)
             below = places.strips.bottom - 0.25 * size
             brush.text(Place(x, below, small, theme.muted, "center", "top"), style.drawable(text))
-        brush.areas(self._boxes(len(self.cells)), np.tile(self._empty, (self.cells[..., 0].size, 1)))
+        brush.areas(self._boxes(len(self.cells)), np.tile(theme.faint, (self.cells[..., 0].size, 1)))
         if self.legend is not None:
             self.legend.paint(brush)
-
-    @property
-    def _empty(self) -> Shade:
-        theme = self.style.theme
-        red, green, blue = (0.08 * one + 0.92 * other for one, other in zip(theme.muted, theme.background, strict=True))
-        return red, green, blue
 
     def dot(self, _name: str, _look: LayersLook) -> None:
         """Nothing: rows are a chart of the weights, no drawing of the network."""
@@ -167,8 +162,8 @@ class LayersPart:
     def paint(self, brush: Brush, look: LayersLook, _drawing: Drawing | None) -> None:
         """Paint the strips as far as they have come, and the bars."""
         places = self.places
-        shown = look.column + 1
-        brush.areas(self._boxes(shown), self.cells[:shown].reshape(-1, 3))
+        columns, rows = self.cells.shape[:2]
+        brush.areas(self._boxes(columns), self.cells.reshape(-1, 3), begun=(look.column + 1) * rows)
         heights = look.thickness * places.height
         room = places.bars.width - self._number_room
         bars = np.stack(
@@ -181,7 +176,7 @@ class LayersPart:
             axis=1,
         )
         drawn = look.lengths > 0
-        brush.areas(bars[drawn], look.color[drawn])
+        brush.areas(bars[drawn], look.color[drawn], who=np.flatnonzero(drawn))
 
     def texts(self, look: LayersLook) -> tuple[str, ...]:
         title = (self.style.drawable(look.title),) if self.titled else ()
@@ -196,7 +191,8 @@ class LayersPart:
         places, count = self.places, len(self.cells)
         lefts = places.strips.left + places.strips.width * np.arange(columns) / count
         width = places.strips.width / count
-        gap = min(0.8 * self.style.scale, 0.12 * width)
+        narrow = width * self.style.dpi < LEAST_PARTED_PX * looks.POINTS_PER_INCH
+        gap = 0.0 if narrow else min(0.8 * self.style.scale, 0.12 * width)
         height = CELL_SHARE * places.height
         bottoms = places.middles - height / 2
         left, bottom = np.meshgrid(lefts, bottoms, indexing="ij")
@@ -259,7 +255,7 @@ class LayersPanel:
         heading = fits[0] if fits else ""
         count = len(self._all.rows)
         remarks = f"{thousands(count)} weight tensors" + (f" in {len(rows)} rows" if groups is not None else "")
-        self.part = LayersPart(
+        self.part: LayersPart = LayersPart(
             style,
             title_row(box, scale),
             places,
@@ -276,7 +272,7 @@ class LayersPanel:
     @property
     def colors(self) -> np.ndarray:
         """The colours of its areas, (C, 3) uint8."""
-        return moved_ramp(self._style.theme)
+        return area_colors(self._style.theme)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -339,24 +335,25 @@ def _labels(
         before = block if count == 1 else ""
     gap = COLUMN_GAP_PT * style.scale
 
-    def widest(which: int) -> float:
-        return max(wide_pt(text[which], size_pt, style) for text in texts)
+    def widest() -> float:
+        return max(sum(wide_pt(text, size_pt, style) for text in pair) + (gap if pair[0] else 0.0) for pair in texts)
 
-    wanted = widest(0) + widest(1) + (gap if widest(0) else 0.0)
+    wanted = widest()
     if wanted > room_pt:
         size_pt = max(size_pt * room_pt / wanted, min(size_pt, SMALLEST_LABEL * looks.TEXT_PT * style.scale))
-    widest_name, widest_block = min(widest(1), room_pt), widest(0)
-    for_block = min(widest_block, max(room_pt - widest_name - gap, 0.3 * room_pt))
-    for_name = min(widest_name, room_pt - for_block - gap) if for_block else widest_name
-    factor = style.dpi / looks.POINTS_PER_INCH
-    cut = [
-        (
-            shortened(style.drawable(block), size_pt * factor, for_block * factor, style.families),
-            shortened(style.drawable(name), size_pt * factor, for_name * factor, style.families),
-        )
-        for block, name in texts
-    ]
-    return cut, size_pt, for_block + for_name + (gap if for_block else 0.0)
+    room_pt = min(widest(), room_pt)
+
+    def cut(text: str, room_pt: float) -> str:
+        factor = style.dpi / looks.POINTS_PER_INCH
+        return shortened(style.drawable(text), size_pt * factor, room_pt * factor, style.families)
+
+    shown = []
+    for block, name in texts:  # a block stands in its first row alone, so only there it takes room from a name
+        for_block = max(room_pt - wide_pt(name, size_pt, style) - gap, 0.3 * room_pt)
+        block = cut(block, for_block) if block else ""
+        left = room_pt - wide_pt(block, size_pt, style) - gap if block else room_pt
+        shown.append((block, cut(name, left)))
+    return shown, size_pt, room_pt
 
 
 def _ticks(history: History, room_pt: float, size_pt: float, style: Style) -> list[tuple[float, str]]:

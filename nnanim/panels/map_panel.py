@@ -11,7 +11,7 @@ import numpy as np
 from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
 from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
-from nnanim.design.row_scales import RowScales, moved_ramp
+from nnanim.design.row_scales import RowScales, area_colors
 from nnanim.design.style import Style
 from nnanim.design.wording import thousands
 from nnanim.frames.boxes import BoxHistory
@@ -33,7 +33,6 @@ MOST_PLACED, MOST_ARROWS = 200, 1000  # boxes and arrows that Graphviz is asked 
 LESS = 0.8  # so many of the boxes are left then
 BORDER_PT = (0.5, 4.0)  # of boxes whose norms have shrunk and grown most
 REMARK_DROP_PT = 3.0
-CLUSTER_SHADE = 0.05  # of the ink, over the background
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +89,7 @@ class MapPart:
         order = np.argsort([-(right - left) * (top - bottom) for left, bottom, right, top in self.places.clusters_pt])
         for index in order.tolist():
             left, bottom, right, top = self.places.clusters_pt[index].tolist()
-            brush.area(Box(left, bottom, right - left, top - bottom), self._cluster_shade)
+            brush.area(Box(left, bottom, right - left, top - bottom), self.style.theme.faint)
             corners = np.array([[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]])
             brush.line(corners, 0.6 * scale, theme.unchanged)
         size = looks.TEXT_PT * scale
@@ -98,15 +97,6 @@ class MapPart:
         brush.text(place, style.drawable(self.remarks))
         if self.legend is not None:
             self.legend.paint(brush)
-
-    @property
-    def _cluster_shade(self) -> Shade:
-        theme = self.style.theme
-        shades = [
-            CLUSTER_SHADE * one + (1 - CLUSTER_SHADE) * other
-            for one, other in zip(theme.ink, theme.background, strict=True)
-        ]
-        return shades[0], shades[1], shades[2]
 
     def dot(self, name: str, look: MapLook) -> str:
         """Write the map as DOT, lengths in points."""
@@ -122,7 +112,7 @@ class MapPart:
             brush.polygon(head.points_pt, head.line_pt, _shade(head.line), _shade(head.line))
         for place, name in self.labels.clusters:
             wide = wide_pt(name, place.size_pt, self.style)
-            brush.area(Box(place.x, place.y - place.size_pt * 1.1, wide, place.size_pt * 1.1), self._cluster_shade)
+            brush.area(Box(place.x, place.y - place.size_pt * 1.1, wide, place.size_pt * 1.1), self.style.theme.faint)
             brush.text(place, name)
         for box, stripes in zip(drawing.map.boxes, drawing.map.stripes, strict=True):
             if stripes:
@@ -174,7 +164,7 @@ class MapPanel:
         check_room(room, options.figsize, scale)
         every: BoxHistory = history.shown
         self._shown, places, labels = _fold_until_readable(every, room, style, options)
-        self.part = MapPart(
+        self.part: MapPart = MapPart(
             style,
             title_row(box, scale),
             places,
@@ -187,7 +177,7 @@ class MapPanel:
     @property
     def colors(self) -> np.ndarray:
         """The colours of its areas, (C, 3) uint8."""
-        return moved_ramp(self._style.theme)
+        return area_colors(self._style.theme)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -214,7 +214,7 @@ class MatrixPanel:
         remarks = (
             f"{thousands(shown)} of {thousands(count)} weights" if shown < count else f"{thousands(count)} weights"
         )
-        self.part = MatrixPart(
+        self.part: MatrixPart = MatrixPart(
             style,
             title_row(box, style.scale),
             plans,

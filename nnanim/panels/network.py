@@ -159,7 +159,7 @@ class NetworkPart:
         assert drawing is not None
         # Equal ones in their own order, so that both engines give the same picture.
         order = np.argsort(drawing.width_pt, kind="stable")
-        brush.lines(drawing.segments_pt[order], drawing.width_pt[order], drawing.color[order])
+        brush.lines(drawing.segments_pt[order], drawing.width_pt[order], drawing.color[order], who=order)
         brush.circles(drawing.circles_pt, drawing.circle_fill, drawing.circle_line, drawing.circle_line_pt)
 
     def texts(self, look: NetworkLook) -> tuple[str, ...]:
@@ -253,7 +253,7 @@ class NetworkPanel:
         self._widths = scales.widths.over(nodes.edge_range_pt)
         self._rings = scales.rings and scales.rings.over(nodes.ring_range_pt)
         bar = ramp_bar(scales.colors[options.color], self._coloring.ramp(style.theme), style)
-        self.part = NetworkPart(
+        self.part: NetworkPart = NetworkPart(
             style,
             title_row(box, scale) if alone else Box(box.left, top, box.width, head),
             nodes,

@@ -80,7 +80,7 @@ class RunCurvesPart(Chart):
         super().__init__(curves, Box(left, bottom, box.right - room - leader - left, height), style)
         row = title_row(box, scale)
         self._titled = titled
-        self.text_places = (
+        self.text_places: tuple[Place, ...] = (
             (Place(row.left, row.top, looks.TITLE_PT * scale, style.theme.ink, va="top"),) if titled else ()
         )
 
@@ -108,13 +108,14 @@ class RunCurvesPart(Chart):
     def paint(self, brush: Brush, look: RunCurvesLook, _drawing: Drawing | None) -> None:
         """Paint the curves up to a place each, with a dot there; NaN for none of that."""
         theme, scale = self._style.theme, self._scale
-        for curve, color, x in zip(self._curves, self._colors, look.x, strict=True):
+        for index, (curve, color, x) in enumerate(zip(self._curves, self._colors, look.x, strict=True)):
             passed, y = curve.until(x)
-            self._line(brush, curve, passed, y, color)
+            self._line(brush, curve, passed, y, color, begun=True)
             if np.isfinite(y[-1]):
                 center = self._points(curve, passed[-1:], y[-1:])[0]
                 circle = np.array([[*center, DOT_SHARE * looks.DOT_PT * scale / 2]])
-                brush.circles(circle, np.array([color]), np.array([theme.background]), np.array([scale]))
+                rim = np.array([theme.background])
+                brush.circles(circle, np.array([color]), rim, np.array([scale]), who=[index])
 
     def texts(self, look: RunCurvesLook) -> tuple[str, ...]:
         return (self._style.drawable(look.title),) if self._titled else ()
@@ -152,7 +153,7 @@ class RunCurvesPanel:
         self._runs = [run for run, history in enumerate(together.histories) if history.curves]
         curves = [together.histories[run].curves[0] for run in self._runs]
         names = [together.names[run] for run in self._runs]
-        self.part = RunCurvesPart(curves, names, self._runs, box, style, titled=titled)
+        self.part: RunCurvesPart = RunCurvesPart(curves, names, self._runs, box, style, titled=titled)
         check_room(self.part.box, options.figsize, style.scale)
 
     def meaning(self, _place: RunPlace, *, in_ink: bool) -> dict[str, Any]:

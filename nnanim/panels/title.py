@@ -55,7 +55,7 @@ class TitlePanel:
     """The line above all panels."""
 
     def __init__(self, text: str, style: Style, size_pt: tuple[float, float]) -> None:
-        self.part = TitlePart(style, text, size_pt)
+        self.part: TitlePart = TitlePart(style, text, size_pt)
 
     def meaning(self, _place: RunPlace, *, in_ink: bool) -> dict[str, Any]:
         return {}

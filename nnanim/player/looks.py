@@ -30,9 +30,11 @@ def cut(text: str, size: float, room: float) -> str:
     """Leave out the end of a text that is wider than there is room, in points."""
     if width_pt(text, size) <= room:
         return text
-    while text and width_pt(text + "…", size) > room:
-        text = text[:-1]
-    return text + "…"
+    fits, too_many = 0, len(text)  # letters; a name may have a hundred thousand
+    while too_many - fits > 1:
+        count = (fits + too_many) // 2
+        fits, too_many = (count, too_many) if width_pt(text[:count] + "…", size) <= room else (fits, count)
+    return text[:fits] + "…"
 
 
 def cut_front(text: str, size: float, room: float) -> str:

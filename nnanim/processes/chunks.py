@@ -9,10 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nnanim.encoders.movie import Movie
-from nnanim.encoders.targets import make_packers
+import numpy as np
+
+from nnanim.encoders.movie import Movie, Packer
+from nnanim.encoders.targets import SVG, make_packers
 from nnanim.painting.painter import Painter, in_chunks
 from nnanim.painting.part import Sheet
+from nnanim.painting.picture import Picture
 from nnanim.processes.worthwhile import chunk_length
 
 if TYPE_CHECKING:
@@ -65,9 +68,11 @@ def pack_here(job: Job, sheets: Iterable[Sheet], *, ahead: bool = False) -> Iter
     Raises:
         GraphvizError: Graphviz is missing or fails; the message names the frame.
     """
-    images = job.painter.paint(sheets, ahead=ahead)  # now: Graphviz draws while packers and outputs are made
+    in_pixels = any(each != SVG for each in job.formats)
+    # Now: Graphviz draws while packers and outputs are made.
+    pictures = job.painter.pictures(sheets, ahead=ahead, in_pixels=in_pixels)
     packers = make_packers(job.formats, job.movie)
-    return ([packer.pack(index, image) for packer in packers] for index, image in enumerate(images))
+    return (_packed(job, packers, index, picture) for index, picture in enumerate(pictures))
 
 
 def pack_there(
@@ -110,21 +115,27 @@ def pack_chunk(chunk: Chunk) -> list[list[Any]]:
     job = _job(chunk.job)
     packers = make_packers(job.formats, job.movie)
     sheets = list(chunk.sheets) if chunk.before is None else [chunk.before, *chunk.sheets]
-    images = job.painter.paint(sheets, at_once=len(sheets))
+    pictures = job.painter.pictures(sheets, at_once=len(sheets))
     if chunk.before is not None:
-        image = next(images)
-        for packer in packers:
-            packer.begin_behind(chunk.before.index, image)
-    return [
-        [packer.pack(sheet.index, image) for packer in packers]
-        for sheet, image in zip(chunk.sheets, images, strict=True)
-    ]
+        picture = next(pictures)
+        for packer, each in zip(packers, job.formats, strict=True):
+            packer.begin_behind(chunk.before.index, _taken(each, picture))
+    return [_packed(job, packers, sheet.index, picture) for sheet, picture in zip(chunk.sheets, pictures, strict=True)]
+
+
+def _packed(job: Job, packers: Sequence[Packer], index: int, picture: Picture) -> list[Any]:
+    return [packer.pack(index, _taken(each, picture)) for packer, each in zip(packers, job.formats, strict=True)]
+
+
+def _taken(file_format: str, picture: Picture) -> Picture | np.ndarray:
+    """Return what a format's packer takes: strokes or pixels."""
+    return picture if file_format == SVG else picture.image
 
 
 def _job(pickled: bytes) -> Job:
     # A canvas takes long to make and belongs to one thread. The bytes come from the process that asked for the work.
     if getattr(_mine, "pickled", None) != pickled:
-        _mine.job = pickle.loads(pickled)
+        _mine.job = pickle.loads(pickled)  # noqa: S301  # nosec B301
         _mine.pickled = pickled
     job: Job = _mine.job
     return job

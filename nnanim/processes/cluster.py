@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from nnanim.errors import WorkerError
+from nnanim.extras import how_to_install
 
 ANSWER_S = 10.0  # how long the scheduler may take to answer at first
 WITHOUT_WORKERS_S = 60.0  # how long to wait for a new worker when the last one has gone
@@ -35,7 +36,9 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
     try:
         import distributed
     except ImportError as error:
-        raise WorkerError("a scheduler needs Dask: install 'nnanim[dask]'") from error
+        raise WorkerError(
+            f"a scheduler needs the package 'distributed', which is not installed: {how_to_install('dask')}"
+        ) from error
     try:
         client = distributed.Client(address, timeout=ANSWER_S, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -9,7 +9,15 @@ from nnanim.encoders.whole_file import EXACT_EVERY
 
 CHUNK = 8  # frames that are packed at a time: little to wait for, and to keep in memory
 FRAME_S, EDGE_S = 0.004, 0.000035  # for one process to draw a frame, and for each edge in it
-PACK_S = {"gif": 0.0025, "apng": 0.025, "webp": 0.019, "mp4": 0.003, "webm": 0.003, "frames": 0.025}  # and to pack it
+PACK_S = {
+    "gif": 0.0025,
+    "apng": 0.025,
+    "webp": 0.019,
+    "mp4": 0.003,
+    "webm": 0.003,
+    "svg": 0.003,
+    "frames": 0.025,
+}  # and to pack it
 WORTH_S = 0.35  # of work for the others: less than 0.25 took longer, and they use a second of CPU before they begin
 
 

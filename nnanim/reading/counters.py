@@ -21,6 +21,7 @@ from nnanim.model.layers import natural_key
 from nnanim.reading.logs.log import Log
 from nnanim.reading.names import around_midnight, name_of, place_in_time, told_by
 from nnanim.reading.snapshots.contents import Contents
+from nnanim.words import counted
 
 _FROM_KERAS = ("csv", "tensorboard")
 
@@ -190,11 +191,11 @@ def join(snapshots: Sequence[Counted], log: Log | None) -> tuple[tuple[int | Non
         apart = [difference for difference in found if difference]
         if apart:
             notes.append(
-                f"{len(apart)} of {len(snapshots)} snapshots have no row of their own in the log:"
-                f" the nearest is used, up to {max(apart):g} {counter}s away"
+                f"{_of(len(apart), len(snapshots))} no row of {'its' if len(apart) == 1 else 'their'} own in the log:"
+                f" the nearest is used, up to {counted(max(apart), counter)} away"
             )
     if log is not None and None in rows:
-        notes.append(f"{rows.count(None)} of {len(snapshots)} snapshots share no counter with the log")
+        notes.append(f"{_of(rows.count(None), len(snapshots))} no counter that the log has")
     return tuple(rows), notes
 
 
@@ -244,3 +245,7 @@ def _shifted(log: Log, counter: str, by: int) -> Log:
 
 def _renamed(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {"epoch" if name == "iteration" else name: values for name, values in columns.items()}
+
+
+def _of(some: int, there: int) -> str:
+    return f"{some} of {counted(there, 'snapshot')} {'has' if some == 1 else 'have'}"

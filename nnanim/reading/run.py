@@ -30,6 +30,7 @@ from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.to_layers import check_array
 from nnanim.reading.which import choose_model, choose_network, leave_best_out
+from nnanim.words import counted
 
 if TYPE_CHECKING:
     import os
@@ -149,10 +150,10 @@ class Run:
     asked: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        count = len(self.snapshots)
-        what = f"layers {','.join(map(str, self.shape))}" if self.layers else f"{len(self.tensors)} tensors"
-        log = "no log" if self.log is None else f"a log of {len(self.log)} rows"
-        return f"<Run {str(self.path)!r}: {self.format}, {count} snapshot{'' if count == 1 else 's'}, {what}, {log}>"
+        snapshots = counted(len(self.snapshots), "snapshot")
+        what = f"layers {','.join(map(str, self.shape))}" if self.layers else counted(len(self.tensors), "tensor")
+        log = "no log" if self.log is None else f"a log of {counted(len(self.log), 'row')}"
+        return f"<Run {str(self.path)!r}: {self.format}, {snapshots}, {what}, {log}>"
 
     @property
     def shape(self) -> tuple[int, ...]:

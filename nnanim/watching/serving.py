@@ -17,6 +17,7 @@ from typing import Any
 
 from nnanim.animation import Animation
 from nnanim.errors import OptionError
+from nnanim.extras import how_to_install
 from nnanim.options import Options
 from nnanim.player import page_of, waiting_page
 from nnanim.player.head_room import HeadRoom
@@ -59,7 +60,7 @@ class Board:
         self._room = HeadRoom()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
-        self.shown = Shown(0, waiting_page(name, options))
+        self.shown: Shown = Shown(0, waiting_page(name, options))
 
     def show(self, animation: Animation, *, is_new_run: bool) -> None:
         """Serve what is newest from now on."""
@@ -127,12 +128,12 @@ class Server:
             import uvicorn
         except ImportError:
             raise OptionError(
-                "the page needs packages that are not installed: pip install 'nnanim[watch]'"
+                f"the page needs packages that are not installed: {how_to_install('watch')}"
                 " (or write files alone: --no-serve -o live.gif)"
             ) from None
         self._board = board
         self._socket = _bind(host, port)
-        self.access = Access.of(host, self._socket.getsockname()[1])
+        self.access: Access = Access.of(host, self._socket.getsockname()[1])
         config = uvicorn.Config(
             make_app(board, self.access),
             log_config=None,

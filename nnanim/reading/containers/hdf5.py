@@ -18,6 +18,7 @@ from io import BufferedIOBase
 import numpy as np
 
 from nnanim.reading.containers.hdf5_chunks import ChunkError, Chunks, chunks_of, filters_of, read_chunks
+from nnanim.reading.containers.unpacking import BEST_RATIO, FREE_BYTES
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MAX_OBJECTS = 100_000
@@ -88,7 +89,7 @@ class Hdf5File:
         self._base, _, end, _ = struct.unpack_from("<4Q", head, place)
         if self._base != 0 or end > self._size:
             raise Hdf5Error("is truncated")
-        self.root = struct.unpack_from("<Q", head, place + 40)[0]
+        self.root: int = struct.unpack_from("<Q", head, place + 40)[0]
         self._objects = 0
 
     def walk(self) -> Iterator[tuple[str, Group | Dataset]]:
@@ -117,8 +118,11 @@ class Hdf5File:
             Hdf5Error: it does not lie in the file.
         """
         if dataset.chunks is not None and dataset.dtype:
-            if math.prod(dataset.shape) * np.dtype(dataset.dtype).itemsize > _BEST_RATIO * self._size:
+            size = math.prod(dataset.shape) * np.dtype(dataset.dtype).itemsize
+            if size > _BEST_RATIO * self._size:
                 raise Hdf5Error(f"claims an array of shape {dataset.shape}, which cannot be packed into it")
+            if size > max(FREE_BYTES, BEST_RATIO * self._size):
+                raise Hdf5Error(f"of {self._size} bytes claims an array of {size}, {BEST_RATIO} times as many or more")
             try:
                 return read_chunks(dataset.chunks, dataset.shape, dataset.dtype, self._at)
             except (ChunkError, struct.error) as error:

@@ -105,9 +105,13 @@ def read_chunks(chunks: Chunks, shape: tuple[int, ...], dtype: str, read_at: Rea
     numbers = np.zeros(shape, dtype)
     if chunks.tree is None:
         return numbers
+    room = math.prod(-(-size // long) for size, long in zip(shape, chunks.shape, strict=True))
     for start, packed, skipped in _listed(chunks, read_at):
         if any(at >= size for at, size in zip(start, shape, strict=True)):
             continue
+        room -= 1
+        if room < 0:  # the same few bytes could be unpacked for ever
+            raise ChunkError(f"has more chunks than an array of shape {shape} has room for")
         data = _unpacked(packed, chunks, skipped, whole_bytes)
         chunk = np.frombuffer(data, dtype).reshape(chunks.shape)
         ends = [min(at + long, size) for at, long, size in zip(start, chunks.shape, shape, strict=True)]

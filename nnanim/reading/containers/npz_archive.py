@@ -53,7 +53,7 @@ class Archive(Mapping[str, np.ndarray]):
     """The arrays of one snapshot file by key, each checked before it is read."""
 
     def __init__(self, file: ZipFile) -> None:
-        self.path = file.path
+        self.path: Path = file.path
         self._file = file
         self._headers: dict[str, ArrayHeader] = {}
         self._names = {name.removesuffix(".npy"): name for name in file.names}

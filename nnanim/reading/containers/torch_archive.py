@@ -6,6 +6,7 @@ Source: ``torch/serialization.py`` and ``torch/_utils.py`` of PyTorch 2.13.
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,10 @@ class TorchArchive:
     """An archive whose zip directory was read."""
 
     def __init__(self, file: ZipFile) -> None:
-        self.path = file.path
+        self.path: Path = file.path
         self._file = file
         self._prefix = next((name for name in file.names if name.endswith("/data.pkl")), "").removesuffix("data.pkl")
-        self.is_torch = bool(self._prefix)
+        self.is_torch: bool = bool(self._prefix)
 
     def contents(self) -> Any:
         """Return what was saved, with a `Tensor` for each tensor.

@@ -18,6 +18,8 @@ from typing import IO
 
 import numpy as np
 
+from nnanim.reading.containers.unpacking import check_unpacked
+
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 
 _PIECE_BYTES = 2**18
@@ -88,7 +90,7 @@ class ZipFile:
             file = io.BytesIO(file.read())
         with _told():
             self._zip = zipfile.ZipFile(file)
-        self.names = self._zip.namelist()
+        self.names: list[str] = self._zip.namelist()
         self._there = frozenset(self.names)
 
     def __contains__(self, name: str) -> bool:
@@ -107,8 +109,10 @@ class ZipFile:
 
         Raises:
             ZipError: it is damaged.
+            SnapshotError: it unpacks to far more than weights do.
             OSError: the file cannot be read.
         """
+        self._check_unpacked(member)
         data = self.read_start(member, member.size)
         _check_size(len(data), member)
         return data
@@ -129,11 +133,13 @@ class ZipFile:
 
         Raises:
             ZipError: it is damaged.
+            SnapshotError: it unpacks to far more than weights do.
             OSError: the file cannot be read.
         """
         ratio = 1 if member.info.compress_type == zipfile.ZIP_STORED else _BEST_RATIO
         if member.size > ratio * member.info.compress_size:  # nothing is allocated on the word of the file alone
             raise ZipError("damaged")
+        self._check_unpacked(member)
         with self._opened(member) as file:
             file.read(skip)
             numbers = np.empty(member.size - skip, dtype=np.uint8)
@@ -143,6 +149,10 @@ class ZipFile:
                 done += len(piece)
         _check_size(skip + done, member)
         return numbers
+
+    def _check_unpacked(self, member: Member) -> None:
+        what = f"{member.info.filename!r} in snapshot {str(self.path)!r}"
+        check_unpacked(what, member.size, member.info.compress_size)
 
     @contextmanager
     def _opened(self, member: Member) -> Iterator[IO[bytes]]:

@@ -14,6 +14,7 @@ from nnanim.reading.logs.names import is_log_header
 from nnanim.reading.logs.nested import flat, objects_in
 from nnanim.reading.logs.table import Row, make_log
 from nnanim.reading.logs.text import read_text, start_of
+from nnanim.words import counted
 
 FORMAT = "jsonl"
 HINT = "a log of JSON lines has one object on each line, with an epoch or a step"
@@ -58,5 +59,6 @@ def read(path: Path) -> Log:
         if not rows:
             raise LogError(f"log {where} is not a JSON object at line {number} ({HINT})")
         which = f"line {number}, {shown!r}"
-        notes.append(f"{len(others)} lines of log {where} are no JSON objects and are left out, such as {which}")
+        are = "is no JSON object and is" if len(others) == 1 else "are no JSON objects and are"
+        notes.append(f"{counted(len(others), 'line')} of log {where} {are} left out, such as {which}")
     return make_log(path, rows, FORMAT, HINT, notes)

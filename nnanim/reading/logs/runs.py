@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnanim.reading.logs.log import COUNTERS
+from nnanim.words import counted
 
 Columns = dict[str, np.ndarray]
 
@@ -51,17 +52,13 @@ def newest_run(columns: Columns, stated: Columns, starts: Sequence[int], where: 
             kept[:row] = False
             restarts += 1
     notes = []
-    left = count - int(kept.sum())
+    left = counted(count - int(kept.sum()), "earlier row")
     if restarts:
         notes.append(
-            f"log {where!r} holds {restarts + 1} runs, as a restart leaves it: the newest counts"
-            f" ({left} earlier rows are left out)"
+            f"log {where!r} holds {restarts + 1} runs, as a restart leaves it: the newest counts ({left} left out)"
         )
     elif resumes:
-        notes.append(
-            f"log {where!r} was resumed: of moments that occur again the newer rows count"
-            f" ({left} earlier rows are left out)"
-        )
+        notes.append(f"log {where!r} was resumed: of moments that occur again the newer rows count ({left} left out)")
     return np.flatnonzero(kept), notes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from math import prod
 
@@ -12,7 +13,9 @@ from nnanim.errors import ShapeError, SnapshotError
 from nnanim.model.layer_choice import fit_to_sizes
 from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
+from nnanim.reading.containers.unpacking import FREE_BYTES, check_unpacked
 from nnanim.reading.snapshots.contents import Contents
+from nnanim.words import counted
 
 _CHECKED_NUMBERS = 1 << 20  # so many are checked at a time
 
@@ -52,7 +55,7 @@ def read_layers(
             f"no layers in snapshot {where!r} that are known to follow each other"
             " (inspect lists what is there; --layers names those to draw)"
         )
-    check_total(layers, where)
+    check_total(layers, contents)
     keys = [key for header in layers for key in (header.key, *header.members, header.bias_key) if key is not None]
     keys = list(dict.fromkeys(keys))
     arrays = read_arrays(contents, keys)
@@ -95,8 +98,9 @@ def fit(contents: Contents, layers: Sequence[LayerHeader], sizes: tuple[int, ...
     if found == sizes:
         return layers
     if len(found) != len(sizes):
+        declared = counted(len(sizes) - 1, "layer")
         raise ShapeError(
-            f"shape {_dashes(sizes)} does not fit snapshot {where!r}: {len(sizes) - 1} layers of weights declared,"
+            f"shape {_dashes(sizes)} does not fit snapshot {where!r}: {declared} of weights declared,"
             f" {len(found) - 1} found (the snapshot is {_dashes(found)})"
         )
     # The order may have been ambiguous (an autoencoder is a circle of sizes); the declared sizes decide it.
@@ -113,14 +117,19 @@ def fit(contents: Contents, layers: Sequence[LayerHeader], sizes: tuple[int, ...
     )
 
 
-def check_total(layers: Sequence[LayerHeader], where: str) -> None:
-    """Check that the weights together are not too large to be read.
+def check_total(layers: Sequence[LayerHeader], contents: Contents) -> None:
+    """Check that the weights together are not too large to be read, nor far more than the files hold.
 
     Raises:
         SnapshotError: they are.
     """
-    if sum(4 * prod(header.shape) for header in layers) > MAX_MEMBER_BYTES:
+    where, total_bytes = str(contents.path), sum(4 * prod(header.shape) for header in layers)
+    if total_bytes > MAX_MEMBER_BYTES:
         raise SnapshotError(f"the weights in snapshot {where!r} take more than {MAX_MEMBER_BYTES} bytes together")
+    if total_bytes > FREE_BYTES:
+        with suppress(OSError):  # one that is gone is told where it is read
+            packed_bytes = sum(path.stat().st_size for path in {contents.path, *contents.parts})
+            check_unpacked(f"the network in snapshot {where!r}", total_bytes, packed_bytes)
 
 
 def to_layer(header: LayerHeader, weight: np.ndarray, bias: np.ndarray | None) -> Layer:
@@ -145,9 +154,10 @@ def check_finite(layer: Layer, where: str) -> None:
     Raises:
         SnapshotError: one is NaN or infinite.
     """
-    for what, values in (("weights", layer.weight), ("biases", layer.bias)):
+    for values, one, several in ((layer.weight, "weight", "weights"), (layer.bias, "bias", "biases")):
         bad = 0 if values is None else _count_bad(values)
         if values is not None and bad:
+            what = one if bad == 1 else several
             raise SnapshotError(
                 f"layer {layer.name!r} in snapshot {where!r} has {bad} NaN or infinite {what} of {values.size}"
                 " (every one must be a finite number; did the training diverge?)"
@@ -162,7 +172,9 @@ def check_array(key: str, values: np.ndarray, where: str) -> None:
     """
     bad = _count_bad(values) if values.dtype.kind == "f" else 0
     if bad:
-        raise SnapshotError(f"{key!r} in snapshot {where!r} has {bad} NaN or infinite numbers of {values.size}")
+        raise SnapshotError(
+            f"{key!r} in snapshot {where!r} has {counted(bad, 'NaN or infinite number')} of {values.size}"
+        )
 
 
 def _count_bad(values: np.ndarray) -> int:

@@ -1,0 +1,287 @@
+"""Animated SVG: sharp at any size, moved by a style sheet, and a still of the last frame wherever nothing moves.
+
+Every shape is written once, as the last frame has it; key frames say what it was before. Texts are outlines of the
+picture's own font: they look the same and fit their places with any reader's fonts, in an ``<img>`` and in programs
+that know no style sheets, and letters of a kind are written once.
+
+A text that changes is a column of all it ever says, which a mask lets be seen line by line: one thing moves, not as
+many as there are texts. Chromium gives what moves outside of a mask a layer of its own, and spends twice the CPU on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
+
+from nnanim.encoders.movie import Append, Movie
+from nnanim.encoders.svg_motion import PREFIX, Motion
+from nnanim.errors import OutputError
+from nnanim.frames.frame import Frame
+from nnanim.options import MOST_MOVING
+from nnanim.painting.glyphs import EM, Glyphs
+from nnanim.painting.part import Ground
+from nnanim.painting.picture import Picture
+from nnanim.painting.svg_brush import PART, TEXT, Key, Shape, SvgBrush, number, open_tag, rectangles
+from nnanim.printable import encodable
+
+LINE = 1.4  # from line to line of a text that changes, in sizes of its letters
+ABOVE = 1.05  # from the window's upper edge to the pen
+NAME_DIGITS = 6  # so that two files can stand in one page
+
+Looks = tuple[tuple[str, str], ...]
+
+
+@contextmanager
+def open_svg(path: Path, movie: Movie, frames: Sequence[Frame]) -> Iterator[Append]:
+    """Write frames as an animated SVG; see `nnanim.encoders.movie`.
+
+    Raises:
+        OutputError: more would move than a browser can be asked to move.
+    """
+    count = len(movie.durations_s)
+    tracks: dict[Key, Track] = {}
+    orders: list[list[Key]] = []
+
+    def append(index: int, shapes: list[Shape]) -> None:
+        for shape in shapes:
+            track = tracks.get(shape.key)
+            if track is None:
+                track = tracks[shape.key] = Track(shape, [None] * count)
+            track.inside = shape.inside or track.inside
+            track.values[index] = (dict(shape.fixed).get("content", ""), shape.looks)
+        keys = [shape.key for shape in shapes]
+        orders.append(orders[-1] if orders and orders[-1] == keys else keys)
+
+    yield append
+    writer = Writer(movie, [tracks[key] for key in in_one_order(orders)])
+    label = _label(frames)
+    path.write_text(encodable(writer.text(label)), encoding="utf-8", newline="\n")
+
+
+class SvgPacker:
+    """Turn frames into their shapes; see `nnanim.encoders.movie.Packer`."""
+
+    remembers = False
+
+    def __init__(self, movie: Movie) -> None:
+        self._last = len(movie.durations_s) - 1
+
+    def begin_behind(self, index: int, picture: Picture) -> None:
+        pass
+
+    def pack(self, index: int, picture: Picture) -> list[Shape]:
+        ground, sheet = picture.painter.ground, picture.sheet
+        brush = _brush(ground, whole=index == self._last)
+        for place, (part, look, drawing) in enumerate(zip(ground.parts, sheet.looks, picture.drawings, strict=True)):
+            brush.begin(place)
+            part.paint(brush, look, drawing)
+        for place, (part, look) in enumerate(zip(ground.parts, sheet.looks, strict=True)):
+            brush.begin(place)
+            for index_, (where, text) in enumerate(zip(part.text_places, part.texts(look), strict=True)):
+                brush.moving_text(index_, where, text)
+        return brush.shapes
+
+
+@dataclass
+class Track:
+    """A shape over all frames.
+
+    Attributes:
+        shape: as it was first.
+        values: for each frame the text, where it is one, and its looks; None where it is not there.
+        inside: what is seen of it, for a part.
+    """
+
+    shape: Shape
+    values: list[tuple[str, Looks] | None]
+    inside: str = ""
+
+
+def in_one_order(orders: Sequence[Sequence[Key]]) -> list[Key]:
+    """Put the shapes of all frames in one order: that of the last frame, and others where they stood last."""
+    merged: list[Key] = list(orders[-1]) if orders else []
+    known = set(merged)
+    before: Sequence[Key] = merged
+    for order in reversed(orders):
+        if order is before:
+            continue
+        before = order
+        for place, key in enumerate(order):
+            if key not in known:
+                known.add(key)
+                merged.insert(merged.index(order[place - 1]) + 1 if place else 0, key)
+    return merged
+
+
+@dataclass
+class Writer:
+    """Write shapes and what moves in them."""
+
+    movie: Movie
+    tracks: Sequence[Track]
+    _moving: int = 0
+    _masks: int = 0
+    _windows: dict[tuple[Looks, str], str] = field(default_factory=dict)
+
+    def text(self, label: str) -> str:
+        """Return the file.
+
+        Raises:
+            OutputError: too much moves.
+        """
+        movie = self.movie
+        ground = movie.ground
+        assert ground is not None
+        self._motion = Motion(movie.durations_s, loop=movie.loop)
+        self._glyphs = Glyphs(ground.style.families)
+        still = self._still(_ground_shapes(ground))
+        moving = "\n".join(map(self._element, self.tracks))
+        if self._moving > MOST_MOVING:
+            raise OutputError(too_much(self._moving))
+        (width, height), (red, green, blue) = movie.size_px, ground.style.theme.background
+        body = "\n".join(
+            [
+                f"<style>\n{self._motion.style_sheet()}</style>",
+                f"<defs>{''.join(self._outlines())}</defs>",
+                f'<path fill="#{red:02x}{green:02x}{blue:02x}" d="M0 0h{width}v{height}h-{width}z"/>',
+                still,
+                moving,
+            ]
+        )
+        name = "n" + hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:NAME_DIGITS] + "-"
+        head = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+            f' role="img" aria-label={quoteattr(label)}>'
+        )
+        told = "" if movie.comment is None else f"<metadata>{escape(movie.comment)}</metadata>\n"
+        return f"{head}\n{told}{body.replace(PREFIX, name)}\n</svg>\n"
+
+    def _still(self, shapes: Sequence[Shape]) -> str:
+        """Return what never changes."""
+        written, alike = [], []
+        for shape, following in zip(shapes, [*shapes[1:], None], strict=True):
+            if shape.tag == "rect":  # of one colour and of one call: they do not lie on each other
+                alike.append((shape.looks[:4], shape.looks[4][1]))
+                if following is None or following.tag != "rect" or following.looks[4] != shape.looks[4]:
+                    written += rectangles(alike)
+                    alike = []
+            else:
+                written.append(
+                    self._element(Track(shape, [(dict(shape.fixed).get("content", ""), shape.looks)], shape.inside))
+                )
+        return "\n".join(written)
+
+    def _outlines(self) -> Iterator[str]:
+        for place, outline in enumerate(self._glyphs.outlines):
+            yield f'<path id="{PREFIX}g{place}" d="{outline}"/>'
+
+    def _element(self, track: Track) -> str:
+        if track.shape.tag == TEXT:
+            return self._text(track)
+        looks = self._looks(track)
+        if track.shape.tag == PART:
+            return self._part(track, looks)
+        return open_tag(track.shape.tag, (*track.shape.fixed, *looks)) + "/>"
+
+    def _looks(self, track: Track) -> Looks:
+        """Return the attributes of the last frame, and the class that moves them."""
+        last = next(value for value in reversed(track.values) if value is not None)[1]
+        values: dict[str, list[str | None]] = {
+            name: [None if each is None else each[1][place][1] for each in track.values]
+            for place, (name, _) in enumerate(last)
+        }
+        values["visibility"] = ["hidden" if each is None else "visible" for each in track.values]
+        hidden = (("visibility", "hidden"),) if track.values[-1] is None else ()
+        return (*last, *hidden, *self._class(values))
+
+    def _class(self, values: dict[str, list[str | None]]) -> Looks:
+        name = self._motion.class_of(values)
+        self._moving += bool(name)
+        return (("class", name),) if name else ()
+
+    def _part(self, track: Track, looks: Looks) -> str:
+        """Write what is seen through a window that opens; two that are alike are one."""
+        key = (looks, "")
+        told = ""
+        if key in self._windows:
+            self._moving -= any(name == "class" for name, _ in looks)
+        else:
+            self._windows[key] = f"{PREFIX}w{len(self._windows)}"
+            told = f'<clipPath id="{self._windows[key]}">{open_tag("rect", looks)}/></clipPath>\n'
+        return f'{told}<g clip-path="url(#{self._windows[key]})">{track.inside}</g>'
+
+    def _text(self, track: Track) -> str:
+        """Write a text, or all that it ever says below each other and a window on one of them."""
+        place = dict(track.shape.fixed)
+        contents = ["" if each is None else each[0] for each in track.values]
+        lines = list(dict.fromkeys(contents))
+        x, y, size = float(place["x"]), float(place["y"]), float(place["size"])
+        pitch = ceil(size * LINE)
+        letters, widest = [], 0.0
+        for row, line in enumerate(lines):
+            placed, width = self._glyphs.lay(line)
+            begin = -width * {"left": 0.0, "center": 0.5, "right": 1.0}[place["anchor"]]
+            widest = max(widest, width)
+            down = number(-row * pitch * EM / size, 1)
+            along = [("y", down)] if row else []
+            letters += [
+                open_tag("use", (("href", f"#{PREFIX}g{glyph}"), ("x", str(round(begin + pen))), *along)) + "/>"
+                for glyph, pen in placed
+            ]
+        if not letters:
+            return ""
+        scale = number(size / EM, 6)
+        written = "".join(letters)
+        looks = self._looks(track)
+        pen = ("transform", f"translate({number(x)} {number(y)}) scale({scale} -{scale})")
+        if len(lines) == 1:
+            return f"{open_tag('g', (pen, *looks))}>{written}</g>"
+        wide = ceil(widest * size / EM) + 4
+        left = x - {"left": 2.0, "center": wide / 2, "right": wide - 2.0}[place["anchor"]]
+        rows = [lines.index(each) * pitch for each in contents]
+        moved = self._class({"transform": [f"translateY(-{row}px)" if row else "none" for row in rows]})
+        shift = (("transform", f"translate(0 -{rows[-1]})"), *moved)
+        window = (
+            ("x", number(left)),
+            ("y", number(y - round(size * ABOVE))),
+            ("width", str(wide)),
+            ("height", str(pitch)),
+        )
+        self._masks += 1
+        mask = (("id", f"{PREFIX}m{self._masks}"), ("maskUnits", "userSpaceOnUse"), *window)
+        return (
+            f"{open_tag('mask', mask)}>{open_tag('g', shift)}>"
+            f"{open_tag('g', (pen, ('fill', '#fff')))}>{written}</g></g></mask>\n"
+            f"{open_tag('rect', (*window, *looks, ('mask', f'url(#{PREFIX}m{self._masks})')))}/>"
+        )
+
+
+def too_much(moving: int) -> str:
+    """Say that too much would move, and the way out."""
+    return (
+        f"in an animated SVG {moving} shapes would move, and browsers are asked to move {MOST_MOVING} at most"
+        " (show fewer, or write a .gif)"
+    )
+
+
+def _brush(ground: Ground, *, whole: bool = True) -> SvgBrush:
+    return SvgBrush(ground.size_px[1], ground.style.dpi, ground.style.families, whole=whole)
+
+
+def _ground_shapes(ground: Ground) -> list[Shape]:
+    brush = _brush(ground)
+    for place, part in enumerate(ground.parts):
+        brush.begin(place)
+        part.paint_ground(brush)
+    return brush.shapes
+
+
+def _label(frames: Sequence[Frame]) -> str:
+    """Say in one line what is seen, for who does not see it."""
+    first, last = frames[0].title, frames[len(frames) - 1].title
+    return f"A network in training: {first}" if first == last else f"A network in training, from {first} to {last}"
