@@ -47,7 +47,7 @@ def pair(
 def areas_px(picture: SideBySide) -> list[tuple[slice, slice]]:
     """Return for each run the pixels of its panel below its first line."""
     scale, height = picture.options.dpi / 72, picture.size_px[1]
-    parts = [part for part in picture._figure.parts if type(part).__name__ == "RunHeaderPart"]
+    parts = [part for part in picture.figure.parts if type(part).__name__ == "RunHeaderPart"]
     found = []
     below = parts[1].row.bottom - parts[0].row.bottom or None
     for part in parts:
@@ -206,8 +206,8 @@ def written(picture: SideBySide, frame: TogetherFrame) -> list[tuple[Place, str]
         def areas(self, *_: Any, **__: Any) -> None: ...
         def circles(self, *_: Any, **__: Any) -> None: ...
 
-    sheet = picture._figure.sheet(frame)
-    for part, look in zip(picture._figure.parts, sheet.looks, strict=True):
+    sheet = picture.figure.sheet(frame)
+    for part, look in zip(picture.figure.parts, sheet.looks, strict=True):
         part.paint_ground(Scribe())
         texts += zip(part.text_places, part.texts(look), strict=True)
     return [(place, text) for place, text in texts if text]
@@ -232,7 +232,7 @@ class Extent:
 
 
 def crossing(picture: SideBySide, frame: TogetherFrame) -> Iterator[tuple[str, str]]:
-    families = picture._figure.style.families
+    families = picture.figure.style.families
     extents = [Extent.of(place, text, families) for place, text in written(picture, frame)]
     for one, other in itertools.combinations(extents, 2):
         if one.left < other.right and other.left < one.right and one.bottom < other.top and other.bottom < one.top:
@@ -243,11 +243,11 @@ def test_remarks_stay_in_their_panel(tmp_path: Path) -> None:
     runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (20, 30, 3))) for seed in range(4)}
     picture = SideBySide(runs, max_edges=40, figsize=(6, 5))
     assert not list(crossing(picture, picture[0]))
-    left = min(part.row.left for part in picture._figure.parts if type(part).__name__ == "RunHeaderPart")
+    left = min(part.row.left for part in picture.figure.parts if type(part).__name__ == "RunHeaderPart")
     remarks = [(place, text) for place, text in written(picture, picture[0]) if " edges" in text]
     assert len(remarks) == 4
     for place, text in remarks:
-        assert Extent.of(place, text, picture._figure.style.families).left >= left
+        assert Extent.of(place, text, picture.figure.style.families).left >= left
 
 
 def test_the_difference_of_a_run_from_itself_is_grey(tmp_path: Path) -> None:
@@ -255,8 +255,8 @@ def test_the_difference_of_a_run_from_itself_is_grey(tmp_path: Path) -> None:
     picture = SideBySide({"a": run, "b": run}, difference=True)
     for frame in picture:
         for each in frame.runs:
-            assert (each.edges.color == picture._figure.style.theme.unchanged).all()
-            assert (each.nodes.color == picture._figure.style.theme.muted).all()
+            assert (each.edges.color == picture.figure.style.theme.unchanged).all()
+            assert (each.nodes.color == picture.figure.style.theme.muted).all()
 
 
 def test_the_difference_has_a_colour_for_each_sign(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_the_difference_has_a_colour_for_each_sign(tmp_path: Path) -> None:
     one = run_with(tmp_path / "one", [start, start])
     other = run_with(tmp_path / "other", [start, end])
     picture = SideBySide({"one": one, "other": other}, difference=True)
-    theme = picture._figure.style.theme
+    theme = picture.figure.style.theme
     first, last = picture[0].runs[1].edges, picture[-1].runs[1].edges
     assert (first.color == theme.unchanged).all()
     change = last.weight - picture[-1].runs[0].edges.weight
@@ -315,7 +315,7 @@ def test_no_texts_overlap(tmp_path: Path, view: str, count: int, figsize: Any) -
         assert not list(crossing(picture, frame))
         width, height = (72 * side for side in figsize)
         for place, text in texts:
-            extent = Extent.of(place, text, picture._figure.style.families)
+            extent = Extent.of(place, text, picture.figure.style.families)
             assert extent.left >= 0
             assert extent.right <= width
             assert extent.bottom >= 0
@@ -330,10 +330,10 @@ def test_each_run_has_its_colour_in_curve_and_panel(tmp_path: Path) -> None:
     image = picture.paint_one(picture[-1])
     left = image[:, : picture.size_px[0] // 3].reshape(-1, 3)
     image = image.reshape(-1, 3)
-    for color in picture._figure.style.theme.curves[:2]:
+    for color in picture.figure.style.theme.curves[:2]:
         assert (left == color).all(axis=1).sum() > 20  # the curve's dot
         assert (image == color).all(axis=1).sum() - (left == color).all(axis=1).sum() > 50  # the panel's square
-    for color in picture._figure.style.theme.curves[2:]:
+    for color in picture.figure.style.theme.curves[2:]:
         assert (left == color).all(axis=1).sum() < 5  # where a letter's edge happens to be grey
 
 
@@ -356,11 +356,19 @@ def test_outputs_of_all_kinds(tmp_path: Path) -> None:
         with Image.open(path) as image:
             assert image.n_frames == 4  # the last snapshot with its changes, then in ink
             assert image.size == (900, 600)
-    assert outputs[3].read_text(encoding="utf-8").startswith("<?xml")
+    svg = outputs[3].read_text(encoding="utf-8")
+    assert svg.count("@keyframes") > 10  # it moves
     assert outputs[4].read_bytes().startswith(b"%PDF")
     told = json.loads((tmp_path / "frames/frames.json").read_text(encoding="utf-8"))
     assert [[run["title"] for run in frame["runs"]] for frame in told["frames"]][-1] == ["ended at epoch 2", "epoch 3"]
     assert len(told["frames"][0]["runs"][0]["edges"]["weight"]) == 35
+
+
+def test_one_moment_as_an_svg_is_a_still(tmp_path: Path) -> None:
+    folder = result_folder(tmp_path / "run")
+    result = ran(folder, folder, "--max-frames", 1, "--ending", "change", "-o", tmp_path / "out.svg")
+    assert result.exit_code == 0, result.output
+    assert "@keyframes" not in (tmp_path / "out.svg").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("view", ["network", "layers", "map", "matrix"])
@@ -418,7 +426,7 @@ def grouped(
 
 def test_each_run_is_a_dot_and_the_mean_a_bar(tmp_path: Path) -> None:
     picture = grouped(tmp_path, (2, 3), figsize=(9, 7.5))
-    (part,) = (part for part in picture._figure.parts if isinstance(part, DotsPart))
+    (part,) = (part for part in picture.figure.parts if isinstance(part, DotsPart))
     assert [spread.label for spread in part.spreads] == [statistic.label for statistic in STATISTICS]
     assert [len(values) for values in part.spreads[0].values] == [2, 3]
     image = picture.paint_one(picture[0])
@@ -442,7 +450,7 @@ def test_each_run_is_a_dot_and_the_mean_a_bar(tmp_path: Path) -> None:
 
 def test_dots_of_equal_values_do_not_cover_each_other(tmp_path: Path) -> None:
     picture = grouped(tmp_path, (2, 2), figsize=(9, 7.5))
-    (part,) = (part for part in picture._figure.parts if isinstance(part, DotsPart))
+    (part,) = (part for part in picture.figure.parts if isinstance(part, DotsPart))
     spread_out = replace(part.spreads[0], values=((0.0, 0.0, 0.0, 1.0, 1.0), (0.0,) * 40))
     own = replace(part, spreads=(spread_out,))
     few, many = own.centers(spread_out, 0), own.centers(spread_out, 1)
@@ -461,7 +469,7 @@ def test_layers_have_rows_of_their_own_on_the_axis_of_all(tmp_path: Path) -> Non
     }
     runs = {name: open_run(members[0][1]) for name, members in groups.items()}
     picture = SideBySide(runs, lines=compare(groups, by_layer=True).lines, figsize=(9, 12))
-    (part,) = (part for part in picture._figure.parts if isinstance(part, DotsPart))
+    (part,) = (part for part in picture.figure.parts if isinstance(part, DotsPart))
     assert part.layers == [None, "l1", "l2"]
     tops = [part.top_of(layer) for layer in part.layers]
     assert tops == sorted(tops, reverse=True)
@@ -479,7 +487,7 @@ def test_the_picture_says_what_dots_are_and_which_runs_are_drawn(tmp_path: Path)
 
 def test_runs_alone_have_no_dots(tmp_path: Path) -> None:
     picture = grouped(tmp_path, (1, 1))
-    assert not any(isinstance(part, DotsPart) for part in picture._figure.parts)
+    assert not any(isinstance(part, DotsPart) for part in picture.figure.parts)
 
 
 @pytest.mark.parametrize("names", [("a", "b", "c"), ("a very long name of a setting", "b", "another long name")])
@@ -493,7 +501,6 @@ def test_no_texts_overlap_with_groups(tmp_path: Path, names: Sequence[str]) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "out.html"], "runs side by side cannot be written as a page"),
         (["-o", "-", "--format", "gif"], "the table goes to standard output"),
         (["-o", "out.bmp"], "unknown suffix '.bmp'"),
         (["--theme", "dark"], "--theme says how a picture looks: give -o too"),

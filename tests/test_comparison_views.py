@@ -70,7 +70,7 @@ def test_rows_and_boxes_say_how_far_they_lie_from_the_first_run(tmp_path: Path) 
 
 def test_cells_say_what_they_differ_by(tmp_path: Path) -> None:
     picture, shown = two(tmp_path, view="matrix")
-    theme = picture._figure.style.theme
+    theme = picture.figure.style.theme
     for frame in picture:
         first, second = (each.cells for each in frame.runs)
         assert first is not None
@@ -106,7 +106,7 @@ def test_a_cell_of_many_weights_shows_the_largest_difference(tmp_path: Path) -> 
 def test_a_run_held_against_itself_is_grey(tmp_path: Path, view: str) -> None:
     run = open_run(result_folder(tmp_path / "run"))
     picture = SideBySide({"a": run, "b": run}, view=view, difference=True)
-    theme = picture._figure.style.theme
+    theme = picture.figure.style.theme
     for frame in picture:
         other = frame.runs[1]
         assert (other.edges.color == theme.unchanged).all()

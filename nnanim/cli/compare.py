@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nnanim.cli import echo, options
-from nnanim.options import STILL_SUFFIXES, make_options
+from nnanim.options import make_options
 from nnanim.words import counted
 
 if TYPE_CHECKING:
@@ -158,9 +158,7 @@ def _check_outputs(outputs: tuple[str, ...], file_format: str | None, choices: d
     for output in outputs:
         if output == options.STDOUT or echo.is_stdout(output):
             raise click.UsageError("the table goes to standard output, so the picture cannot: name a file")
-        if (file_format or Path(output).suffix.lower().lstrip(".")) == "html":
-            raise click.UsageError("runs side by side cannot be written as a page: take another format, such as .gif")
-    films = tuple(each for each in outputs if file_format or Path(each).suffix.lower() not in STILL_SUFFIXES)
+    films = tuple(each for each in outputs if file_format or Path(each).suffix.lower() != ".pdf")
     options.check_outputs(films, file_format, if_changed=False)
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from nnanim.comparing.comparison import Line
 from nnanim.design.coloring import COLORINGS, Coloring
 from nnanim.design.theme import MOST_RUNS, POINTS_PER_INCH
-from nnanim.encoders.targets import PAGE, find_targets
+from nnanim.encoders.targets import PAGE, SVG, find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
-from nnanim.errors import OptionError, OutputError
+from nnanim.errors import OptionError
 from nnanim.film import Film, save_still
 from nnanim.frames.frame import Frame, TogetherFrame
 from nnanim.frames.history import Place
@@ -26,7 +26,7 @@ from nnanim.options import OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.difference import Difference
 from nnanim.panels.dots import MOST_LAYERS, Spread, height_of_dots
-from nnanim.panels.matrix import read_matrices
+from nnanim.panels.matrix import FEW, MatrixPanel, read_matrices
 from nnanim.panels.multiples import make_multiples, palette_of, room_of_matrices, scale_of_width
 from nnanim.panels.views import VIEWS, View, pick_view
 from nnanim.reading.run import Run, Snapshot
@@ -94,7 +94,7 @@ class SideBySide(Sequence[TogetherFrame]):
         self._check()
         spreads = spreads_of(lines)
         self._view, self._about_view = self._choose_view()
-        self._together = together = bring_together(
+        self.together = together = bring_together(
             list(self.runs), list(self.runs.values()), self._reader(spreads, difference=difference), self.options, by
         )
         self._difference = Difference.of(together) if difference and self.options.panels != "curve" else None
@@ -103,8 +103,8 @@ class SideBySide(Sequence[TogetherFrame]):
         in_ink = has_view and self._coloring.ends_in_ink and not together.is_still
         self._moments = timeline(together.moments, self.options, in_ink=in_ink)
         scales = (self._difference and self._difference.scales) or self._view.scales(together.histories, self.options)
-        self._figure = make_multiples(together, self._view, scales, self.options, spreads, self._difference, drawn)
-        self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
+        self.figure = make_multiples(together, self._view, scales, self.options, spreads, self._difference, drawn)
+        self.painter = Painter(self.figure.ground, self.options.engine, self.options.font)
 
     def _check(self) -> None:
         check_count(len(self.runs))
@@ -155,11 +155,15 @@ class SideBySide(Sequence[TogetherFrame]):
             return [self[place] for place in range(*index.indices(len(self)))]
         return self._frame(range(len(self))[index])
 
+    def frame_of_still(self, place: int) -> TogetherFrame:
+        """Return a frame with its changes, also where it is shown in ink."""
+        return self._frame(range(len(self))[place], still=True)
+
     def _frame(self, index: int, *, still: bool = False) -> TogetherFrame:
-        moment, together = self._moments[index], self._together
+        moment, together = self._moments[index], self.together
         runs = tuple(self._run_frame(run, index, in_ink=moment.in_ink and not still) for run in range(len(self.runs)))
-        if self._difference is not None and self._figure.views:
-            runs = self._difference.recolored(runs, self._figure.style.theme)
+        if self._difference is not None and self.figure.views:
+            runs = self._difference.recolored(runs, self.figure.style.theme)
         return TogetherFrame(
             index=index,
             at=moment.at,
@@ -169,7 +173,7 @@ class SideBySide(Sequence[TogetherFrame]):
         )
 
     def _run_frame(self, run: int, index: int, *, in_ink: bool) -> Frame:
-        moment, together = self._moments[index], self._together
+        moment, together = self._moments[index], self.together
         history, place = together.histories[run], together.place(run, moment.at)
         x, at, shown = history.x(place), history.clock.ticks[place.before], place
         if self._difference is not None and self._difference.is_over_moments:
@@ -184,19 +188,19 @@ class SideBySide(Sequence[TogetherFrame]):
             curve_x=x,
             metrics={curve.metric: curve.value_at(x) / curve.unit.factor for curve in history.curves},
             _painter=self,
-            **(self._figure.views[run].meaning(shown, in_ink=in_ink) if self._figure.views else {}),
+            **(self.figure.views[run].meaning(shown, in_ink=in_ink) if self.figure.views else {}),
         )
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should be told about the runs and their picture."""
         told = [f"{name}: {note}" for name, run in self.runs.items() for note in run.notes]
-        return (*told, *self._about_view, *self._together.notes, *self._figure.notes)
+        return (*told, *self._about_view, *self.together.notes, *self.figure.notes)
 
     @property
     def size_px(self) -> tuple[int, int]:
         """Width and height of a frame in pixels."""
-        return self._figure.size_px
+        return self.figure.size_px
 
     @property
     def durations_s(self) -> list[float]:
@@ -209,7 +213,7 @@ class SideBySide(Sequence[TogetherFrame]):
         Raises:
             GraphvizError: Graphviz is missing or fails; the message names the frame.
         """
-        return self._painter.paint(map(self._figure.sheet, frames))
+        return self.painter.paint(map(self.figure.sheet, frames))
 
     def paint_one(self, frame: TogetherFrame | Frame) -> np.ndarray:
         """Paint one frame of all runs, or the one that a run's frame belongs to, (H, W, 3) uint8."""
@@ -226,10 +230,11 @@ class SideBySide(Sequence[TogetherFrame]):
     ) -> None:
         """Write files as `nnanim.Animation.write` does.
 
-        A ``.svg`` or ``.pdf``, and a single frame as ``.png``, is a still; there is no page.
+        A ``.pdf``, and a single frame as ``.png`` or ``.svg``, is a still.
 
         Raises:
-            OutputError: an output cannot be written, or is a page.
+            OptionError: an output that cannot show large matrices was asked for, and there are some.
+            OutputError: an output cannot be written.
             GraphvizError: Graphviz is missing or fails.
             WorkerError: one of the processes died.
         """
@@ -237,27 +242,56 @@ class SideBySide(Sequence[TogetherFrame]):
         for path in stills:
             check_target(path, STILL_SUFFIXES)
         targets = find_targets([path for path in paths if path not in stills], file_format)
-        for target in targets:
-            if target.format == PAGE:
-                raise OutputError(f"{str(target.path)!r}: runs side by side cannot be written as a page (try a .gif)")
-        theme = self._figure.style.theme
+        if any(target.format in (PAGE, SVG) for target in targets):
+            self._check_strokes()
+        theme = self.figure.style.theme
         film = Film(
-            self._painter,
+            self.painter,
             self,
-            self._figure.sheet,
+            self.figure.sheet,
             self.durations_s,
-            lambda: palette_of(self._figure, len(self.runs), self._coloring.ramp(theme)),
+            lambda: palette_of(self.figure, len(self.runs), self._coloring.ramp(theme)),
             sum(len(run.edges.weight) for run in self[0].runs),
             self.options.loop,
             self.options.full_color,
         )
-        film.write(targets, str, comment=comment, progress=progress, jobs=jobs, executor=executor)
+        film.write(
+            targets,
+            lambda: self.html(comment=comment),
+            comment=comment,
+            progress=progress,
+            jobs=jobs,
+            executor=executor,
+        )
         for path in stills:
             self.write_still(path)
 
     def _is_still(self, path: str | Path) -> bool:
         suffix = Path(path).suffix.lower()
-        return suffix in (".svg", ".pdf") or (suffix == ".png" and len(self) == 1)
+        return suffix == ".pdf" or (suffix in (".png", ".svg") and len(self) == 1)
+
+    def _check_strokes(self) -> None:
+        """Refuse a page, or an SVG that moves, of matrices that are painted as pixels."""
+        if any(isinstance(panel, MatrixPanel) and panel.part.has_mosaic for panel in self.figure.views):
+            raise OptionError(
+                f"a page and an SVG cannot show matrices of more than {FEW} cells (write a .gif, .png or .mp4, or take"
+                " --view layers)"
+            )
+
+    def html(self, *, comment: str | None = None) -> str:
+        """Return a page with all runs and one slider, which loads nothing from anywhere.
+
+        Args:
+            comment: a short text to keep in the page.
+
+        Raises:
+            OptionError: there are matrices too large for it.
+            GraphvizError: Graphviz is missing or fails.
+        """
+        self._check_strokes()
+        from nnanim.comparing.page import page
+
+        return page(self, comment)
 
     def write_still(self, path: str | Path, place: int = -1, *, transparent: bool = False) -> None:
         """Write one frame as a picture, ``.svg``, ``.pdf`` or ``.png``, as `nnanim.Animation.write_still` does.
@@ -267,8 +301,8 @@ class SideBySide(Sequence[TogetherFrame]):
             GraphvizError: Graphviz is missing or fails.
         """
         check_target(path, STILL_SUFFIXES)  # before anything is drawn
-        frame = self._frame(range(len(self))[place], still=True)
-        save_still(self._painter, self._figure.sheet(frame), path, transparent=transparent)
+        sheet = self.figure.sheet(self.frame_of_still(place))
+        save_still(self.painter, sheet, path, transparent=transparent)
 
     def __repr__(self) -> str:
         (width, height), count = self.size_px, len(self)

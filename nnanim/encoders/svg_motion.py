@@ -53,14 +53,20 @@ class Motion:
         frames = "".join(f"{self._starts[place]}{{{';'.join(steps[place])}}}" for place in sorted(steps))
         return self._names.setdefault(frames, PREFIX + _short(len(self._names)))
 
-    def style_sheet(self) -> str:
-        """Return the rules of all classes, which a reader who wants no motion does not get."""
+    def style_sheet(self, *, always: bool = False) -> str:
+        """Return the rules of all classes, which a reader who wants no motion does not get, unless a script moves them.
+
+        Args:
+            always: whether one does.
+        """
         if not self._names:
             return ""
         rules = "".join(
             f"@keyframes {name}{{{frames}}}\n.{name}{{animation:{name} {self._timing}}}\n"
             for frames, name in self._names.items()
         )
+        if always:
+            return rules
         return f"@media (prefers-reduced-motion:no-preference){{\n{rules}}}\n"
 
 

@@ -95,6 +95,11 @@ class MatrixPart:
         return (title, *self.radius_places) if self.titled else self.radius_places
 
     @property
+    def has_mosaic(self) -> bool:
+        """Whether a matrix has so many cells that they are painted as pixels."""
+        return any(prod(plan.matrix.size) > FEW for plan in self.plans)
+
+    @property
     def remarks_place(self) -> Place:
         """Where the remarks stand."""
         scale, theme = self.style.scale, self.style.theme
