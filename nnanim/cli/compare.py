@@ -15,7 +15,7 @@ from nnanim.options import make_options
 from nnanim.words import counted
 
 if TYPE_CHECKING:
-    from nnanim.comparing.comparison import Line
+    from nnanim.comparing.comparison import Comparison, Line
     from nnanim.comparing.side_by_side import SideBySide
     from nnanim.reading.run import Run
 
@@ -70,6 +70,9 @@ def _matching(pattern: str) -> tuple[Path, ...]:
     help="Tell how far the weights lie apart, where runs began from the same weights; with -o in colours too.",
 )
 @click.option("--match", "matching", is_flag=True, help="Put hidden units in the order of the first run's before.")
+@click.option(
+    "--medoid", "medoids", is_flag=True, help="Of each group draw the run nearest to the others, not the first."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
 @options.comparison_outputs
 @options.file_format
@@ -85,6 +88,7 @@ def compare(
     by_layer: bool,
     difference: bool,
     matching: bool,
+    medoids: bool,
     as_json: bool,
     outputs: tuple[str, ...],
     file_format: str | None,
@@ -119,17 +123,21 @@ def compare(
             by_layer=by_layer,
             difference=difference,
             matching=matching,
+            medoids=medoids,
             reading=reading,
             jobs=workers,
             executor=executor,
         )
         picture = None
         if outputs:
-            from nnanim.comparing.side_by_side import SideBySide
+            from nnanim.comparing.side_by_side import DRAWN, MEDOIDS, SideBySide
 
-            colored = difference and found.same_start and not matching
+            if medoids or found.orders:
+                opened = _heads(found, opened, reading, outputs)
+            colored = difference and (found.largest is not None)
             _make_room_for_dots(choices, found.lines)
-            picture = SideBySide(opened, lines=found.lines, difference=colored, **choices)
+            drawn = MEDOIDS if medoids else DRAWN
+            picture = SideBySide(opened, lines=found.lines, difference=colored, drawn=drawn, **choices)
             with noting() as notes:
                 picture.write(*outputs, file_format=file_format, jobs=workers, executor=executor)
     if as_json:
@@ -137,8 +145,8 @@ def compare(
     else:
         echo.show(report(found))
     if not quiet:
-        drawn = () if picture is None else (*picture.notes, *notes)
-        for note in dict.fromkeys((*found.notes, *drawn)):
+        told = () if picture is None else (*picture.notes, *notes)
+        for note in dict.fromkeys((*found.notes, *told)):
             echo.tell(f"nnanim: note: {note}")
         if picture is not None:
             echo.tell(f"{', '.join(outputs)}: {_told(picture)}")
@@ -180,6 +188,22 @@ def _opened(
     for run in runs.values():
         refuse_inputs(outputs, run.files)
     return runs
+
+
+def _heads(
+    found: Comparison, opened: dict[str, Run], reading: dict[str, Any], outputs: Sequence[str]
+) -> dict[str, Run]:
+    """Open the runs that stand for their groups, with their hidden units in the order of the first one's."""
+    from nnanim.comparing.measuring import open_path
+    from nnanim.comparing.reordered import reordered
+    from nnanim.encoders.places import refuse_inputs
+
+    heads = {}
+    for group, place in found.heads.items():
+        run = open_path(found.groups[group][place].path, reading) if place else opened[group]
+        refuse_inputs(outputs, run.files)
+        heads[group] = reordered(run, found.orders[group]) if group in found.orders else run
+    return heads
 
 
 def _make_room_for_dots(choices: dict[str, Any], lines: Sequence[Line]) -> None:

@@ -19,7 +19,7 @@ LEAST_RUNS = 3  # in each group, for an effect size
 MOST_PERMUTATIONS = 20_000
 SEED = 0  # of the permutations that are drawn where there are more
 FLOOR = 0.01  # least spread within the groups that t is measured in, as a share of the spread over both together
-CONSTANT = 1e-9  # of the largest value: statistics that vary by less are constant
+CONSTANT = 1e-6  # of the largest value: statistics that vary by less are constant but for rounding of float32
 _EQUAL = 1e-9  # two |t| that differ by less are equal: the same split, added up in another order
 
 
@@ -92,6 +92,22 @@ def compare_groups(first: np.ndarray, second: np.ndarray, groups: int = 2) -> li
     return [
         Verdict(*each[:2], bool(each[1] <= level), each[2]) for each in zip(effects, p.tolist(), reasons, strict=True)
     ]
+
+
+def medoid(values: np.ndarray) -> int:
+    """Return which run of a group is nearest to all others together.
+
+    Distances are Euclidean, each statistic in standard deviations of the group; one that is constant, or not known of
+    every run, does not count. Of runs that are equally near the first is taken.
+
+    Args:
+        values: (n, K) values of K statistics, NaN where a run has none.
+    """
+    inside = [place for place, column in enumerate(values.T) if not _why_not(column)]
+    known = values[:, inside].astype(float)
+    scaled = (known - known.mean(axis=0)) / known.std(axis=0)
+    apart = np.sqrt(np.square(scaled[:, None] - scaled[None]).sum(axis=2)).sum(axis=1)
+    return int(np.flatnonzero(apart <= apart.min() * (1 + _EQUAL))[0])
 
 
 def adjusted_p(both: np.ndarray, first: int) -> np.ndarray:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 LEAST_RUNS = 2
 DRAWN = "drawn above: the first run of each group"
+MEDOIDS = "drawn above: of each group the run nearest to the others"
 
 
 def check_count(runs: int) -> None:

@@ -214,9 +214,8 @@ class DotsPart:
             centers = self.centers(spread, group)
             count = len(centers)
             circles = np.concatenate([centers, np.full((count, 1), DOT_PT * scale / 2)], axis=1)
-            brush.circles(
-                circles, np.array([color] * count), np.array([theme.background] * count), np.full(count, 0.8 * scale)
-            )
+            shades, rims = (np.tile(shade, (count, 1)) for shade in (color, theme.background))
+            brush.circles(circles, shades, rims, np.full(count, 0.8 * scale))
             if np.isfinite(mean) and len(values) > 1:
                 x = area.left + area.width * float(axis.shares(np.array(mean)))
                 brush.line(np.array([[x, y - reach], [x, y + reach]]), MEAN_PT * scale, theme.ink)
