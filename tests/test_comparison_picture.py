@@ -276,8 +276,8 @@ def test_the_difference_has_a_colour_for_each_sign(tmp_path: Path) -> None:
     assert (last.color[change < 0] == theme.negative).all()
     assert (last.color[change == 0] == theme.unchanged).all()
     texts = [text for _, text in written(picture, picture[0])]
-    assert "w than in one, by 3 or more" in texts
-    assert {"smaller", "larger"} <= set(texts)
+    assert "than in one, by 3 or more" in texts
+    assert {"weight smaller", "larger"} <= set(texts)
 
 
 def test_a_difference_of_other_weights_is_refused(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ class ByDifference:
 
     first: str
     name: str = "difference"
-    ends: tuple[str, str] = ("smaller", "larger")
+    ends: tuple[str, str] = ("weight smaller", "larger")
     ends_in_ink: bool = False
 
     def ramp(self, theme: Theme) -> Ramp:
@@ -48,7 +48,7 @@ class ByDifference:
         return IntensityScale.of_changes(changes, groups)
 
     def small_print(self, symbol: str, since: str, domain: str) -> str:
-        return f"w than in {self.first}, by {domain} or more"
+        return f"than in {self.first}, by {domain} or more"
 
     def is_explained(self, snapshots: int) -> bool:
         return True
