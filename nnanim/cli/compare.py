@@ -130,14 +130,16 @@ def compare(
         )
         picture = None
         if outputs:
-            from nnanim.comparing.side_by_side import DRAWN, MEDOIDS, SideBySide
+            from nnanim.comparing.side_by_side import DRAWN, MEDOIDS, SideBySide, remark_of
 
             if medoids or found.orders:
                 opened = _heads(found, opened, reading, outputs)
             colored = difference and (found.largest is not None)
             _make_room_for_dots(choices, found.lines)
             drawn = MEDOIDS if medoids else DRAWN
-            picture = SideBySide(opened, lines=found.lines, difference=colored, drawn=drawn, **choices)
+            picture = SideBySide(
+                opened, lines=found.lines, difference=colored, drawn=drawn, remark=remark_of(found), **choices
+            )
             with noting() as notes:
                 picture.write(*outputs, file_format=file_format, jobs=workers, executor=executor)
     if as_json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from nnanim.comparing.comparison import Line
+from nnanim.comparing.comparison import Comparison, Line
 from nnanim.design.coloring import COLORINGS, Coloring
 from nnanim.design.theme import MOST_RUNS, POINTS_PER_INCH
 from nnanim.encoders.targets import PAGE, SVG, find_targets
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 LEAST_RUNS = 2
 DRAWN = "drawn above: the first run of each group"
+NEURON_BY_NEURON = ("network", "matrix")  # views
+OTHER_STARTS = ("not the same start:", "neurons are not comparable one by one")
 MEDOIDS = "drawn above: of each group the run nearest to the others"
 
 
@@ -49,6 +51,14 @@ def check_count(runs: int) -> None:
     """
     if not LEAST_RUNS <= runs <= MOST_RUNS:
         raise OptionError(f"{LEAST_RUNS} to {MOST_RUNS} runs or groups can be drawn side by side: got {runs}")
+
+
+def remark_of(found: Comparison) -> tuple[str, str] | None:
+    """Say whether neurons of different runs can be held against each other one by one; None where they can."""
+    first = next(iter(found.groups))
+    if found.orders:
+        return f"matched to {first}:", "hidden units in the order that fits best"
+    return None if found.same_start else OTHER_STARTS
 
 
 def spreads_of(lines: Sequence[Line]) -> list[Spread]:
@@ -72,6 +82,7 @@ class SideBySide(Sequence[TogetherFrame]):
         lines: Sequence[Line] = (),
         difference: bool = False,
         drawn: str = DRAWN,
+        remark: tuple[str, str] | None = None,
         **options: Unpack[OptionFields],
     ) -> None:
         """Read the weights of all snapshots that are shown, and fix the scales over all runs.
@@ -83,6 +94,7 @@ class SideBySide(Sequence[TogetherFrame]):
             lines: statistics of the groups, by the names of `runs`; shown below where a group has several runs.
             difference: colour how the weights differ from the first run's, for runs that began from the same weights.
             drawn: which run of each group is drawn, in words.
+            remark: what the picture says of the runs where single neurons are seen, a short line and what it means.
             options: the fields of `nnanim.options.Options`.
 
         Raises:
@@ -104,7 +116,8 @@ class SideBySide(Sequence[TogetherFrame]):
         in_ink = has_view and self._coloring.ends_in_ink and not together.is_still
         self._moments = timeline(together.moments, self.options, in_ink=in_ink)
         scales = (self._difference and self._difference.scales) or self._view.scales(together.histories, self.options)
-        self.figure = make_multiples(together, self._view, scales, self.options, spreads, self._difference, drawn)
+        said = remark if self._view.name in NEURON_BY_NEURON else None
+        self.figure = make_multiples(together, self._view, scales, self.options, spreads, self._difference, drawn, said)
         self.painter = Painter(self.figure.ground, self.options.engine, self.options.font)
 
     def _check(self) -> None:

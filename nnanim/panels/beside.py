@@ -98,7 +98,7 @@ class NetworksBeside:
         return replace(
             legend,
             ramp=coloring.ends if coloring.is_explained(len(longest)) else None,
-            samples=(*thin, (f"≥ {thick}", share)),
+            samples=(*thin, (f"≥{thick}", share)),
             samples_print=lines,
         )
 

@@ -21,17 +21,19 @@ from nnanim.design.layout import (
     rows_of_blocks,
 )
 from nnanim.design.style import Style
-from nnanim.design.theme import POINTS_PER_INCH, Ramp, pick_theme, theme_of_runs
+from nnanim.design.theme import POINTS_PER_INCH, TEXT_PT, Ramp, pick_theme, theme_of_runs
 from nnanim.frames.frame import TogetherFrame
 from nnanim.frames.together import Together
 from nnanim.options import Options
-from nnanim.painting.brush import Brush
+from nnanim.painting.brush import Brush, Place
 from nnanim.painting.part import Ground, Part, Sheet
 from nnanim.painting.xdot import Drawing
 from nnanim.panels.beside import KINDS, Legend
 from nnanim.panels.difference import Difference
 from nnanim.panels.dots import DotsPart, Spread, height_of_dots
 from nnanim.panels.figure import ROUNDING
+from nnanim.panels.layers_legend import wide_pt
+from nnanim.panels.legend import SMALL_PRINT
 from nnanim.panels.matrix_legend import USUAL_BLOCKS_PT
 from nnanim.panels.run_curves import RunCurvesPanel, name_color
 from nnanim.panels.run_header import make_headers
@@ -68,6 +70,35 @@ class LegendPart:
 
     def texts(self, _look: Any) -> tuple[str, ...]:
         return ()
+
+
+@dataclass(frozen=True, eq=False)
+class RemarkBlock:
+    """Two lines in the row of the legend's blocks: what is to be known of the runs before they are held together.
+
+    Attributes:
+        lines: a short one, and what it means.
+        style: of the figure.
+        box: where they stand.
+    """
+
+    lines: tuple[str, str]
+    style: Style
+    box: Box
+
+    @staticmethod
+    def width(lines: tuple[str, str], style: Style) -> float:
+        """Measure it in points of a figure of the reference size."""
+        sizes = (TEXT_PT * style.scale, SMALL_PRINT * TEXT_PT * style.scale)
+        return max(wide_pt(line, size, style) for line, size in zip(lines, sizes, strict=True)) / style.scale
+
+    def paint(self, brush: Brush) -> None:
+        """Paint both lines."""
+        style, size = self.style, TEXT_PT * self.style.scale
+        upper, lower = self.box.bottom + 0.75 * self.box.height, self.box.bottom + 0.25 * self.box.height
+        brush.text(Place(self.box.left, upper, size, style.theme.ink, va="center"), style.drawable(self.lines[0]))
+        small = Place(self.box.left, lower, SMALL_PRINT * size, style.theme.muted, va="center")
+        brush.text(small, style.drawable(self.lines[1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +139,7 @@ def make_multiples(
     spreads: Sequence[Spread] = (),
     difference: Difference | None = None,
     drawn: str = "",
+    remark: tuple[str, str] | None = None,
 ) -> Multiples:
     """Place the panels of runs.
 
@@ -119,6 +151,7 @@ def make_multiples(
         spreads: statistics of the groups whose first runs these are; none where there are no groups.
         difference: what is coloured instead of changes or signs.
         drawn: which run of each group is drawn, in words.
+        remark: what is to be known of the runs, a short line and what it means.
 
     Raises:
         OptionError: the figure is too small, or the labels do not fit a network.
@@ -145,9 +178,10 @@ def make_multiples(
         parts.append(curves.part)
         looks.append(curves.look)
     if layout.view is not None:
-        boxes, legend, views = _place_views(together, view, scales, layout.view, style, options, difference)
-        parts.append(LegendPart(legend))
-        looks.append(lambda _frame: None)
+        boxes, legends, views = _place_views(together, view, scales, layout.view, style, options, difference, remark)
+        for legend in legends:
+            parts.append(LegendPart(legend))
+            looks.append(lambda _frame: None)
         titles = [together.titles(run) for run in range(len(views))]
         headers = make_headers(together.names, titles, [_head(box, style) for box in boxes], style)
         for run, (header, panel) in enumerate(zip(headers, views, strict=True)):
@@ -187,15 +221,20 @@ def _place_views(
     style: Style,
     options: Options,
     difference: Difference | None,
-) -> tuple[tuple[Box, ...], Legend, Sequence[Any]]:
-    """Return a box for each run, the legend below all, and in each box, below its first line, the run's panel."""
+    remark: tuple[str, str] | None,
+) -> tuple[tuple[Box, ...], list[Legend], Sequence[Any]]:
+    """Return a box for each run, what stands below all, and in each box, below its first line, the run's panel."""
     since = list(dict.fromkeys(history.since for history in together.histories))
     shown = together.histories if difference is None else difference.histories
     histories = [replace(history, since=since[0] if len(since) == 1 else FIRST) for history in shown]
     beside = KINDS[view.name](histories, scales, style, options, difference)
-    room = _divide(box, beside.widths, len(histories), style)
+    widths = beside.widths if remark is None else (*beside.widths, RemarkBlock.width(remark, style))
+    room = _divide(box, widths, len(histories), style)
     panels = beside.panels(room.inner, replace(style, scale=room.scale))
-    return room.boxes, beside.legend(room.blocks), panels
+    legends: list[Legend] = [beside.legend(room.blocks[: len(beside.widths)])]
+    if remark is not None:
+        legends.append(RemarkBlock(remark, style, room.blocks[-1]))
+    return room.boxes, legends, panels
 
 
 @dataclass(frozen=True)
