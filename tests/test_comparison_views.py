@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from archives import network
+from click.testing import CliRunner
 from folders import result_folder, save, trainer_arrays, weights
 
 from nnanim import open_run
-from nnanim.comparing.side_by_side import SideBySide
+from nnanim.cli import main
+from nnanim.comparing.comparison import compare
+from nnanim.comparing.side_by_side import OTHER_STARTS, SideBySide, remark_of
+from nnanim.panels.multiples import LegendPart, RemarkBlock
 from nnanim.reading.run import Run
 
 VIEWS = ["network", "layers", "map", "matrix"]
@@ -147,3 +152,84 @@ def test_the_last_snapshot_stays_where_a_run_ended(tmp_path: Path) -> None:
     picture, _ = two(tmp_path, view="matrix")
     assert picture[-1].runs[1].title == "ended at epoch 2"
     assert picture[-1].runs[1].epoch == 2
+
+
+def told(*arguments: Any) -> tuple[int, str]:
+    """Return the exit code and what was said beside the table, on one line."""
+    result = CliRunner().invoke(main, ["compare", *map(str, arguments)])
+    assert "Traceback" not in result.output
+    return result.exit_code, " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("view", ["auto", *VIEWS])
+def test_other_shapes_frameworks_and_lengths_are_drawn_and_told(tmp_path: Path, view: str) -> None:
+    chainer = result_folder(tmp_path / "chainer", (4, 5, 3), epochs=(1, 2, 3))
+    (tmp_path / "torch").mkdir()
+    for epoch in (1, 5):
+        network(tmp_path / f"torch/model_{epoch}.pt", (4, 8, 6, 3), seed=epoch)
+    code, said = told(chainer, tmp_path / "torch", "--difference", "--view", view, "-o", tmp_path / "out.gif")
+    assert code == 0
+    assert "no difference: " in said
+    assert "have different shapes, 4,5,3 and 4,8,6,3" in said
+    assert "no metric 'main/accuracy' in the log of 'torch', so it has no curve" in said
+    assert (tmp_path / "out.gif").stat().st_size > 1000
+
+
+def test_two_snapshots_of_different_networks_are_a_still(tmp_path: Path) -> None:
+    one = result_folder(tmp_path / "one", (4, 5, 3), epochs=(1,)) / "trainer_00001"
+    other = network(tmp_path / "other.pt", (4, 8, 3))
+    code, said = told(one, other, "-o", tmp_path / "out.svg")
+    assert code == 0
+    assert "networks of different shapes are compared (4,5,3, 4,8,3)" in said
+    assert "out.svg: 1 frame, 900x600 px" in said
+    assert "@keyframes" not in (tmp_path / "out.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--view", "network"], "view is 'network', but "),
+        (["--by", "epoch"], "by is 'epoch', but the snapshots of 'odd' do not all say their epoch"),
+        (["--metric", "speed"], "no metric 'speed'"),
+    ],
+)
+def test_what_cannot_be_drawn_together_is_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
+    random = np.random.default_rng(0)
+    plain, odd = result_folder(tmp_path / "plain"), tmp_path / "odd"
+    odd.mkdir()
+    for name in ("a", "b"):
+        arrays = {f"{key}/W": random.normal(size=(5, 7)).astype(np.float32) for key in ("q", "k", "v")}
+        save(odd / f"model_{name}", trainer_arrays(arrays, epoch=None, iteration=None))
+    code, said = told(plain, odd, *arguments, "-o", tmp_path / "out.gif")
+    assert code != 0
+    assert message in said
+    assert not (tmp_path / "out.gif").exists()
+
+
+def test_a_folder_without_snapshots_is_one_sentence(tmp_path: Path) -> None:
+    plain, bare = result_folder(tmp_path / "plain"), tmp_path / "bare"
+    bare.mkdir()
+    (bare / "log").write_text((plain / "log").read_text(encoding="utf-8"), encoding="utf-8")
+    code, said = told(plain, bare)
+    assert code == 1
+    assert "bare" in said
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_picture_says_where_neurons_are_not_comparable(tmp_path: Path, view: str) -> None:
+    one, other = (result_folder(tmp_path / name) for name in ("one", "other"))  # the same weights
+    apart = run_of(tmp_path / "apart", {1: weights(seed=9), 2: weights(seed=10)}).path
+
+    def remark(*paths: Path) -> set[str]:
+        found = compare({path.name: [(path.name, path)] for path in paths})
+        runs = {path.name: open_run(path) for path in paths}
+        picture = SideBySide(runs, view=view, remark=remark_of(found))
+        return {text for part in picture.figure.parts if isinstance(part, LegendPart) for text in lines_of(part)}
+
+    said = set(OTHER_STARTS)
+    assert not said & remark(one, other)
+    assert (said & remark(one, apart) == said) == (view in ("network", "matrix"))
+
+
+def lines_of(part: LegendPart) -> tuple[str, ...]:
+    return part.legend.lines if isinstance(part.legend, RemarkBlock) else ()
