@@ -151,3 +151,11 @@ def test_report_fills_every_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "| nnanim, 2 processes | 1000.0 | 500.0 |" in page
     assert "| 784-100-10, 10 snapshots, reading / drawing | < 1 | 0.25 |" in page
     assert "| share of imports in 20 snapshots, 2 processes | < 0.33 | 1.00 |" in page
+
+
+def test_a_sweep_is_compared_and_every_run_counted() -> None:
+    pytest.importorskip("psutil", reason=NEEDS_PSUTIL)
+    arguments = ["--runs", "4", "6", "--snapshots", "3", "--shape", "3,4,2", "--jobs", "1"]
+    lines = run(BENCHMARKS / "sweep.py", *arguments).splitlines()
+    assert [cells(line)[0] for line in lines[2:]] == ["4 runs, --jobs 1", "6 runs, --jobs 1"]
+    assert all(float(cell) > 0 for line in lines[2:] for cell in cells(line)[1:])

@@ -58,8 +58,17 @@ def areas_px(picture: SideBySide) -> list[tuple[slice, slice]]:
     return found
 
 
-@pytest.mark.parametrize("view", ["network", "layers", "map", "matrix"])
-@pytest.mark.parametrize("figsize", [(9.0, 6.0), (12.0, 4.0), (5.0, 8.0)], ids=str)
+@pytest.mark.parametrize(
+    ("view", "figsize"),
+    [
+        ("network", (9.0, 6.0)),
+        ("network", (12.0, 4.0)),
+        ("layers", (5.0, 8.0)),
+        ("map", (9.0, 6.0)),
+        ("matrix", (12.0, 4.0)),
+    ],
+    ids=str,
+)
 def test_the_same_run_twice_looks_the_same_to_the_pixel(tmp_path: Path, view: str, figsize: Any) -> None:
     run = open_run(result_folder(tmp_path / "run"))
     picture = SideBySide({"one": run, "other": run}, view=view, figsize=figsize)
@@ -299,8 +308,19 @@ def test_the_command_draws_the_difference_where_runs_began_alike(tmp_path: Path)
     assert len(colors("relu-1", "relu-2")) > 1
 
 
-@pytest.mark.parametrize("view", ["network", "layers", "map", "matrix"])
-@pytest.mark.parametrize(("count", "figsize"), [(2, (9, 6)), (3, (9, 6)), (4, (9, 6)), (8, (12, 8)), (3, (6, 9))])
+@pytest.mark.parametrize(
+    ("view", "count", "figsize"),
+    [
+        ("network", 2, (9, 6)),
+        ("network", 3, (6, 9)),
+        ("network", 8, (12, 8)),
+        ("layers", 4, (9, 6)),
+        ("layers", 8, (12, 8)),
+        ("map", 3, (9, 6)),
+        ("matrix", 3, (6, 9)),
+        ("matrix", 8, (12, 8)),
+    ],
+)
 def test_no_texts_overlap(tmp_path: Path, view: str, count: int, figsize: Any) -> None:
     runs = {
         f"dropout-{number}/quite a long name"[: 9 + 9 * (number % 2)]: open_run(

@@ -48,7 +48,8 @@ class ByDifference:
         return IntensityScale.of_changes(changes, groups)
 
     def small_print(self, symbol: str, since: str, domain: str) -> str:
-        return f"than in {self.first}, by {domain} or more"
+        norms = " (norms)" if symbol == "norm" else ""
+        return f"than in {self.first}, by {domain} or more{norms}"
 
     def is_explained(self, snapshots: int) -> bool:
         return True

@@ -35,6 +35,7 @@ class LayersLegend:
         since: what changes are measured against, in words.
         style: of the figure.
         against: the run that weights are held against, where changes are differences from it; else empty.
+        beside: whether it is the legend of several runs.
     """
 
     boxes: tuple[Box, ...]
@@ -42,9 +43,12 @@ class LayersLegend:
     since: str
     style: Style
     against: str = ""
+    beside: bool = False
 
     @staticmethod
-    def texts(scales: RowScales, since: str, against: str = "") -> tuple[str, str, str, str, str, str]:
+    def texts(
+        scales: RowScales, since: str, against: str = "", *, beside: bool = False
+    ) -> tuple[str, str, str, str, str, str]:
         """Return for each block the words at both ends of its bar and the small print."""
         growth = percent(float(scales.growth.domain))
         if against:
@@ -57,13 +61,13 @@ class LayersLegend:
             f"moved: ‖change since {since}‖ / ‖W‖",
             "shrank",
             "grew",
-            f"‖W‖, full at ±{growth}",
+            f"‖W‖ by {growth} or more" if beside else f"‖W‖, full at ±{growth}",
         )
 
     @classmethod
-    def widths(cls, scales: RowScales, history: History, style: Style) -> tuple[float, ...]:
+    def widths(cls, scales: RowScales, history: History, style: Style, *, beside: bool = False) -> tuple[float, ...]:
         """Measure its blocks, in points of a figure of the reference size."""
-        texts = cls.texts(scales, history.since, style.drawable(history.against))
+        texts = cls.texts(scales, history.since, style.drawable(history.against), beside=beside)
         low, high, moved, shrank, grew, size = texts
         bars = RAMP_PT + 2 * GAP_PT
         blocks = ((low, high, moved), (shrank, grew, size))
@@ -74,7 +78,9 @@ class LayersLegend:
 
     def paint(self, brush: Brush) -> None:
         """Paint both blocks."""
-        low, high, moved, shrank, grew, size = self.texts(self.scales, self.since, self.style.drawable(self.against))
+        low, high, moved, shrank, grew, size = self.texts(
+            self.scales, self.since, self.style.drawable(self.against), beside=self.beside
+        )
         theme = self.style.theme
         ramp = moved_ramp(theme)
         upper, left = self._block(brush, self.boxes[0], (low, high), moved, (theme.ink, theme.ink))
