@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 LOWEST := .venv-lowest
 FRAMEWORKS := .venv-frameworks
+TRACKERS := .venv-trackers
 CHECKS := .venv-checks
 DIST := .venv-dist
 RUN := $(VENV)/bin/python
@@ -18,7 +19,7 @@ SAMPLE := $(wildcard sample_results/iris/*)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-lowest test-frameworks fixtures lint format typecheck sample gallery docs clean
-.PHONY: bench profile fuzz kills verifytypes security sample-frameworks dist
+.PHONY: bench profile fuzz kills verifytypes security sample-frameworks dist test-trackers
 
 help:  ## List what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 - \2/p' Makefile | awk -F ' - ' '{printf "%-17s  %s\n", $$1, $$2}'
@@ -38,7 +39,11 @@ test-lowest: $(LOWEST)/.installed  ## Run the tests with the oldest supported pa
 	$(LOWEST)/bin/python -m pytest -W default --disable-warnings -p no:cacheprovider $(ARGS)
 
 test-frameworks: $(FRAMEWORKS)/.installed  ## Run the tests that need PyTorch, Lightning, Keras and Transformers (2 GB)
-	$(FRAMEWORKS)/bin/python -m pytest -p no:cacheprovider tests/test_frameworks.py tests/test_result_folders.py $(ARGS)
+	$(FRAMEWORKS)/bin/python -m pytest -p no:cacheprovider tests/test_frameworks.py tests/test_result_folders.py \
+	  tests/test_tutorial.py $(ARGS)
+
+test-trackers: $(TRACKERS)/.installed  ## Run the tests that need TensorBoard, Weights & Biases and MLflow (1 GB)
+	$(TRACKERS)/bin/python -m pytest -p no:cacheprovider tests/test_trackers.py $(ARGS)
 
 fixtures: $(FRAMEWORKS)/.installed  ## Train the networks of tests/fixtures again
 	for name in pytorch lightning keras transformers; do \
@@ -118,7 +123,7 @@ dist: $(DIST)/.installed  ## Build wheel and sdist into dist/, check them, and r
 	@echo 'dist/ is ready; CONTRIBUTING.md says what else a release takes'
 
 clean:  ## Remove what make has made, the environments too
-	rm -rf $(VENV) $(LOWEST) $(FRAMEWORKS) $(CHECKS) $(DIST) demo.gif build dist
+	rm -rf $(VENV) $(LOWEST) $(FRAMEWORKS) $(TRACKERS) $(CHECKS) $(DIST) demo.gif build dist
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find nnanim tests sample_results -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -148,6 +153,10 @@ $(LOWEST)/.installed: pyproject.toml nnanim/__init__.py tests/lowest-versions.tx
 
 $(FRAMEWORKS)/.installed: pyproject.toml nnanim/__init__.py | $(FRAMEWORKS)/.made
 	$(FRAMEWORKS)/bin/python $(PIP) --group frameworks --editable .
+	@touch $@
+
+$(TRACKERS)/.installed: pyproject.toml nnanim/__init__.py | $(TRACKERS)/.made
+	$(TRACKERS)/bin/python $(PIP) --group trackers --editable .
 	@touch $@
 
 $(DIST)/.installed: pyproject.toml | $(DIST)/.made

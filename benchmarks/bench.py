@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imports import IMPORT_ALL, modules_of_render
+from large_runs import FEW, bert_base, resnet_18, write_pytorch, write_safetensors
 from measuring import Bench, Entry
-from report import ARTICLE, FORMATS, FUNC_ANIMATION, LIMIT, ONE, TWO, Sizes, report
+from report import ARTICLE, FORMATS, FUNC_ANIMATION, LIMIT, NUMPY, ONE, TWO, Sizes, put_section, reading_section, report
 from synthetic import PLAIN, make_big_run, make_run
 
 HERE = Path(__file__).resolve().parent
@@ -31,6 +32,7 @@ QUICK = Sizes(
     shapes=(PLAIN, (20, 20, 15, 10), (64, 32, 10)),
     large=10,
     side=1000,
+    whole=False,
 )
 
 
@@ -47,6 +49,16 @@ class Runs:
     def big(self, side: int) -> Path:
         path = self.folder / f"big-{side}"
         return path if path.exists() else make_big_run(path, 4, side)
+
+    def of_format(self, file_format: str, *, is_small: bool) -> Path:
+        """Return a run of BERT-base as safetensors or of a ResNet-18 as PyTorch files, or as long a one of a few KB."""
+        path = self.folder / f"{file_format}-{'small' if is_small else 'large'}"
+        if not path.exists():
+            if file_format == "safetensors":
+                write_safetensors(path, FEW if is_small else bert_base(), 3)
+            else:
+                write_pytorch(path, FEW if is_small else resnet_18(), 8)
+        return path
 
 
 def render(tool: str, label: str, results: Sequence[Path], more: Sequence[str] = (), output: str = "out.gif") -> Entry:
@@ -93,6 +105,22 @@ def large(runs: Runs, sizes: Sizes) -> list[Entry]:
     return [Entry(ONE, "large", parts), render(ONE, "big snapshots", [runs.big(sizes.side)])]
 
 
+def reading(runs: Runs, sizes: Sizes) -> list[Entry]:
+    """Draw runs of large files and of small ones, and read the large ones by NumPy alone, in turn."""
+    entries = []
+    for file_format in ("safetensors", "PyTorch"):
+        large_run = runs.of_format(file_format, is_small=not sizes.whole)
+        small_run = runs.of_format(file_format, is_small=True)
+        files = sorted(map(str, large_run.rglob("*.*t*")))
+        entries.append(Entry(NUMPY, file_format, (str(HERE / "numpy_pass.py"), *files), None))
+        for tool in (ONE, TWO):
+            entries += [
+                render(tool, f"{file_format} {size}", [run], ("--view", "layers"))
+                for size, run in (("large", large_run), ("small", small_run))
+            ]
+    return entries
+
+
 def growth(runs: Runs, sizes: Sizes) -> list[Entry]:
     entries = [render(ONE, f"growth {count}", [runs.plain(count)]) for count in sizes.growth]
     entries += [render(tool, f"memory {count}", [runs.plain(count)]) for tool in (ONE, TWO) for count in sizes.memory]
@@ -110,6 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one repetition, fewer and smaller sizes")
     parser.add_argument("--full", action="store_true", help="run the article's method over all frames too")
+    parser.add_argument("--reading", action="store_true", help="large files alone: write that section anew")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--output", type=Path, default=RESULTS)
     choices = parser.parse_args()
@@ -117,11 +146,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = Runs(Path(folder))
         bench = Bench(1 if choices.quick else choices.repetitions)
+        if choices.reading:
+            bench.run(reading(runs, sizes))
+            section = "\n".join(reading_section(bench))
+            print(section)
+            choices.output.write_text(
+                put_section(choices.output.read_text(encoding="utf-8"), section), encoding="utf-8"
+            )
+            return
         bench.run(rivals(runs, sizes))
         bench.run(starts(runs, sizes))
         bench.run(formats(runs, sizes))
         if choices.full:  # takes minutes, and ImageMagick mostly gives up
             bench.run([render(ARTICLE, f"{sizes.many} frames", [runs.plain(sizes.many)])], repetitions=1)
+        bench.run(reading(runs, sizes), repetitions=1 if choices.quick else max(choices.repetitions, 7))
         bench.run([*sweep(runs, sizes), *large(runs, sizes), *growth(runs, sizes)], repetitions=1)
     text = report(bench, sizes)
     print(text)

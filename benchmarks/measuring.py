@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import nan
 from pathlib import Path
 
 import psutil
@@ -41,19 +42,32 @@ class Entry:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Of one process and all that it started; `told` is what it wrote to its standard output, as JSON."""
+    """Of one process and all that it started.
+
+    Attributes:
+        wall_s: from its start to its end.
+        cpu_s: of all processes.
+        peak_mb: memory of all processes, what they share counted once.
+        file_kb: of what is left behind.
+        told: what it wrote to its standard output, as JSON.
+        private_mb: memory of all processes that no file lies behind.
+        resident_mb: the most that the first process ever had in memory, mapped files too, as the system keeps it.
+    """
 
     wall_s: float
     cpu_s: float
     peak_mb: float
     file_kb: float
     told: dict[str, float] = field(default_factory=dict)
+    private_mb: float = nan
+    resident_mb: float = nan
 
 
 @dataclass
 class _Seen:
     cpu_s: float = 0.0
     peak_mb: float = 0.0
+    private_mb: float = 0.0
 
 
 def measure(entry: Entry) -> Measurement | None:
@@ -76,7 +90,8 @@ def measure(entry: Entry) -> Measurement | None:
         size_kb = sum(path.stat().st_size for path in written) / 1000
         said.seek(0)
         told = json.loads(said.read() or b"{}")
-        return Measurement(wall_s, max(used.ru_utime + used.ru_stime, seen.cpu_s), seen.peak_mb, size_kb, told)
+        cpu_s, resident_mb = max(used.ru_utime + used.ru_stime, seen.cpu_s), used.ru_maxrss * 1024 / 1e6
+        return Measurement(wall_s, cpu_s, seen.peak_mb, size_kb, told, seen.private_mb, resident_mb)
 
 
 def _watch(pid: int, seen: _Seen) -> None:
@@ -90,20 +105,30 @@ def _watch(pid: int, seen: _Seen) -> None:
     try:
         root = psutil.Process(pid)
         while root.is_running() and root.status() != psutil.STATUS_ZOMBIE:
-            memory, cpu_s = 0, 0.0
+            memory, private, cpu_s = 0, 0, 0.0
             # Parents first: who is waited for in between is then missed in this look, not counted twice.
             for process in [root, *root.children(recursive=True)]:
                 try:
                     times = process.cpu_times()
                     cpu_s += times.user + times.system + times.children_user + times.children_system
                     memory += process.memory_full_info().pss
-                except psutil.Error:
+                    private += _private(process.pid)
+                except (psutil.Error, OSError):
                     continue
             seen.peak_mb = max(seen.peak_mb, memory / 1e6)
+            seen.private_mb = max(seen.private_mb, private / 1e6)
             seen.cpu_s = max(seen.cpu_s, cpu_s)
             time.sleep(SAMPLE_S)
     except psutil.Error:
         return
+
+
+def _private(pid: int) -> int:
+    """Return how many bytes of a process have no file behind them (Linux)."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("RssAnon:"):
+            return 1024 * int(line.split()[1])
+    return 0
 
 
 class Bench:
@@ -126,9 +151,13 @@ class Bench:
 
     def median(self, tool: str, label: str, what: str) -> float:
         """Return the median of a field of the measurements, or of a number that the process told; NaN without any."""
+        values = self.values(tool, label, what)
+        return statistics.median(values) if values else nan
+
+    def values(self, tool: str, label: str, what: str) -> list[float]:
+        """Return a field of the measurements, or a number that the process told, in the order of the repetitions."""
         found = self.found.get((tool, label), [])
-        values = [getattr(one, what) if hasattr(one, what) else one.told[what] for one in found]
-        return statistics.median(values) if values else float("nan")
+        return [getattr(one, what) if hasattr(one, what) else one.told[what] for one in found]
 
     def marginal_ms(self, tool: str, few: int, many: int, what: str) -> float:
         """Return milliseconds for each further frame."""

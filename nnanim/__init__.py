@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nnanim.one_run import render
     from nnanim.reading.run import Run, Snapshot, open_run
     from nnanim.recorder import Recorder, record
+    from nnanim.trackers import log_to
 
 _MODULES = {
     "animation": ("Animation",),
@@ -50,6 +51,7 @@ _MODULES = {
     "recorder": ("Recorder", "record"),
     "one_run": ("render",),
     "reading.run": ("Run", "Snapshot", "open_run"),
+    "trackers": ("log_to",),
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -73,6 +75,7 @@ __all__ = [
     "WorkerError",
     "createLearnAnimation",
     "create_learn_animation",
+    "log_to",
     "open_run",
     "record",
     "render",

@@ -19,6 +19,7 @@ from nnanim.frames.boxes import BoxHistory
 from nnanim.frames.cells import CellHistory
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
+from nnanim.frames.readers import HERE, Readers
 from nnanim.frames.telling import telling
 from nnanim.frames.timeline import thinning_note, timeline
 from nnanim.frames.weights import Weights
@@ -59,22 +60,35 @@ class Animation(Sequence[Frame]):
         self._begin(run if shape is None else run.of_shape(shape), make_options(options))
 
     @classmethod
-    def of(cls, run: Run, options: Options, progress: Callable[[int, int], None] | None = None) -> Animation:
+    def of(
+        cls,
+        run: Run,
+        options: Options,
+        progress: Callable[[int, int], None] | None = None,
+        readers: Readers = HERE,
+    ) -> Animation:
         """Make an animation with options that are made already.
 
         Args:
             run, options: as for an `Animation`.
             progress: called with how many snapshots are read and how many there are.
+            readers: who reads the weights, where the view lets several do so.
         """
         animation = cls.__new__(cls)
-        animation._begin(run, options, progress)
+        animation._begin(run, options, progress, readers)
         return animation
 
-    def _begin(self, run: Run, options: Options, progress: Callable[[int, int], None] | None = None) -> None:
+    def _begin(
+        self,
+        run: Run,
+        options: Options,
+        progress: Callable[[int, int], None] | None = None,
+        readers: Readers = HERE,
+    ) -> None:
         self.run: Run = run
         self.options: Options = options
         view = pick_view(run, options)
-        self._history = make_history(run, options, telling(view.read, progress))
+        self._history = make_history(run, options, telling(view.read, progress), readers=readers)
         has_view = self._history.shown is not None
         in_ink = has_view and options.panels != "curve" and COLORINGS[options.color].ends_in_ink
         self._moments = timeline(self._history.clock.ticks, options, in_ink=in_ink)

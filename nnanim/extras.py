@@ -22,7 +22,12 @@ def how_to_install(extra: str) -> str:
     The packages are named, not ``nnanim[extra]``: that works from a checkout, a wheel and an index alike. The Python
     is the one that runs, since another one's ``pip`` would install where nobody looks.
     """
-    words = [_interpreter(), "-m", "pip", "install", *EXTRAS[extra]]
+    return pip_install(*EXTRAS[extra])
+
+
+def pip_install(*packages: str) -> str:
+    """Return the command that installs packages beside this nnanim, as it can be typed here."""
+    words = [_interpreter(), "-m", "pip", "install", *packages]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 

@@ -112,6 +112,7 @@ def draw_run(
     from nnanim.encoders.places import refuse_inputs
     from nnanim.encoders.seal import sealable
     from nnanim.encoders.targets import find_targets
+    from nnanim.processes.reading import readers_for
     from nnanim.reading.run import open_run
 
     targets = find_targets(outputs, writing.file_format)
@@ -125,7 +126,8 @@ def draw_run(
         outputs = [path for path, target in zip(outputs, targets, strict=True) if not is_current(target, made_from)]
         if not outputs:
             return None
-    animation = Animation.of(run, options, progress=tell(READING))
+    readers = readers_for(writing.jobs, writing.executor)
+    animation = Animation.of(run, options, progress=tell(READING), readers=readers)
     tell(DRAWING)(0, len(animation))
     animation.write(*outputs, comment=made_from and sealable(made_from), progress=tell(DRAWING), **vars(writing))
     return animation

@@ -32,6 +32,7 @@ SUFFIX_FORMATS = {
     ".mp4": "mp4",
     ".webm": "webm",
     ".webp": "webp",
+    ".avif": "avif",
     ".apng": "apng",
     ".png": "apng",
 }

@@ -9,7 +9,8 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +19,12 @@ from nnanim.reading.connections import CONNECTIONS_NAME, Connections
 from nnanim.reading.snapshots.npz import RECORDED
 from nnanim.reading.snapshots.parameters import turn_axes
 from nnanim.tracing import chainer, keras, trace
+from nnanim.trackers import check_tracker, log_to
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from nnanim.options import OptionFields
 
 LOG_NAME = "log.jsonl"
 _SNAPSHOT = re.compile(r"snapshot_([0-9]{1,18})\.npz")
@@ -90,6 +97,7 @@ class Recorder:
         resume: bool = False,
         model: Any = None,
         example: Any = None,
+        log_to: str | None = None,
     ) -> None:
         """Make the folder.
 
@@ -99,13 +107,17 @@ class Recorder:
             model: a PyTorch module, a Keras model or a Chainer link whose connections shall be recorded too.
             example: what the model is called with, once and as in evaluation: a tensor, a tuple of arguments, or a dict
                 of them by name. A Keras model needs none.
+            log_to: ``"tensorboard"``, ``"wandb"`` or ``"mlflow"``: where `finish` puts the picture and the player.
 
         Raises:
-            OptionError: the model's connections cannot be followed.
+            OptionError: the model's connections cannot be followed, or the tracker is unknown or not installed.
             OutputError: the folder cannot be made, or holds a recording already and ``resume`` is False.
         """
         if model is None and example is not None:
             raise OptionError("an example is given without a model")
+        if log_to is not None:
+            check_tracker(log_to)
+        self.log_to = log_to
         flow = None if model is None else trace(model, example)
         self.folder: Path = Path(folder)
         try:
@@ -182,6 +194,28 @@ class Recorder:
         self._count = number
         self._last |= {name: row[name] for name in _COUNTERS if name in row}
         return path
+
+    def finish(self, **options: Unpack[OptionFields]) -> None:
+        """Put the picture and the player of what was recorded where `log_to` says, at the end of the training.
+
+        Args:
+            options: the fields of `nnanim.options.Options`.
+
+        Raises:
+            OptionError: the tracker has no active run.
+            NnanimError: what was recorded cannot be drawn.
+        """
+        if self.log_to is not None:
+            log_to(self.log_to, self.folder, **options)
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.finish()
 
     def _write(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         # Folders are read without what begins with "tmp": a snapshot is there when it is whole.

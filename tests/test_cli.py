@@ -534,7 +534,7 @@ BAD_DATA = {
         with_log(""),
         [],
         "log 'result/log' is empty (a log is CSV, JSON lines, a JSON list of rows, Keras's history, a"
-        " trainer_state.json, MLflow's or TensorBoard's)",
+        " trainer_state.json, MLflow's, TensorBoard's or W&B's)",
     ),
     "log without rows": (with_log("[]"), [], f"log 'result/log' has no rows ({LOG_HINT})"),
     "log that is not JSON": (
@@ -614,12 +614,12 @@ BAD_USAGE = {
     "unknown suffix": (
         ["-o", "out.avi"],
         "Invalid value for '-o' / '--output': unknown suffix '.avi' of 'out.avi' (must be one of .gif, .html, .svg,"
-        " .mp4, .webm, .webp, .apng, .png)",
+        " .mp4, .webm, .webp, .avif, .apng, .png)",
     ),
     "no suffix": (
         ["-o", "out"],
         "Invalid value for '-o' / '--output': unknown suffix '' of 'out' (must be one of .gif, .html, .svg, .mp4,"
-        " .webm, .webp, .apng, .png, or a folder with / at its end)",
+        " .webm, .webp, .avif, .apng, .png, or a folder with / at its end)",
     ),
     "since": (["--since", "last"], "Invalid value for '--since': 'last' is not one of 'first', 'previous'."),
     "figsize of one": (
@@ -679,7 +679,7 @@ def test_result_is_needed() -> None:
 
 def test_bug_keeps_its_traceback(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good(result)
-    monkeypatch.setattr("nnanim.painting.painter.Painter.paint", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("nnanim.painting.painter.Painter.pictures", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("render", "result", *SMALL)
 

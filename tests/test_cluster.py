@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
-from folders import result_folder
+from folders import result_folder, save
 
 from nnanim import Animation, WorkerError, open_run
 from nnanim.cli import main
 from nnanim.extras import how_to_install
+from nnanim.frames import row_sums, rows
+from nnanim.one_run import draw_run
+from nnanim.options import READING, Options, Reading, Writing
 from nnanim.processes import cluster as clusters
 from nnanim.processes.cluster import cluster
 
@@ -58,6 +62,46 @@ def test_a_worker_is_killed_half_way(local: Any, animation: Animation, tmp_path:
         animation.write(tmp_path / "cluster.gif", executor=executor, jobs=workers, progress=progress)
     assert killed
     assert (tmp_path / "cluster.gif").read_bytes() == (tmp_path / "alone.gif").read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("since", ["first", "previous"])
+def test_a_worker_is_killed_half_way_through_reading(
+    local: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, since: str
+) -> None:
+    monkeypatch.chdir(tmp_path)  # workers have another working folder
+    monkeypatch.setattr(rows, "LEAST_BYTES", 1)  # a task for each tensor
+    monkeypatch.setattr(rows, "AT_ONCE", 6)
+    snapshots, tensors = 40, 20
+    Path("run").mkdir()
+    for epoch in range(snapshots):
+        random = np.random.default_rng(epoch)
+        arrays = {f"side_{place}.weight": random.normal(size=(90, 80 + place)) for place in range(tensors)}
+        save(Path("run") / f"net_epoch{epoch}.npz", {key: each.astype(np.float32) for key, each in arrays.items()})
+    options = Options(view="layers", since=since, max_frames=40, **SMALL)
+    draw_run("run", ["here.gif"], options, Reading(), Writing())
+    killed: list[int] = []
+    told: list[int] = []
+
+    def progress(stage: str, done: int, total: int) -> None:
+        if stage != READING:
+            return
+        told.append(done)
+        if not killed and 0 < done < total:
+            with distributed.Client(local.scheduler_address, set_as_default=False) as client:
+                killed.append(next(iter(client.run(os.getpid).values())))
+            os.kill(killed[0], signal.SIGKILL)
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("read here")
+
+    monkeypatch.setattr(row_sums, "open_arrays", refuse)
+    with cluster(local.scheduler_address) as (executor, workers):
+        draw_run("run", ["there.gif"], options, Reading(), Writing(None, workers, executor), progress=progress)
+    assert killed
+    assert told == sorted(told)
+    assert told[-1] == snapshots
+    assert Path("there.gif").read_bytes() == Path("here.gif").read_bytes()
 
 
 def test_the_command_draws_on_a_cluster(local: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

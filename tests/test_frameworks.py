@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import nnanim
+import nnanim.recorder
 from nnanim.reading.snapshots import detect, pytorch
 
 HERE = Path(__file__).resolve().parent
@@ -171,7 +172,16 @@ def code_of(heading: str) -> str:
     return "\n".join(re.findall(r"```python\n(.*?)```", section, re.DOTALL))
 
 
-def test_callback_for_lightning(result: Path) -> None:
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
+    """What trackers are told at the end; with the real packages see test_trackers.py."""
+    calls: list[tuple[str, Path]] = []
+    monkeypatch.setattr(nnanim.recorder, "check_tracker", lambda _tracker: None)
+    monkeypatch.setattr(nnanim.recorder, "log_to", lambda tracker, folder: calls.append((tracker, folder)))
+    return calls
+
+
+def test_callback_for_lightning(result: Path, told: list[tuple[str, Path]]) -> None:
     lightning = pytest.importorskip("lightning")
     torch = pytest.importorskip("torch")
     names: dict[str, Any] = {}
@@ -193,13 +203,14 @@ def test_callback_for_lightning(result: Path) -> None:
     result.mkdir()
     trainer = lightning.Trainer(
         max_epochs=3,
-        callbacks=[names["Record"](result / "recorded")],
+        callbacks=[names["Record"](result / "recorded", log_to="tensorboard")],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         accelerator="cpu",
     )
     trainer.fit(Module(), torch.utils.data.DataLoader(torch.randn(8, 4), batch_size=4))
+    assert told == [("tensorboard", result / "recorded")]
     run = nnanim.open_run(result / "recorded")
     assert run.shape == (4, 5, 1)
     assert [(s.epoch, s.iteration) for s in run.snapshots] == [(1, 2), (2, 4), (3, 6)]
@@ -207,13 +218,15 @@ def test_callback_for_lightning(result: Path) -> None:
     assert run.log.metrics == ("loss",)
 
 
-def test_callback_for_keras(result: Path) -> None:
+def test_callback_for_keras(result: Path, told: list[tuple[str, Path]]) -> None:
     keras = pytest.importorskip("keras")
     names: dict[str, Any] = {}
     exec(code_of("Keras"), names)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(5), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    model.fit(np.ones((8, 4)), np.ones((8, 1)), epochs=3, verbose=0, callbacks=[names["Record"](result)])
+    record = names["Record"](result, log_to="wandb")
+    model.fit(np.ones((8, 4)), np.ones((8, 1)), epochs=3, verbose=0, callbacks=[record])
+    assert told == [("wandb", result)]
     run = nnanim.open_run(result)
     assert run.shape == (4, 5, 1)
     assert [s.epoch for s in run.snapshots] == [1, 2, 3]
@@ -221,7 +234,7 @@ def test_callback_for_keras(result: Path) -> None:
     assert run.log.metrics == ("loss",)
 
 
-def test_extension_for_chainer(result: Path, chainer: Any) -> None:
+def test_extension_for_chainer(result: Path, chainer: Any, told: list[tuple[str, Path]]) -> None:
     names: dict[str, Any] = {"chainer": chainer}
     exec(code_of("Chainer").replace("import chainer\n", ""), names)
     model = chainer.links.Classifier(chainer.links.Linear(4, 3))
@@ -229,8 +242,9 @@ def test_extension_for_chainer(result: Path, chainer: Any) -> None:
     data = chainer.datasets.TupleDataset(np.ones((6, 4), np.float32), np.zeros(6, np.int32))
     updater = chainer.training.StandardUpdater(chainer.iterators.SerialIterator(data, 3), optimizer)
     trainer = chainer.training.Trainer(updater, (2, "epoch"), out="out")
-    trainer.extend(names["record_into"](result))
+    trainer.extend(names["record_into"](result, log_to="mlflow"))
     trainer.run()
+    assert told == [("mlflow", result)]
     run = nnanim.open_run(result)
     assert run.shape == (4, 3)
     assert [(s.epoch, s.iteration) for s in run.snapshots] == [(1, 2), (2, 4)]

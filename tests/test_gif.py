@@ -334,17 +334,17 @@ REFUSED = {
     "suffix": (
         nothing,
         "out.mp5",
-        "unknown suffix '.mp5' of 'out.mp5' (must be one of .gif, .html, .svg, .mp4, .webm, .webp, .apng, .png)",
+        "unknown suffix '.mp5' of 'out.mp5' (must be one of .gif, .html, .svg, .mp4, .webm, .webp, .avif, .apng, .png)",
     ),
     "no suffix": (
         nothing,
         "out",
-        "unknown suffix '' of 'out' (must be one of .gif, .html, .svg, .mp4, .webm, .webp, .apng, .png)",
+        "unknown suffix '' of 'out' (must be one of .gif, .html, .svg, .mp4, .webm, .webp, .avif, .apng, .png)",
     ),
     "a device": (
         nothing,
         "/dev/null",
-        "unknown suffix '' of '/dev/null' (must be one of .gif, .html, .svg, .mp4, .webm, .webp, .apng, .png)",
+        "unknown suffix '' of '/dev/null' (must be one of .gif, .html, .svg, .mp4, .webm, .webp, .avif, .apng, .png)",
     ),
     "no folder": (nothing, "no/where/out.gif", "the folder 'no/where' of the output 'out.gif' does not exist"),
     "no folder but a file": (

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from folders import log_rows, result_folder, save, trainer_arrays, weights
-from PIL import Image
+from PIL import Image, features
 
 from nnanim import Animation, open_run
 from nnanim.encoders.targets import find_target
@@ -20,7 +20,7 @@ from nnanim.one_run import draw_run
 from nnanim.options import Options, Reading, Writing
 
 SMALL = {"figsize": (3.0, 2.0)}
-OUTPUTS = ["out.gif", "out.png", "out.webp", "out.html", "frames/"]
+OUTPUTS = ["out.gif", "out.png", "out.webp", "out.html", "out.svg", "frames/"]
 
 
 def render_if_changed(result: str, output: str | list[str], **options: Any) -> Animation | None:
@@ -33,10 +33,12 @@ def state(path: Path) -> tuple[int, int]:
     return path.stat().st_mtime_ns, path.stat().st_ino
 
 
-@pytest.mark.parametrize("output", [*OUTPUTS, "out.mp4", "out.webm"])
+@pytest.mark.parametrize("output", [*OUTPUTS, "out.avif", "out.mp4", "out.webm"])
 def test_second_call_touches_nothing_and_a_changed_run_is_drawn(result: Path, output: str) -> None:
     if output in ("out.mp4", "out.webm"):
         pytest.importorskip("av", reason="PyAV is not installed")
+    if output == "out.avif" and not ("avif" in features.modules and features.check_module("avif")):
+        pytest.skip("this Pillow has no codec for AVIF")
     result_folder(result)
     assert render_if_changed("result", output, **SMALL) is not None
     written = state(Path(output))

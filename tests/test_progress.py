@@ -113,15 +113,13 @@ def test_the_library_tells_frames_alone(result: Path) -> None:
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
-def test_a_note_is_not_written_over_the_bar(result: Path) -> None:
+def on_a_terminal(*arguments: str) -> str:
+    """Run the program with a terminal for its standard error, and return what came there."""
     import pty
 
-    for name in ("a", "b"):
-        result_folder(result / name, epochs=[1])
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "nnanim", "render", "result/a", "result/b", "-o", "{run}.gif", "--jobs", "1"]
-    with subprocess.Popen(command, stderr=theirs) as process:
+    command = [sys.executable, "-m", "nnanim", *arguments]
+    with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL) as process:
         os.close(theirs)
         text = b""
         while True:
@@ -134,5 +132,27 @@ def test_a_note_is_not_written_over_the_bar(result: Path) -> None:
             text += part
     os.close(ours)
     assert process.returncode == 0
-    for text_before in text.decode().split("nnanim: note:")[:-1]:
-        assert text_before.endswith(" \r") or text_before.endswith("\n")
+    return text.decode()
+
+
+needs_terminal = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+
+
+@needs_terminal
+def test_a_note_is_not_written_over_the_bar(result: Path) -> None:
+    for name in ("a", "b"):
+        result_folder(result / name, epochs=[1])
+    text = on_a_terminal("render", "result/a", "result/b", "-o", "{run}.gif", "--jobs", "1")
+    for text_before in text.split("nnanim: note:")[:-1]:
+        assert text_before.endswith((" \r", "\n"))
+
+
+@needs_terminal
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_comparison_tells_how_far_it_is(result: Path, quiet: bool) -> None:
+    for name in ("a", "b"):
+        result_folder(result / name)
+    more = ["--quiet"] if quiet else []
+    text = on_a_terminal("compare", "result/a", "result/b", "-o", "x.gif", "--dpi", "60", "--jobs", "1", *more)
+    assert ("measuring runs" in text) is not quiet
+    assert ("drawing  [" in text) is not quiet

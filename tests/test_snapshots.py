@@ -331,7 +331,7 @@ def test_format_whatever_the_name(animation: Animation, tmp_path: Path) -> None:
     animation.write(tmp_path / "picture", file_format="gif")
     assert (tmp_path / "picture").read_bytes()[:6] == b"GIF89a"
     with pytest.raises(
-        OutputError, match=r"^unknown format 'avi' of 'out' \(must be one of gif, html, mp4, webm, webp, apng, "
+        OutputError, match=r"^unknown format 'avi' of 'out' \(must be one of gif, html, svg, mp4, webm, webp, "
     ):
         animation.write("out", file_format="avi")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnanim.frames.rows import make, take
+from nnanim.frames.row_sums import take
+from nnanim.model.formulas import make
 from nnanim.model.weight_rows import Row, rows_of
 
 Shapes = dict[str, tuple[int, ...]]

@@ -163,3 +163,47 @@ def test_anything_that_zipfile_writes(content: dict[str, bytes], packed: bool, c
             archive.comment = comment.encode()
         with open_zip(path) as file:
             assert everything(file) == content
+
+
+def test_a_stored_member_is_a_file_of_its_own(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 1000
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("before", b"x" * 10)
+        archive.writestr("stored", data)
+        archive.writestr("packed", data, zipfile.ZIP_DEFLATED)
+    with path.open("rb") as file:
+        read = ZipFile(path, file)
+        window = read.window(read["stored"])
+        assert window is not None
+        assert window.seek(0, 2) == len(data)
+        window.seek(70_001)
+        file.seek(3)  # others read it too
+        assert window.read(100_000) == data[70_001:170_001]
+        window.seek(-5, 1)
+        assert window.read() == data[169_996:]
+        assert window.read() == b""
+        assert read.window(read["packed"]) is None
+        read.check(read["stored"])
+        read.check(read["packed"])
+    damaged = bytearray(path.read_bytes())
+    damaged[len(data) // 2] ^= 1
+    path.write_bytes(damaged)
+    with path.open("rb") as file:
+        read = ZipFile(path, file)
+        with pytest.raises(ZipError):
+            read.check(read["stored"])
+        read.check(read["packed"])
+
+
+def test_a_member_whose_header_is_gone_has_no_window(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("stored", bytes(100_000))
+    data = bytearray(path.read_bytes())
+    data[:4] = b"nope"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        read = ZipFile(path, file)
+        with pytest.raises(ZipError):
+            read.window(read["stored"])

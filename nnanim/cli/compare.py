@@ -5,13 +5,15 @@ from __future__ import annotations
 import glob
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nnanim.cli import echo, options
-from nnanim.options import make_options
+from nnanim.cli.progress import Bar
+from nnanim.options import DRAWING, make_options
 from nnanim.words import counted
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ def compare(
 
     wanted = _named(runs, groups, names)
     with ExitStack() as stack:
+        bar = stack.enter_context(Bar(hidden=quiet or not echo.can_show_progress()))
         executor, workers = None, jobs or usable_cpus()
         if scheduler is not None:
             from nnanim.processes.cluster import cluster
@@ -127,6 +130,7 @@ def compare(
             reading=reading,
             jobs=workers,
             executor=executor,
+            progress=partial(bar.tell, "measuring runs"),
         )
         picture = None
         if outputs:
@@ -141,7 +145,13 @@ def compare(
                 opened, lines=found.lines, difference=colored, drawn=drawn, remark=remark_of(found), **choices
             )
             with noting() as notes:
-                picture.write(*outputs, file_format=file_format, jobs=workers, executor=executor)
+                picture.write(
+                    *outputs,
+                    file_format=file_format,
+                    jobs=workers,
+                    executor=executor,
+                    progress=partial(bar.tell, DRAWING),
+                )
     if as_json:
         echo.show_json(found.as_dict())
     else:

@@ -117,7 +117,9 @@ jobs: Option = click.option(
     help="Processes to draw with at most.  [default: the CPUs that may be used]",
 )
 scheduler: Option = click.option(
-    "--scheduler", metavar="ADDRESS", help="Draw on a Dask cluster, whose scheduler is at tcp://HOST:PORT."
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Draw on a Dask cluster, whose scheduler is at tcp://HOST:PORT; for layers and map it reads the weights too.",
 )
 shape: Option = click.option(
     "--shape",
@@ -161,7 +163,7 @@ outputs: Option = click.option(
     default=(library.DEFAULT_OUTPUT,),
     show_default=True,
     help=f"What to write: {', '.join(library.SUFFIXES)}; a folder (with / at its end) for numbered pictures and their"
-    " numbers; - for standard output. Can be given more than once."
+    " numbers; - for standard output. Can be given more than once. An .avif or a video is lossy."
     f" For several folders {library.RUN_PLACE} in it stands for what tells them apart.",
 )
 file_format: Option = click.option(

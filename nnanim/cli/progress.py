@@ -59,7 +59,7 @@ class Bar:
             clock: tells seconds.
         """
         self._hidden, self._clock = hidden, clock
-        self._stage, self._pace = "", Pace(0)
+        self._stage, self._total, self._pace = "", 0, Pace(0)
         self._drawn_s = float("-inf")
         self._width = 0  # of what stands there
         self._done = 0
@@ -89,9 +89,9 @@ class Bar:
         if self._hidden:
             return
         now_s = self._clock()
-        is_new = stage != self._stage or done < self._done
+        is_new = (stage, total) != (self._stage, self._total) or done < self._done
         if is_new:
-            self._stage, self._pace = stage, Pace(total)
+            self._stage, self._total, self._pace = stage, total, Pace(total)
         self._done = done
         if done:
             self._pace.add(now_s, done)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -18,6 +17,7 @@ from nnanim.errors import OptionError
 from nnanim.film import Film, save_still
 from nnanim.frames.frame import Frame, TogetherFrame
 from nnanim.frames.history import Place
+from nnanim.frames.readers import Readers
 from nnanim.frames.selection import Selection
 from nnanim.frames.timeline import timeline
 from nnanim.frames.together import bring_together
@@ -145,11 +145,11 @@ class SideBySide(Sequence[TogetherFrame]):
             has_curves = self.options.panels == "both" and any(run.log is not None for run in self.runs.values())
             below = height_of_dots(spreads, scale_of_width(self.options.figsize[0] * POINTS_PER_INCH))
             room = room_of_matrices(self.options, len(self.runs), has_curves=has_curves, below_pt=below)
-            return partial(read_matrices, room=room)
+            return lambda run, snapshots, options, _readers: read_matrices(run, snapshots, options, room)
         if self._view.name == "network" and difference:  # the same edges of all
             chosen: list[Selection] = []
 
-            def read(_run: Run, snapshots: Sequence[Snapshot], options: Options) -> Weights:
+            def read(_run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> Weights:
                 shown = read_weights(snapshots, options, chosen[0] if chosen else None)
                 chosen.append(shown.selection)
                 return shown

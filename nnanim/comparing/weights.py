@@ -10,7 +10,7 @@ from itertools import groupby
 import numpy as np
 
 from nnanim.frames.matrix_choice import Turned, turned_weights
-from nnanim.frames.rows import take
+from nnanim.frames.row_sums import take
 from nnanim.model.formulas import make
 from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.run import Run, Snapshot

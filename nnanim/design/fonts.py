@@ -43,6 +43,11 @@ def load_font(path: str | None) -> tuple[str, ...]:
 
 def text_width_pt(text: str, size_pt: float, families: tuple[str, ...] = (theme.FONT_FAMILY,)) -> float:
     """Measure one line of text."""
+    return (_measured if len(text) <= LONGEST_NAME else _measured.__wrapped__)(text, size_pt, families)
+
+
+@lru_cache(maxsize=1024)  # the same names stand in many places, and in many sizes until they fit
+def _measured(text: str, size_pt: float, families: tuple[str, ...]) -> float:
     font = font_of(families)
     font.set_size(size_pt, theme.POINTS_PER_INCH)
     font.set_text(text, 0.0)

@@ -1,11 +1,7 @@
 """Animated SVG: sharp at any size, moved by a style sheet, and a still of the last frame wherever nothing moves.
 
-Every shape is written once, as the last frame has it; key frames say what it was before. Texts are outlines of the
-picture's own font: they look the same and fit their places with any reader's fonts, in an ``<img>`` and in programs
-that know no style sheets, and letters of a kind are written once.
-
-A text that changes is a column of all it ever says, which a mask lets be seen line by line: one thing moves, not as
-many as there are texts. Chromium gives what moves outside of a mask a layer of its own, and spends twice the CPU on it.
+Every shape is written once, as the last frame has it; key frames say what it was before. They are those of a style
+sheet, not of SVG itself (SMIL), which cannot ask whether a reader wants motion.
 """
 
 from __future__ import annotations
@@ -14,26 +10,21 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import ceil
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from nnanim.encoders.movie import Append, Movie
-from nnanim.encoders.svg_motion import PREFIX, Motion
+from nnanim.encoders.svg_motion import PREFIX, Motion, Values
+from nnanim.encoders.svg_text import TextPlace, TextWriter
 from nnanim.errors import OutputError
 from nnanim.frames.frame import Frame
 from nnanim.options import MOST_MOVING
-from nnanim.painting.glyphs import EM, Glyphs
 from nnanim.painting.part import Ground
 from nnanim.painting.picture import Picture
-from nnanim.painting.svg_brush import PART, TEXT, Key, Shape, SvgBrush, number, open_tag, rectangles
+from nnanim.painting.svg_brush import PART, TEXT, Key, Looks, Shape, SvgBrush, open_tag, rectangles
 from nnanim.printable import encodable
 
-LINE = 1.4  # from line to line of a text that changes, in sizes of its letters
-ABOVE = 1.05  # from the window's upper edge to the pen
 NAME_DIGITS = 6  # so that two files can stand in one page
-
-Looks = tuple[tuple[str, str], ...]
 
 
 @contextmanager
@@ -161,7 +152,6 @@ class Writer:
     tracks: Sequence[Track]
     in_page: bool = False
     _moving: int = 0
-    _masks: int = 0
     _windows: dict[tuple[Looks, str], str] = field(default_factory=dict)
 
     def text(self, label: str) -> str:
@@ -174,7 +164,7 @@ class Writer:
         ground = movie.ground
         assert ground is not None
         self._motion = Motion(movie.durations_s, loop=movie.loop)
-        self._glyphs = Glyphs(ground.style.families)
+        self._texts = TextWriter(ground.style.families, self._class)
         still = self._still(_ground_shapes(ground))
         moving = "\n".join(map(self._element, self.tracks))
         if self._moving > MOST_MOVING and not self.in_page:
@@ -183,7 +173,7 @@ class Writer:
         body = "\n".join(
             [
                 f"<style>\n{self._motion.style_sheet(always=self.in_page)}</style>",
-                f"<defs>{''.join(self._outlines())}</defs>",
+                f"<defs>{self._texts.outlines()}</defs>",
                 f'<path fill="#{red:02x}{green:02x}{blue:02x}" d="M0 0h{width}v{height}h-{width}z"/>',
                 still,
                 moving,
@@ -212,10 +202,6 @@ class Writer:
                 )
         return "\n".join(written)
 
-    def _outlines(self) -> Iterator[str]:
-        for place, outline in enumerate(self._glyphs.outlines):
-            yield f'<path id="{PREFIX}g{place}" d="{outline}"/>'
-
     def _element(self, track: Track) -> str:
         if track.shape.tag == TEXT:
             return self._text(track)
@@ -235,7 +221,8 @@ class Writer:
         hidden = (("visibility", "hidden"),) if track.values[-1] is None else ()
         return (*last, *hidden, *self._class(values))
 
-    def _class(self, values: dict[str, list[str | None]]) -> Looks:
+    def _class(self, values: Values) -> Looks:
+        """Return the attribute that lets an element change so; none where nothing changes."""
         name = self._motion.class_of(values)
         self._moving += bool(name)
         return (("class", name),) if name else ()
@@ -248,53 +235,15 @@ class Writer:
             self._moving -= any(name == "class" for name, _ in looks)
         else:
             self._windows[key] = f"{PREFIX}w{len(self._windows)}"
-            told = f'<clipPath id="{self._windows[key]}">{open_tag("rect", looks)}/></clipPath>\n'
+            told = f'<defs><clipPath id="{self._windows[key]}">{open_tag("rect", looks)}/></clipPath></defs>\n'
         return f'{told}<g clip-path="url(#{self._windows[key]})">{track.inside}</g>'
 
     def _text(self, track: Track) -> str:
-        """Write a text, or all that it ever says below each other and a window on one of them."""
-        place = dict(track.shape.fixed)
+        place = TextPlace.of(track.shape.fixed)
         contents = ["" if each is None else each[0] for each in track.values]
-        lines = list(dict.fromkeys(contents))
-        x, y, size = float(place["x"]), float(place["y"]), float(place["size"])
-        pitch = ceil(size * LINE)
-        letters, widest = [], 0.0
-        for row, line in enumerate(lines):
-            placed, width = self._glyphs.lay(line)
-            begin = -width * {"left": 0.0, "center": 0.5, "right": 1.0}[place["anchor"]]
-            widest = max(widest, width)
-            down = number(-row * pitch * EM / size, 1)
-            along = [("y", down)] if row else []
-            letters += [
-                open_tag("use", (("href", f"#{PREFIX}g{glyph}"), ("x", str(round(begin + pen))), *along)) + "/>"
-                for glyph, pen in placed
-            ]
-        if not letters:
-            return ""
-        scale = number(size / EM, 6)
-        written = "".join(letters)
-        looks = self._looks(track)
-        pen = ("transform", f"translate({number(x)} {number(y)}) scale({scale} -{scale})")
-        if len(lines) == 1:
-            return f"{open_tag('g', (pen, *looks))}>{written}</g>"
-        wide = ceil(widest * size / EM) + 4
-        left = x - {"left": 2.0, "center": wide / 2, "right": wide - 2.0}[place["anchor"]]
-        rows = [lines.index(each) * pitch for each in contents]
-        moved = self._class({"transform": [f"translateY(-{row}px)" if row else "none" for row in rows]})
-        shift = (("transform", f"translate(0 -{rows[-1]})"), *moved)
-        window = (
-            ("x", number(left)),
-            ("y", number(y - round(size * ABOVE))),
-            ("width", str(wide)),
-            ("height", str(pitch)),
-        )
-        self._masks += 1
-        mask = (("id", f"{PREFIX}m{self._masks}"), ("maskUnits", "userSpaceOnUse"), *window)
-        return (
-            f"{open_tag('mask', mask)}>{open_tag('g', shift)}>"
-            f"{open_tag('g', (pen, ('fill', '#fff')))}>{written}</g></g></mask>\n"
-            f"{open_tag('rect', (*window, *looks, ('mask', f'url(#{PREFIX}m{self._masks})')))}/>"
-        )
+        if len(set(contents)) == 1:
+            return self._texts.still(place, contents[0], self._looks(track))
+        return self._texts.changing(place, contents, track.shape.looks)
 
 
 def too_much(moving: int) -> str:

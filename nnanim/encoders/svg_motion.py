@@ -18,6 +18,7 @@ NEAR_PX = 0.06  # widths of lines
 NEAR_COLOR = 4  # of 255 in each channel
 LENGTHS = ("cx", "cy", "r", "x", "y", "width", "height")  # have a unit in a style sheet
 PREFIX = "\0"  # of all names in the file, until the name of the file itself is known
+PLAYS, STILL = f"{PREFIX}plays", f"{PREFIX}still"  # classes of what is seen only where something moves, and elsewhere
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 Values = Mapping[str, Sequence[str | None]]
@@ -61,7 +62,8 @@ class Motion:
         """
         if not self._names:
             return ""
-        rules = "".join(
+        rules = f".{PLAYS}{{visibility:visible}}\n.{STILL}{{visibility:hidden}}\n"
+        rules += "".join(
             f"@keyframes {name}{{{frames}}}\n.{name}{{animation:{name} {self._timing}}}\n"
             for frames, name in self._names.items()
         )

@@ -26,6 +26,7 @@ GIF = "gif"
 FRAMES = "frames"
 PAGE = "html"
 SVG = "svg"
+AVIF = "avif"
 VIDEOS = ("mp4", "webm")
 # Module and name of the two halves. They are imported when they are needed: writing a GIF must not wait for the video
 # library, and who packs need not be able to write.
@@ -33,6 +34,7 @@ _PACKERS = {
     GIF: ("gif_frames", "GifPacker"),
     "apng": ("apng", "ApngPacker"),
     "webp": ("webp", "WebpPacker"),
+    AVIF: ("avif", "AvifPacker"),
     "mp4": ("video", "VideoPacker"),
     "webm": ("video", "VideoPacker"),
     SVG: ("svg", "SvgPacker"),
@@ -42,6 +44,7 @@ _WRITERS = {
     GIF: ("gif", "open_gif"),
     "apng": ("apng", "open_apng"),
     "webp": ("webp", "open_webp"),
+    AVIF: ("avif", "open_avif"),
     "mp4": ("video", "open_mp4"),
     "webm": ("video", "open_webm"),
     SVG: ("svg", "open_svg"),
@@ -72,7 +75,8 @@ def find_target(path: str | Path, file_format: str | None = None) -> Target:
         file_format: the format, whatever the name says.
 
     Raises:
-        OutputError: unknown format or suffix, a place where nothing can be written, or PyAV is missing.
+        OutputError: unknown format or suffix, a place where nothing can be written, or PyAV or Pillow's AVIF codec is
+            missing.
     """
     if file_format is not None and file_format not in FORMATS:
         raise OutputError(f"unknown format {file_format!r} of {str(path)!r} (must be one of {', '.join(FORMATS)})")
@@ -89,6 +93,10 @@ def find_target(path: str | Path, file_format: str | None = None) -> Target:
         from nnanim.encoders.video import check_video
 
         check_video()
+    if found == AVIF:
+        from nnanim.encoders.avif import check_avif
+
+        check_avif()
     return Target(path, found)
 
 

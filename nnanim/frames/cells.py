@@ -10,7 +10,7 @@ from math import nan, prod
 import numpy as np
 
 from nnanim.frames.history import Place, Series, Snapshot
-from nnanim.frames.rows import take
+from nnanim.frames.row_sums import take
 from nnanim.model.formulas import make
 from nnanim.model.role_table import HIDDEN
 from nnanim.model.weight_rows import Row

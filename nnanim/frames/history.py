@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnanim.frames.curves import Curve, curves_of, pick_metrics, row_x
+from nnanim.frames.readers import HERE, Readers
 from nnanim.frames.timeline import Clock, choose_snapshots
 from nnanim.options import Options
 from nnanim.reading.run import Run, Snapshot
@@ -116,14 +117,15 @@ class History:
         return time_text(self.epoch(place), self.iteration(place), self.titles[place.before])
 
 
-def make_history(run: Run, options: Options, read: Any, over: str | None = None) -> History:
+def make_history(run: Run, options: Options, read: Any, over: str | None = None, *, readers: Readers = HERE) -> History:
     """Read what is shown of a run.
 
     Args:
         run: an opened result folder.
         options: which snapshots, which metrics, since when.
-        read: called with the run, its shown snapshots and the options; it returns what the view shows.
+        read: called with the run, its shown snapshots, the options and the readers; it returns what the view shows.
         over: the column of the log that curves are drawn over; by default epochs, or iterations without them.
+        readers: who reads the weights.
 
     Raises:
         SnapshotError: a snapshot cannot be read, or is not like the others.
@@ -144,7 +146,7 @@ def make_history(run: Run, options: Options, read: Any, over: str | None = None)
         curves_of(run.log, metrics, over),
         np.array([row_x(run.log, run.rows[pick], over) for pick in picks], dtype=float),
         "the snapshot before" if options.since == "previous" else titles[0],
-        read(run, snapshots, options) if snapshots else None,
+        read(run, snapshots, options, readers) if snapshots else None,
     )
 
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
-from math import nan, sqrt
-from typing import Any
+from math import nan, prod
 
 import numpy as np
 
 from nnanim.frames.history import Place, Snapshot
-from nnanim.model.formulas import make
+from nnanim.frames.readers import HERE, Readers, shares
+from nnanim.frames.row_sums import Stretch, measure
 from nnanim.model.weight_rows import Row
 from nnanim.options import Options
+from nnanim.reading.snapshots.contents import Contents
 
 AT_ONCE = 32  # snapshots that are open together; the reference is read once for each group of so many
-_BLOCK = 1 << 18  # numbers that are squared at a time
-_LANE = 2048  # numbers that are added in float32; their sums are added in float64
-_TINY = 1e-30  # a mean square below it may have lost digits in float32
+LEAST_BYTES = 1 << 24  # of a snapshot that are read in one go, or opening the files takes as long
+MOST_BYTES = 1 << 30  # a few shards, and not too much to be read again where a worker dies
+_TASKS_EACH = 4  # so that no reader waits long for the last one, and it is told how far they are
+_BYTES = {"float64": 8, "float16": 2, "bfloat16": 2}
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,23 +78,45 @@ class RowHistory:
         return low
 
 
-def read_rows(snapshots: Sequence[Snapshot], options: Options, *, rows: Sequence[Row]) -> RowHistory:
-    """Measure rows at every snapshot, one tensor after the other, each read once.
+def read_rows(
+    snapshots: Sequence[Snapshot], options: Options, *, rows: Sequence[Row], readers: Readers = HERE
+) -> RowHistory:
+    """Measure rows at every snapshot, each tensor read once, and the reference once for `AT_ONCE` snapshots.
 
     Args:
         snapshots: those that are shown, in their order.
         options: `since` says which snapshot is the reference.
         rows: what is measured.
+        readers: who reads; the numbers are the same.
 
     Raises:
-        SnapshotError: a snapshot cannot be read.
+        SnapshotError: a snapshot cannot be read, or lacks a tensor.
+        WorkerError: a cluster gave up.
     """
-    count = len(snapshots)
-    norms, moved = np.full((count, len(rows)), nan), np.full((count, len(rows)), nan)
+    contents = [snapshot.contents for snapshot in snapshots[:]]  # a slice tells nothing yet
+    count = len(contents)
+    sums = np.empty((2, count, len(rows)))
+    groups = _group(rows, contents, readers)
     first = [0, *range(max(AT_ONCE - 1, 1) + 1, count, AT_ONCE - 1)]
-    for start, stop in zip(first, [*first[1:], count], strict=True):
-        for column, place, square, distance in _measure(snapshots, start, stop, options.since, rows):
-            norms[place, column], moved[place, column] = sqrt(square), distance
+    pieces = [(start, stop, group) for start, stop in zip(first, [*first[1:], count], strict=True) for group in groups]
+
+    def stretches() -> Iterator[Stretch]:
+        for start, stop, (begin, end) in pieces:
+            behind = [] if start == 0 else [contents[0 if options.since == "first" else start - 1]]
+            which, these = (*behind, *contents[start:stop]), tuple(rows[begin:end])
+            if readers.are_elsewhere:
+                keys = {key for row in these for key in row.keys}
+                which = tuple(each.only(keys) for each in which)
+            yield Stretch(which, these, options.since)
+
+    do = readers.do if readers.are_elsewhere or len(groups) > 1 else HERE.do
+    tell = readers.progress or (lambda _done, _count: None)
+    tell(0, count)
+    for done, found in enumerate(do(measure, stretches())):
+        start, stop, (begin, end) = pieces[done]
+        sums[:, start:stop, begin:end] = found[:, start - stop :]
+        tell(count * (done + 1) // len(pieces), count)
+    norms, moved = np.sqrt(sums[0]), sums[1]
     if options.since == "previous":
         reference = np.concatenate([norms[:1], norms[:-1]])
     else:
@@ -101,110 +124,16 @@ def read_rows(snapshots: Sequence[Snapshot], options: Options, *, rows: Sequence
     return RowHistory(tuple(rows), norms, moved, reference)
 
 
-def read_row_differences(
-    pairs: Sequence[tuple[Snapshot, Snapshot]], first: Sequence[Row], other: Sequence[Row]
-) -> RowHistory:
-    """Measure how far the weights of one run lie from those of another, one tensor after the other.
-
-    Args:
-        pairs: of snapshots, the first run's and the other's.
-        first: rows of the first run.
-        other: the same of the other run.
-
-    Returns:
-        The other's rows, with the first run's weights in the place of the reference.
-
-    Raises:
-        SnapshotError: a snapshot cannot be read.
-    """
-    norms, moved, reference = (np.full((len(pairs), len(other)), nan) for _ in range(3))
-    before: tuple[Snapshot, Snapshot] | None = None
-    for index, pair in enumerate(pairs):
-        if before is not None and pair[0] is before[0] and pair[1] is before[1]:
-            for values in (norms, moved, reference):
-                values[index] = values[index - 1]
-            continue
-        before = pair
-        with pair[0].open() as one, pair[1].open() as two:
-            for column, (base, row) in enumerate(zip(first, other, strict=True)):
-                here, there = (
-                    take(make(each.formula, [arrays.read(key) for key in each.keys]), each.slice)
-                    for each, arrays in ((base, one), (row, two))
-                )
-                square, moved[index, column] = squares(there, here)
-                norms[index, column] = sqrt(square)
-                reference[index, column] = sqrt(squares(here, here)[0])
-    return RowHistory(tuple(other), norms, moved, reference)
-
-
-def _measure(
-    snapshots: Sequence[Snapshot], start: int, stop: int, since: str, rows: Sequence[Row]
-) -> Iterator[tuple[int, int, float, float]]:
-    """Yield row, snapshot, ‖W‖² and ‖W − W_ref‖² for the snapshots from start to stop."""
-    behind = [] if start == 0 else [0 if since == "first" else start - 1]
-    with ExitStack() as stack:
-        opened = [(place, stack.enter_context(snapshots[place].open())) for place in [*behind, *range(start, stop)]]
-        for keys, group in groupby(enumerate(rows), key=lambda numbered: numbered[1].keys):
-            numbered = list(group)
-            before: list[np.ndarray] = []
-            for place, arrays in opened:
-                made = make(numbered[0][1].formula, [arrays.read(key) for key in keys])
-                now = [take(made, row.slice) for _, row in numbered]
-                if not before:
-                    before = now
-                if place >= start:
-                    for (column, _), one, other in zip(numbered, now, before, strict=True):
-                        yield column, place, *squares(one, other)
-                if since == "previous":
-                    before = now
-                del made, now
-
-
-def take(values: np.ndarray, part: tuple[int, int, int] | None) -> np.ndarray:
-    """Return the part of a tensor that lies between two places of an axis."""
-    if part is None:
-        return values
-    axis, start, stop = part
-    index: list[Any] = [slice(None)] * values.ndim
-    index[axis] = slice(start, stop)
-    taken: np.ndarray = values[tuple(index)]
-    return taken
-
-
-def squares(values: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
-    """Return ‖W‖² and ‖W − W_ref‖² to a relative 1e-6: sums of short blocks, added in float64."""
-    one, other = (np.ascontiguousarray(each).reshape(-1) for each in (values, reference))
-    if one.dtype != np.float32 or other.dtype != np.float32:
-        return _exact(one, other)
-    same = np.shares_memory(one, other)
-    norm = distance = 0.0
-    for begin in range(0, len(one), _BLOCK):
-        block = one[begin : begin + _BLOCK]
-        norm += _sum_of_squares(block)
-        if not same:
-            distance += _sum_of_squares(block - other[begin : begin + _BLOCK])
-    small = len(one) * _TINY
-    if not np.isfinite(norm + distance) or norm < small or (0 < distance < small):
-        return _exact(one, other)
-    return norm, distance
-
-
-def _sum_of_squares(block: np.ndarray) -> float:
-    whole = len(block) // _LANE * _LANE
-    lanes, rest = block[:whole].reshape(-1, _LANE), block[whole:]
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums = np.vecdot(lanes, lanes) if hasattr(np, "vecdot") else np.einsum("ij,ij->i", lanes, lanes)
-        return float(sums.sum(dtype=np.float64)) + float(np.dot(rest, rest))
-
-
-def _exact(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    norm = distance = 0.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        for begin in range(0, len(one), _BLOCK):
-            block = one[begin : begin + _BLOCK].astype(np.float64)
-            apart = block - other[begin : begin + _BLOCK]
-            norm, distance = norm + float(block @ block), distance + float(apart @ apart)
-    return (norm, distance) if np.isfinite(norm) else (nan, nan)
+def _group(rows: Sequence[Row], contents: Sequence[Contents], readers: Readers) -> list[tuple[int, int]]:
+    """Return begin and end of groups of rows that are read in one go, those of the same tensors in one of them."""
+    if not rows:
+        return []
+    sizes = {key: prod(shape) * _BYTES.get(dtype, 4) for key, shape, dtype in contents[0].tensors}
+    alike = [list(group) for _, group in groupby(range(len(rows)), key=lambda place: rows[place].keys)]
+    each = [sum(sizes.get(key, 0) for key in rows[group[0]].keys) for group in alike]
+    most = sum(each) // (_TASKS_EACH * readers.count)
+    bounds = shares(each, min(max(most, LEAST_BYTES), MOST_BYTES))
+    return [(alike[begin][0], alike[end - 1][-1] + 1) for begin, end in bounds]
 
 
 def _ratio(values: np.ndarray, base: np.ndarray) -> np.ndarray:

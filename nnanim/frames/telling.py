@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, overload
 
+from nnanim.frames.readers import Readers
 from nnanim.options import Options
 from nnanim.reading.run import Run, Snapshot
 
-Read = Callable[[Run, Sequence[Snapshot], Options], Any]
+Read = Callable[[Run, Sequence[Snapshot], Options, Readers], Any]
 
 
 class _Told(Sequence[Snapshot]):
@@ -35,15 +37,16 @@ def telling(read: Read, progress: Callable[[int, int], None] | None) -> Read:
     """Let what reads snapshots tell how far it is.
 
     Args:
-        read: takes a run, its snapshots and options; it may take each snapshot more than once.
+        read: takes a run, its snapshots, options and readers; it may take each snapshot more than once, or have the
+            readers tell.
         progress: called with how many snapshots are read and how many there are; or None.
     """
     if progress is None:
         return read
     told = progress
 
-    def reading(run: Run, snapshots: Sequence[Snapshot], options: Options) -> Any:
-        found = read(run, _Told(snapshots, told), options)
+    def reading(run: Run, snapshots: Sequence[Snapshot], options: Options, readers: Readers) -> Any:
+        found = read(run, _Told(snapshots, told), options, replace(readers, progress=told))
         told(len(snapshots), len(snapshots))
         return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from typing import NamedTuple
 
@@ -100,6 +100,11 @@ def roles_of(headers: Sequence[Header], convention: str = "pytorch") -> list[Rol
         headers: key, shape in the file and dtype of each tensor, in the order of the file.
         convention: whose names and shapes they are: ``"pytorch"``, ``"keras"``, ``"chainer"``, ``"numpy"``, ``"onnx"``.
     """
+    return list(_roles_of(tuple((key, tuple(shape), dtype) for key, shape, dtype in headers), convention))
+
+
+@lru_cache(maxsize=4)  # the model and its rows ask for the same
+def _roles_of(headers: tuple[Header, ...], convention: str) -> tuple[Role, ...]:
     plain = [(plain_name(key), shape, dtype) for key, shape, dtype in headers]
     made = dict(_made_of(plain))
     stand_ins = [made[place].stand_in if place in made else each for place, each in enumerate(plain)]
@@ -111,7 +116,7 @@ def roles_of(headers: Sequence[Header], convention: str = "pytorch") -> list[Rol
             role = made[place].role(role, headers)
         roles.append(role)
     place_of = {name: place for place, (name, _, _) in enumerate(plain)}
-    return [_adapted(place, role, roles, place_of, headers) for place, role in enumerate(roles)]
+    return tuple(_adapted(place, role, roles, place_of, headers) for place, role in enumerate(roles))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import floor
 
 import numpy as np
@@ -21,6 +22,7 @@ LOOKS = ("fill", "stroke", "stroke-width", "cx", "cy", "r", "x", "y", "width", "
 TEXT, PART = "text", "clip"  # shapes that are no elements by themselves: a line of text, and what is seen of others
 
 Key = tuple[object, ...]
+Looks = tuple[tuple[str, str], ...]  # names and values of attributes
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Shape:
 
     key: Key
     tag: str
-    fixed: tuple[tuple[str, str], ...]
-    looks: tuple[tuple[str, str], ...]
+    fixed: Looks
+    looks: Looks
     inside: str = ""
 
 
@@ -98,6 +100,9 @@ class SvgBrush(Brush):
         crisp: bool = False,
         whole: np.ndarray | None = None,
     ) -> None:
+        if whole is not None and not self._whole:
+            self._add_part(*self._seen(inside, points), "")
+            return
         width_px = width * self._factor
         drawn = self._px(points if whole is None else whole)
         if crisp and len(drawn) == 2 and (drawn[0] == drawn[1]).any():
@@ -111,10 +116,14 @@ class SvgBrush(Brush):
         if inside is None and whole is None:
             self._add("path", None, tuple(fixed), looks)
             return
+        self._add_part(
+            *self._seen(inside, points if whole is not None else None), open_tag("path", (*fixed, *looks)) + "/>"
+        )
+
+    def _seen(self, inside: Box | None, begun: np.ndarray | None) -> tuple[Box, float]:
+        """Return in which box something is seen, and up to which x; of a line that is begun, up to its last point."""
         room = inside or Box(0.0, 0.0, 1e5, self._height / self._factor)
-        right = room.right if whole is None else min(float(np.nan_to_num(points[-1, 0], nan=room.left)), room.right)
-        element = open_tag("path", (*fixed, *looks)) + "/>" if self._whole or whole is None else ""
-        self._add_part(room, right, element)
+        return room, room.right if begun is None else min(float(np.nan_to_num(begun[-1, 0], nan=room.left)), room.right)
 
     def curve(self, points: np.ndarray, width: float, color: Shade) -> None:
         begin, *others = self._px(points).tolist()
@@ -190,9 +199,7 @@ class SvgBrush(Brush):
         )
         return Shape(key, TEXT, fixed, (("fill", _hex(place.color)),))
 
-    def _add(
-        self, tag: str, name: object, fixed: tuple[tuple[str, str], ...], looks: tuple[tuple[str, str], ...]
-    ) -> None:
+    def _add(self, tag: str, name: object, fixed: Looks, looks: Looks) -> None:
         key = self._key(tag, name)
         self.shapes.append(Shape((*key, fixed), tag, fixed, looks))
 
@@ -216,10 +223,8 @@ class SvgBrush(Brush):
 
 
 def number(value: float, digits: int = 2) -> str:
-    """Write a number with so many digits behind the point at most."""
-    text = f"{value:.{digits}f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
+    """Write a number with so many digits behind the point at most, one at least."""
+    text = f"{value:.{digits}f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 
@@ -228,11 +233,12 @@ def open_tag(tag: str, attributes: Sequence[tuple[str, str]]) -> str:
     return f"<{tag}" + "".join(f' {name}="{value}"' for name, value in attributes)
 
 
-Sides = tuple[tuple[str, str], ...]  # x, y, width and height
+def rectangles(sides: Sequence[tuple[Looks, str]]) -> list[str]:
+    """Return elements that fill rectangles, none of which lies on another, one for each colour.
 
-
-def rectangles(sides: Sequence[tuple[Sides, str]]) -> list[str]:
-    """Return elements that fill rectangles, none of which lies on another, one for each colour."""
+    Args:
+        sides: for each x, y, width and height, and its colour.
+    """
     data: dict[str, list[str]] = {}
     for ((_, x), (_, y), (_, width), (_, height)), shade in sides:
         data.setdefault(shade, []).append(f"M{x} {y}h{width}v{height}h-{width}z")
@@ -241,6 +247,12 @@ def rectangles(sides: Sequence[tuple[Sides, str]]) -> list[str]:
 
 def _line_data(points: np.ndarray) -> str:
     """Write a line through points, (N, 2), as path data, with gaps where they are NaN."""
+    return _data_of(np.ascontiguousarray(points, dtype=np.float64).tobytes())
+
+
+@lru_cache(maxsize=4096)  # most lines are where they were in the frame before
+def _data_of(content: bytes) -> str:
+    points: np.ndarray = np.frombuffer(content).reshape(-1, 2)
     parts, drawing = [], False
     for (x, y), finite in zip(points.tolist(), np.isfinite(points).all(axis=1).tolist(), strict=True):
         if finite:
@@ -255,7 +267,7 @@ def _snapped(points: np.ndarray, width_px: float) -> np.ndarray:
     return np.array([[floor(each + 0.5) + half for each in point] for point in points.tolist()])
 
 
-def _sides(left: float, top: float, width: float, height: float) -> tuple[tuple[str, str], ...]:
+def _sides(left: float, top: float, width: float, height: float) -> Looks:
     return ("x", number(left)), ("y", number(top)), ("width", number(width)), ("height", number(height))
 
 

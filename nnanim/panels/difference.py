@@ -17,7 +17,8 @@ from nnanim.frames.boxes import BoxHistory
 from nnanim.frames.cells import CellHistory, Matrix, read_cell_differences
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import History, Series
-from nnanim.frames.rows import RowHistory, read_row_differences
+from nnanim.frames.row_differences import read_row_differences
+from nnanim.frames.rows import RowHistory
 from nnanim.frames.selection import Selection
 from nnanim.frames.timeline import Clock
 from nnanim.frames.together import Together

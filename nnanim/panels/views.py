@@ -12,7 +12,9 @@ from nnanim.design.row_scales import RowScales
 from nnanim.design.style import Style
 from nnanim.errors import OptionError, SnapshotError
 from nnanim.frames.boxes import BoxHistory, boxes_of
+from nnanim.frames.cells import CellHistory
 from nnanim.frames.history import History, Snapshot
+from nnanim.frames.readers import Readers
 from nnanim.frames.rows import RowHistory, read_rows
 from nnanim.frames.weights import Weights, read_weights
 from nnanim.options import Options
@@ -32,30 +34,34 @@ class View:
 
     Attributes:
         name: as the option has it.
-        read: reads what is shown of a run, of its snapshots that are shown.
+        read: reads what is shown of a run, of its snapshots that are shown, by readers where these can share the work.
         scales: makes the scales over all runs of a picture.
         panel: places the panel.
         words_of: the texts from the run and from the user that it writes.
     """
 
     name: str
-    read: Callable[[Run, Sequence[Snapshot], Options], Any]
+    read: Callable[[Run, Sequence[Snapshot], Options, Readers], Any]
     scales: Callable[[Sequence[History], Options], Any]
     panel: Callable[[History, Any, Box, Style, Options], ViewPanel]
     words_of: Callable[[History, Options], list[str]]
 
 
-def _read_network(_run: Run, snapshots: Sequence[Snapshot], options: Options) -> Weights:
+def _read_network(_run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> Weights:
     return read_weights(snapshots, options)
 
 
-def _read_layers(run: Run, snapshots: Sequence[Snapshot], options: Options) -> RowHistory:
-    return read_rows(snapshots, options, rows=run.weight_rows)
+def _read_matrices(run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> CellHistory:
+    return read_matrices(run, snapshots, options)
 
 
-def _read_map(run: Run, snapshots: Sequence[Snapshot], options: Options) -> BoxHistory:
+def _read_layers(run: Run, snapshots: Sequence[Snapshot], options: Options, readers: Readers) -> RowHistory:
+    return read_rows(snapshots, options, rows=run.weight_rows, readers=readers)
+
+
+def _read_map(run: Run, snapshots: Sequence[Snapshot], options: Options, readers: Readers) -> BoxHistory:
     pairs = [(each.tail, each.head) for each in run.model.connections]
-    shown = boxes_of(read_rows(snapshots, options, rows=run.weight_rows), pairs, run.model.reason)
+    shown = boxes_of(read_rows(snapshots, options, rows=run.weight_rows, readers=readers), pairs, run.model.reason)
     try:
         found = read_connections(snapshots[0].path.parent)
         is_same = found is not None and set(pairs) == {
@@ -70,7 +76,7 @@ VIEWS = {
     view.name: view
     for view in (
         View("network", _read_network, NetworkScales.of_runs, NetworkPanel, network.words_of),
-        View("matrix", read_matrices, CellScales.of_runs, MatrixPanel, matrix.words_of),
+        View("matrix", _read_matrices, CellScales.of_runs, MatrixPanel, matrix.words_of),
         View("layers", _read_layers, RowScales.of_runs, LayersPanel, layers.words_of),
         View("map", _read_map, map_panel.scales_of, MapPanel, map_panel.words_of),
     )

@@ -16,6 +16,7 @@ PACK_S = {
     "mp4": 0.003,
     "webm": 0.003,
     "svg": 0.003,
+    "avif": 0.001,
     "frames": 0.025,
 }  # and to pack it
 WORTH_S = 0.35  # of work for the others: less than 0.25 took longer, and they use a second of CPU before they begin

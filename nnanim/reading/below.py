@@ -13,10 +13,10 @@ from nnanim.model.layers import natural_key
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.shards import PYTORCH_INDEX, SAFETENSORS_INDEX
 
-# Folders that frameworks and scripts make for snapshots: Lightning's, Transformers', and the usual words. A text is
-# compiled when it is needed first.
+# Folders that frameworks and scripts make for snapshots: Lightning's, Transformers', MLflow's, and the usual words. A
+# text is compiled when it is needed first.
 FOLDER = (
-    r"(?:lightning_logs|version_[0-9]+|checkpoints?|ckpts?|weights|snapshots?|models?|saved_models?)"
+    r"(?:lightning_logs|version_[0-9]+|checkpoints?|ckpts?|weights|snapshots?|models?|saved_models?|artifacts)"
     r"|(?:checkpoint|ckpt|epoch|step|iter|global_step|snapshot)[-_=]?[0-9]+"
 )
 _SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".hdf5")

@@ -16,7 +16,7 @@ from nnanim.reading.below import is_for_snapshots, is_snapshot_name, is_temporar
 from nnanim.reading.containers.npz_archive import NPY_MAGIC, SNAPSHOT_HINT
 from nnanim.reading.listing import name_in, some
 from nnanim.reading.logs.choice import choose_log, may_be_log
-from nnanim.reading.logs.detect import EVENTS_MARK, TRAINER_STATE
+from nnanim.reading.logs.detect import EVENTS_MARK, TRAINER_STATE, WANDB_SUFFIX
 from nnanim.reading.logs.log import Log
 from nnanim.reading.logs.mlflow import FOLDER as METRICS
 from nnanim.reading.snapshots import detect
@@ -42,7 +42,7 @@ class Found:
         folder: the result folder.
         snapshots: in natural order of their paths.
         files: files in the folders that were looked into that may be logs.
-        events: TensorBoard's event files, wherever they lie.
+        events: TensorBoard's event files and those of Weights & Biases, wherever they lie.
         tracked: MLflow's files of metrics, wherever they lie.
         skipped: what was left out because it is broken, and why.
         notes: what a user should be told.
@@ -221,7 +221,7 @@ def _add_moments(found: Found, single: Sequence[Path], broken: dict[Path, Snapsh
 
 
 def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
-    """Return the files of the folders that may hold snapshots, and note event files of TensorBoard anywhere.
+    """Return the files of the folders that may hold snapshots, and note event files of trackers anywhere.
 
     Links to folders are followed, each folder once.
     """
@@ -247,7 +247,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
                 is_file, is_folder = entry.is_file(), entry.is_dir()
             except OSError:  # a link that leads to itself
                 continue
-            if is_file and EVENTS_MARK in entry.name:
+            if is_file and (EVENTS_MARK in entry.name or entry.name.endswith(WANDB_SUFFIX)):
                 found.events.append(path)
             elif is_file and METRICS in place.parts[len(folder.parts) :]:
                 found.tracked.append(path)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from io import BufferedIOBase
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from nnanim.reading.containers.hdf5_chunks import ChunkError, Chunks, chunks_of, filters_of, read_chunks
 from nnanim.reading.containers.unpacking import BEST_RATIO, FREE_BYTES
+from nnanim.reading.streams import FileStream
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MAX_OBJECTS = 100_000
@@ -135,6 +136,28 @@ class Hdf5File:
         if self._file.readinto(numbers.reshape(-1).view(np.uint8).data) != numbers.nbytes:
             raise Hdf5Error("is truncated")
         return numbers
+
+    def stream(self, dataset: Dataset, damaged: Callable[[OSError | Hdf5Error], Exception]) -> FileStream | None:
+        """Return the numbers of a dataset some at a time; None where it is not stored in one piece.
+
+        Args:
+            dataset: what to read.
+            damaged: makes the error of a file that cannot be read.
+
+        Raises:
+            Hdf5Error: it does not lie in the file.
+        """
+        if dataset.address is None or not dataset.dtype:
+            return None
+        dtype = np.dtype(dataset.dtype)
+        self._find(dataset.address, math.prod(dataset.shape) * dtype.itemsize, MAX_DATA_BYTES)
+        return FileStream(
+            self._file,
+            dataset.address,
+            dtype,
+            dataset.shape,
+            lambda error: damaged(Hdf5Error("is truncated") if error is None else error),
+        )
 
     def _at(self, address: int, size: int, limit: int = _MAX_BLOCK_BYTES) -> bytes:
         self._find(address, size, limit)

@@ -22,6 +22,7 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.reading.containers.zip_file import MAGICS, Member, ZipError, ZipFile
 from nnanim.reading.snapshots.contents import Arrays, Contents
+from nnanim.reading.streams import MemberStream, Stream
 
 MAX_MEMBER_BYTES = 2**30
 MAX_HEADER_BYTES = 10_000
@@ -195,6 +196,23 @@ class Archive(Mapping[str, np.ndarray]):
             raise self._damaged(key) from error
         return numbers.view(dtype).reshape(shape, order=order)
 
+    def stream(self, key: str) -> Stream | None:
+        """Return the numbers of an array some at a time; None where they are few, or lie column by column.
+
+        Raises:
+            KeyError: there is no such array.
+            SnapshotError: it is damaged, too large, or holds something else than numbers.
+        """
+        dtype, shape, offset, order = self.number_header(key)
+        if key in self._small or order == "F" or 0 in shape:
+            return None
+        member = self._file[self._names[key]]
+        try:
+            file = self._file.open(member)
+        except (ZipError, OSError) as error:
+            raise self._damaged(key) from error
+        return MemberStream(file, offset, dtype, shape, member.size, lambda: self._damaged(key))
+
     def _damaged(self, key: str) -> SnapshotError:
         return SnapshotError(f"snapshot {str(self.path)!r} is truncated or damaged at {key!r} ({SNAPSHOT_HINT})")
 
@@ -272,9 +290,17 @@ class _Members:
         known = self._contents.arrays
         if known is not None and key in known:
             return known[key]
+        return self._opened()[key]
+
+    def stream(self, key: str) -> Stream | None:
+        """Return one array some numbers at a time, as `nnanim.reading.streams.Streaming` says."""
+        known = self._contents.arrays
+        return None if known is not None and key in known else self._opened().stream(key)
+
+    def _opened(self) -> Archive:
         if self._archive is None:
             self._archive = self._stack.enter_context(open_archive(self._contents.path))
-        return self._archive[key]
+        return self._archive
 
 
 @contextmanager

@@ -14,8 +14,17 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
 from nnanim.reading.containers.pickles import MAX_PICKLE_BYTES, PickleError, load
-from nnanim.reading.containers.torch_tensors import Maker, Tensor, check_size, read_tensor, view_of
+from nnanim.reading.containers.torch_tensors import (
+    Maker,
+    Tensor,
+    check_size,
+    decoder_of,
+    lies_in_a_row,
+    read_tensor,
+    view_of,
+)
 from nnanim.reading.containers.zip_file import Member, ZipError, ZipFile
+from nnanim.reading.streams import MemberStream, Stream
 
 HINT = "a PyTorch snapshot is a zip archive written by torch.save"
 
@@ -48,6 +57,25 @@ class TorchArchive:
             SnapshotError: its storage is missing, too small or too large.
         """
         return read_tensor(tensor, self._numbers)
+
+    def stream(self, tensor: Tensor) -> Stream | None:
+        """Return the numbers of a tensor some at a time; None where they do not fill a storage from its beginning.
+
+        Raises:
+            SnapshotError: its storage is missing, too small or too large.
+        """
+        decode = decoder_of(tensor)
+        if not lies_in_a_row(tensor) or tensor.offset or tensor.quantum is not None:
+            return None
+        name = f"data/{tensor.storage.key}"
+        member = self._member(name, MAX_MEMBER_BYTES)
+        check_size(member.size, tensor, str(self.path))
+        dtype = np.dtype(self._order + tensor.code)
+        try:
+            file = self._file.open(member)
+        except (ZipError, OSError) as error:
+            raise self._damaged(name) from error
+        return MemberStream(file, 0, dtype, tensor.shape, member.size, lambda: self._damaged(name), decode)
 
     def _numbers(self, tensor: Tensor) -> np.ndarray:
         name = f"data/{tensor.storage.key}"

@@ -17,7 +17,17 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
 from nnanim.reading.containers.pickles import MAX_PICKLE_BYTES, PickleError, load
-from nnanim.reading.containers.torch_tensors import Maker, Storage, Tensor, check_size, read_tensor, view_of
+from nnanim.reading.containers.torch_tensors import (
+    Maker,
+    Storage,
+    Tensor,
+    check_size,
+    decoder_of,
+    lies_in_a_row,
+    read_tensor,
+    view_of,
+)
+from nnanim.reading.streams import FileStream, Stream
 
 MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the number 0x1950a86a20f9469cfc6c as a pickle
 HINT = "torch.save wrote five pickles and the storages before 1.6"
@@ -64,11 +74,37 @@ class LegacyFile:
             self.contents()
         return read_tensor(tensor, self._numbers)
 
-    def _numbers(self, tensor: Tensor) -> np.ndarray:
+    def stream(self, tensor: Tensor) -> Stream | None:
+        """Return the numbers of a tensor some at a time; None where they do not lie one behind the other.
+
+        Raises:
+            SnapshotError: its storage is missing or too small.
+        """
+        if self._places is None:
+            self.contents()
+        if not lies_in_a_row(tensor) or tensor.quantum is not None:
+            return None
+        start, size = self._place(tensor)
+        check_size(size, tensor, str(self.path))
+        dtype = np.dtype(self._order + tensor.code)
+        return FileStream(
+            self._file,
+            start + tensor.offset * dtype.itemsize,
+            dtype,
+            tensor.shape,
+            lambda _: self._damaged(tensor.storage.key),
+            decoder_of(tensor),
+        )
+
+    def _place(self, tensor: Tensor) -> tuple[int, int]:
+        """Return first byte and length of the storage of a tensor."""
         places = self._places or {}
         if tensor.storage.key not in places:
             raise self._damaged(tensor.storage.key)
-        start, size = places[tensor.storage.key]
+        return places[tensor.storage.key]
+
+    def _numbers(self, tensor: Tensor) -> np.ndarray:
+        start, size = self._place(tensor)
         needed = check_size(size, tensor, str(self.path))
         if needed > MAX_MEMBER_BYTES:
             raise SnapshotError(

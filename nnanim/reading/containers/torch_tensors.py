@@ -9,6 +9,7 @@ import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -175,6 +176,18 @@ def read_tensor(tensor: Tensor, read: Callable[[Tensor], np.ndarray]) -> np.ndar
         sizes = [-1 if axis == quantum.axis else 1 for axis in range(numbers.ndim)]
         scale, zero = np.reshape(scale, sizes), np.reshape(zero, sizes)
     return ((numbers.astype(np.float64) - zero) * scale).astype(np.float32)
+
+
+def decoder_of(tensor: Tensor) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Return what makes float32 of the bits in the file; None where these are numbers already."""
+    if tensor.dtype in FLOAT8:
+        return partial(from_float8, name=tensor.dtype)
+    return from_bfloat16 if tensor.dtype == "bf2" else None
+
+
+def lies_in_a_row(tensor: Tensor) -> bool:
+    """Tell whether the numbers of a tensor lie one behind the other, row by row."""
+    return tensor.strides == _in_a_row(tensor.shape)
 
 
 def _in_a_row(shape: tuple[int, ...]) -> tuple[int, ...]:

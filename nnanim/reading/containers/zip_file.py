@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -26,6 +26,7 @@ _PIECE_BYTES = 2**18
 _SMALL_BYTES = 2**16  # a file up to this size is read whole
 _BEST_RATIO = 1032  # of bytes to deflated bytes
 _ENCRYPTED = 1
+_LOCAL_HEADER_BYTES = 30  # the lengths of name and extra field are its last four
 # All that the standard library raises: EOFError and zlib.error say "truncated", the others lie.
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -65,6 +66,52 @@ class Member:
         return is_known and not self.info.flag_bits & _ENCRYPTED
 
 
+class MemberFile:
+    """A member that is read from its beginning."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, as many as there are; with the last ones the sum is checked.
+
+        Raises:
+            ZipError: the member is damaged.
+            OSError: the file cannot be read.
+        """
+        with _told():
+            return self._file.read(size)
+
+    def close(self) -> None:
+        """Close the member; its archive stays open."""
+        self._file.close()
+
+
+class _Window(io.RawIOBase):
+    """A part of a file as a file of its own; others may read the file in between."""
+
+    def __init__(self, file: IO[bytes] | io.BufferedIOBase, start: int, size: int) -> None:
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = max(offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence], 0)
+        return self._at
+
+    def readinto(self, place: Any) -> int:
+        count = max(min(len(place), self._size - self._at), 0)
+        self._file.seek(self._start + self._at)
+        data = self._file.read(count)
+        place[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
 class ZipFile:
     """An archive whose directory was read.
 
@@ -88,6 +135,7 @@ class ZipFile:
         if file.seek(0, io.SEEK_END) <= _SMALL_BYTES:
             file.seek(0)
             file = io.BytesIO(file.read())
+        self._file = file
         with _told():
             self._zip = zipfile.ZipFile(file)
         self.names: list[str] = self._zip.namelist()
@@ -149,6 +197,53 @@ class ZipFile:
                 done += len(piece)
         _check_size(skip + done, member)
         return numbers
+
+    def open(self, member: Member) -> MemberFile:
+        """Open a member to read it from its beginning, some bytes at a time.
+
+        Raises:
+            ZipError: it is damaged.
+            SnapshotError: it unpacks to far more than weights do.
+            OSError: the file cannot be read.
+        """
+        self._check_unpacked(member)
+        if not member.can_be_read:
+            raise ZipError("encrypted, or compressed in another way")
+        with _told():
+            return MemberFile(self._zip.open(member.info))
+
+    def check(self, member: Member) -> None:
+        """Check the sum of a member without keeping it.
+
+        Raises:
+            ZipError: it is damaged.
+            SnapshotError: it unpacks to far more than weights do.
+            OSError: the file cannot be read.
+        """
+        file, done = self.open(member), 0
+        try:
+            while piece := file.read(_PIECE_BYTES):
+                done += len(piece)
+        finally:
+            file.close()
+        _check_size(done, member)
+
+    def window(self, member: Member) -> io.BufferedReader | None:
+        """Return a member as a file in which one can go to any place, unchecked; None where it is packed.
+
+        Raises:
+            ZipError: it is damaged.
+            OSError: the file cannot be read.
+        """
+        info = member.info
+        if info.compress_type != zipfile.ZIP_STORED or not member.can_be_read:
+            return None
+        self._file.seek(info.header_offset)
+        head = self._file.read(_LOCAL_HEADER_BYTES)
+        if len(head) < _LOCAL_HEADER_BYTES or head[:4] != MAGICS[0] or info.compress_size != member.size:
+            raise ZipError("damaged")
+        names = sum(struct.unpack_from("<2H", head, _LOCAL_HEADER_BYTES - 4))
+        return io.BufferedReader(_Window(self._file, info.header_offset + _LOCAL_HEADER_BYTES + names, member.size))
 
     def _check_unpacked(self, member: Member) -> None:
         what = f"{member.info.filename!r} in snapshot {str(self.path)!r}"

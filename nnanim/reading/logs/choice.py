@@ -37,12 +37,12 @@ def may_be_log(name: str, head: bytes) -> bool:
 def choose_log(
     folder: Path, files: Sequence[Path], events: Sequence[Path], tracked: Sequence[Path], notes: list[str]
 ) -> Log | None:
-    """Choose the log: one named ``log``, else the longest of the others, else MLflow's, else TensorBoard's.
+    """Choose the log: one named ``log``, else the longest of the others, else MLflow's, TensorBoard's or W&B's.
 
     Args:
         folder: the result folder.
         files: that may be logs.
-        events: TensorBoard's event files.
+        events: TensorBoard's event files, and those of Weights & Biases.
         tracked: files in folders named ``metrics``.
         notes: what a user should be told is added; a file that looks like a log and is not used is named there.
 
@@ -73,7 +73,7 @@ def choose_log(
             rest = [name_in(folder, log.path) for log in logs if log is not longest]
             notes.append(f"of several logs the longest is used: {str(longest.path)!r} (others: {some(rest)})")
         return longest
-    return _of_mlflow(folder, tracked, notes) or _of_tensorboard(events, notes)
+    return _of_mlflow(folder, tracked, notes) or _of_tensorboard(events, notes) or _of_wandb(folder, events, notes)
 
 
 def _log_of_checkpoints(states: Sequence[Path]) -> list[Log]:
@@ -125,3 +125,23 @@ def _of_tensorboard(events: Sequence[Path], notes: list[str]) -> Log | None:
     except LogError as error:
         notes.append(f"no log is taken from TensorBoard: {error}")
         return None
+
+
+def _of_wandb(folder: Path, events: Sequence[Path], notes: list[str]) -> Log | None:
+    """Return the longest log of those that Weights & Biases keeps in the folder, one for each run."""
+    from nnanim.reading.logs import wandb
+
+    logs = []
+    for path in events:
+        if wandb.sniff(path):
+            try:
+                logs.append(wandb.read(path))
+            except LogError as error:
+                notes.append(f"not used as a log: {error}")
+    if not logs:
+        return None
+    longest = max(logs, key=len)
+    if len(logs) > 1:
+        rest = [name_in(folder, log.path) for log in logs if log is not longest]
+        notes.append(f"of several runs of Weights & Biases the longest is used (others: {some(rest)})")
+    return longest

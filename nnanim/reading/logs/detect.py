@@ -9,8 +9,12 @@ from nnanim.errors import LogError
 from nnanim.reading.logs.log import Log
 
 EVENTS_MARK = ".tfevents."  # in the names of TensorBoard's files
+WANDB_SUFFIX = ".wandb"  # of Weights & Biases' files
 TRAINER_STATE = "trainer_state.json"  # what Transformers leaves in each checkpoint
-HINT = "a log is CSV, JSON lines, a JSON list of rows, Keras's history, a trainer_state.json, MLflow's or TensorBoard's"
+HINT = (
+    "a log is CSV, JSON lines, a JSON list of rows, Keras's history, a trainer_state.json, MLflow's, TensorBoard's or"
+    " W&B's"
+)
 
 Read = Callable[[Path], Log]
 
@@ -45,6 +49,10 @@ def _format_of(path: Path) -> Read | None:
         from nnanim.reading.logs import tensorboard
 
         return tensorboard.read if tensorboard.sniff(path) else None
+    if path.suffix == WANDB_SUFFIX:
+        from nnanim.reading.logs import wandb
+
+        return wandb.read if wandb.sniff(path) else None
     if path.name == TRAINER_STATE:
         from nnanim.reading.logs import trainer_state
 

@@ -91,17 +91,17 @@ def _scalars(path: Path) -> Iterator[tuple[int, str, float]]:
 def _scalars_in(event: bytes) -> Iterator[tuple[int, str, float]]:
     step = 0
     summaries = []
-    for number, content in _fields(event):
+    for number, content in fields(event):
         if number == 2 and isinstance(content, int):
             step = content
         elif number == 5 and isinstance(content, bytes):
             summaries.append(content)
     for summary in summaries:
-        for number, content in _fields(summary):
+        for number, content in fields(summary):
             if number != 1 or not isinstance(content, bytes):
                 continue
             tag, value = "", None
-            for inner, part in _fields(content):
+            for inner, part in fields(content):
                 if inner == 1 and isinstance(part, bytes):
                     tag = part.decode("utf-8", "replace")
                 elif inner == 2 and isinstance(part, bytes) and len(part) == 4:
@@ -116,7 +116,7 @@ def _tensor(data: bytes) -> float | None:
     """Return the only value of a tensor of real numbers, or None."""
     kind = 0
     values = b""
-    for number, content in _fields(data):
+    for number, content in fields(data):
         if number == 1 and isinstance(content, int):
             kind = content
         elif number in (4, 5, 6) and isinstance(content, bytes):
@@ -127,7 +127,7 @@ def _tensor(data: bytes) -> float | None:
     return float(struct.unpack(code, values)[0])
 
 
-def _fields(data: bytes) -> Iterator[Field]:
+def fields(data: bytes) -> Iterator[Field]:
     """Yield number and content of each field of a message: an integer, or bytes."""
     place = 0
     while place < len(data):

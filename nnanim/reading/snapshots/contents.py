@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from nnanim.model.layers import LayerHeader
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class ArrayHeader(NamedTuple):
@@ -92,6 +95,18 @@ class Contents:
         """Names of all models in the file, the one that is drawn first; none in a file of one model alone."""
         return tuple(filter(None, (self.model, *(other.model for other in self.others))))
 
+    def only(self, keys: Iterable[str]) -> Self:
+        """Return as much as takes to open the file and to read some of its arrays, from any working folder."""
+        wanted = frozenset(keys)
+        less: dict[str, Any] = {
+            each.name: {key: _absolute(item) for key, item in value.items() if key in wanted}
+            for each in fields(self)
+            if isinstance(value := getattr(self, each.name), Mapping)
+        }
+        none: dict[str, Any] = {"weights": (), "tensors": (), "others": (), "notes": (), "parts": ()}
+        none |= {"turned": frozenset(), "tied": frozenset(), "connections": None}
+        return replace(self, path=self.path.absolute(), **none, **less)
+
     def of_model(self, name: str) -> Contents | None:
         """Return what the file says of another of its models, or None where it has none of that name."""
         if name == self.model:
@@ -109,3 +124,11 @@ class Contents:
                     parts=self.parts,
                 )
         return None
+
+
+def _absolute(item: Any) -> Any:
+    """Return where an array is, a path or something with a path, as seen from any working folder."""
+    if isinstance(item, Path):
+        return item.absolute()
+    path = getattr(item, "path", None)
+    return replace(item, path=path.absolute()) if isinstance(path, Path) else item

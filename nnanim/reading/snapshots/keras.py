@@ -31,6 +31,7 @@ from nnanim.reading.snapshots.keras_graph import Graph, read_graph
 from nnanim.reading.snapshots.keras_names import GroupNames, OldNames
 from nnanim.reading.snapshots.parameters import MAX_DIMENSIONS, turn_shape
 from nnanim.reading.snapshots.to_layers import read_layers
+from nnanim.reading.streams import Stream
 
 FORMAT = "keras"
 HINT = "a Keras snapshot is a .weights.h5, .keras or .h5 file"
@@ -64,7 +65,7 @@ def look(path: Path, file: io.BufferedIOBase | ZipFile) -> KerasContents | None:
         return _describe(path, found, None) if found.is_of_keras else None
     if _INSIDE not in file or _CONFIG not in file:
         return None
-    return _describe(path, _collect(path, _hdf5_inside(file)), _config(file))
+    return _describe(path, _collect(path, _hdf5_inside(file, is_checked=True)), _config(file))
 
 
 def scan(path: Path) -> KerasContents:
@@ -109,10 +110,19 @@ class _Open:
         """Read one dataset, as `nnanim.reading.snapshots.contents.Arrays` says."""
         try:
             return self._hdf5.read(self._contents.datasets[key])
-        except Hdf5Error as error:
-            raise _problem(self._contents.path, error) from error
-        except OSError as error:
-            raise _unreadable(self._contents.path, error) from error
+        except (Hdf5Error, OSError) as error:
+            raise self._damaged(error) from error
+
+    def stream(self, key: str) -> Stream | None:
+        """Return one dataset some numbers at a time, as `nnanim.reading.streams.Streaming` says."""
+        try:
+            return self._hdf5.stream(self._contents.datasets[key], self._damaged)
+        except (Hdf5Error, OSError) as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Hdf5Error | OSError) -> SnapshotError:
+        path = self._contents.path
+        return _problem(path, error) if isinstance(error, Hdf5Error) else _unreadable(path, error)
 
 
 @contextmanager
@@ -315,9 +325,20 @@ def _hdf5(path: Path, file: io.BufferedIOBase) -> Hdf5File:
         raise _unreadable(path, error) from error
 
 
-def _hdf5_inside(archive: ZipFile) -> Hdf5File:
+def _hdf5_inside(archive: ZipFile, *, is_checked: bool = False) -> Hdf5File:
+    """Return the file inside an archive, where it lies if it is stored, and else unpacked.
+
+    Args:
+        archive: a ``.keras`` file.
+        is_checked: whether its sum is checked, for which all of it is read.
+    """
     try:
         member = archive[_INSIDE]
+        inside = archive.window(member)
+        if inside is not None:
+            if is_checked:
+                archive.check(member)
+            return _hdf5(archive.path, inside)
         if member.size > MAX_MEMBER_BYTES:
             raise SnapshotError(
                 f"{_INSIDE!r} in snapshot {str(archive.path)!r} claims {member.size} bytes"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
 from math import prod
@@ -32,6 +32,7 @@ from nnanim.reading.containers.npz_archive import ArrayHeader as NpyHeader
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights, is_weight_name
 from nnanim.reading.snapshots.to_layers import read_layers
+from nnanim.reading.streams import FileStream, Stream
 
 FORMAT = "npy"
 HINT = "a .npy file holds one array of numbers"
@@ -117,6 +118,21 @@ class _Open:
         """Read one array, as `nnanim.reading.snapshots.contents.Arrays` says."""
         return _read(self._files[key])
 
+    def stream(self, key: str) -> Stream | None:
+        """Return one array some numbers at a time, as `nnanim.reading.streams.Streaming` says."""
+        path = self._files[key]
+
+        def damaged(error: OSError | None) -> SnapshotError:
+            return _changed(path) if error is None else _unreadable(path, error)
+
+        with ExitStack() as stack:
+            file = stack.enter_context(_open(path))
+            header = _header_of(path, file)
+            if header is None or header.order == "F":
+                return None
+            stack.pop_all()
+            return FileStream(file, header.offset, header.dtype, header.shape, damaged, is_own=True)
+
 
 @contextmanager
 def open_arrays(contents: Contents) -> Iterator[Arrays]:
@@ -180,7 +196,7 @@ def _read(path: Path) -> np.ndarray:
         except OSError as error:
             raise _unreadable(path, error) from error
     if count != numbers.nbytes:
-        raise SnapshotError(f"snapshot {str(path)!r} changed while the run was read (is it still training?)")
+        raise _changed(path)
     return numbers.reshape(header.shape) if header.order == "C" else numbers.reshape(header.shape[::-1]).T
 
 
@@ -189,6 +205,10 @@ def _open(path: Path) -> BufferedReader:
         return path.open("rb")
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def _changed(path: Path) -> SnapshotError:
+    return SnapshotError(f"snapshot {str(path)!r} changed while the run was read (is it still training?)")
 
 
 def _unreadable(path: Path, error: OSError) -> SnapshotError:

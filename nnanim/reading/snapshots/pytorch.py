@@ -34,6 +34,7 @@ from nnanim.reading.snapshots.parameters import find_weights
 from nnanim.reading.snapshots.shards import read_index
 from nnanim.reading.snapshots.to_layers import read_layers
 from nnanim.reading.snapshots.torch_state import FoundModel, State, find_state
+from nnanim.reading.streams import Stream
 
 FORMAT = "pytorch"
 LIGHTNING = "lightning"
@@ -193,10 +194,17 @@ class _Open:
 
     def read(self, key: str) -> np.ndarray:
         """Read one tensor, as `nnanim.reading.snapshots.contents.Arrays` says."""
+        return self._file_of(key).array(self._contents.places[key])
+
+    def stream(self, key: str) -> Stream | None:
+        """Return one tensor some numbers at a time, as `nnanim.reading.streams.Streaming` says."""
+        return self._file_of(key).stream(self._contents.places[key])
+
+    def _file_of(self, key: str) -> TorchArchive | LegacyFile:
         path = self._contents.files.get(key, self._contents.path)
         if path not in self._opened:
             self._opened[path] = self._stack.enter_context(_open(path))
-        return self._opened[path].array(self._contents.places[key])
+        return self._opened[path]
 
 
 def dtype_name(tensor: Tensor) -> str:

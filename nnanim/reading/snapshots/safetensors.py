@@ -14,6 +14,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from nnanim.reading.snapshots.parameters import find_weights
 from nnanim.reading.snapshots.shards import SAFETENSORS_INDEX as INDEX_SUFFIX
 from nnanim.reading.snapshots.shards import read_index
 from nnanim.reading.snapshots.to_layers import from_bfloat16, read_layers
+from nnanim.reading.streams import FileStream, Stream
 
 FORMAT = "safetensors"
 HINT = "a safetensors snapshot is a JSON header and the numbers behind it"
@@ -158,9 +160,24 @@ class _Open:
     def read(self, key: str) -> np.ndarray:
         """Read one tensor, as `nnanim.reading.snapshots.contents.Arrays` says."""
         place = self._places[key]
-        if place.path not in self._files:
-            self._files[place.path] = self._stack.enter_context(_open(place.path))
-        return _array(self._files[place.path], key, place)
+        return _array(self._file(place.path), key, place)
+
+    def stream(self, key: str) -> Stream:
+        """Return one tensor some numbers at a time, as `nnanim.reading.streams.Streaming` says."""
+        place = self._places[key]
+
+        def damaged(error: OSError | None) -> SnapshotError:
+            return _truncated(key, place) if error is None else _unreadable(place.path, error)
+
+        decode = from_bfloat16 if place.dtype == "BF16" else None
+        if place.dtype in _FLOAT8:
+            decode = partial(from_float8, name=_FLOAT8[place.dtype])
+        return FileStream(self._file(place.path), place.start, _CODES[place.dtype], place.shape, damaged, decode)
+
+    def _file(self, path: Path) -> BufferedIOBase:
+        if path not in self._files:
+            self._files[path] = self._stack.enter_context(_open(path))
+        return self._files[path]
 
 
 @contextmanager
@@ -178,6 +195,12 @@ def _dtype_name(dtype: str) -> str:
 
 
 def _array(file: BufferedIOBase, key: str, place: Place) -> np.ndarray:
+    size = math.prod(place.shape) * _BYTES[place.dtype]
+    if size > MAX_MEMBER_BYTES:
+        raise SnapshotError(
+            f"{key!r} in snapshot {str(place.path)!r} has {size} bytes (at most {MAX_MEMBER_BYTES} are read at once;"
+            " the layers view reads any number)"
+        )
     numbers = np.empty(place.shape, dtype=_CODES[place.dtype])
     try:
         file.seek(place.start)
@@ -185,7 +208,7 @@ def _array(file: BufferedIOBase, key: str, place: Place) -> np.ndarray:
     except OSError as error:
         raise _unreadable(place.path, error) from error
     if count != numbers.nbytes:
-        raise SnapshotError(f"snapshot {str(place.path)!r} is truncated at {key!r} ({HINT})")
+        raise _truncated(key, place)
     if place.dtype in _FLOAT8:
         return from_float8(numbers, _FLOAT8[place.dtype])
     return from_bfloat16(numbers) if place.dtype == "BF16" else numbers
@@ -226,10 +249,6 @@ def _place(path: Path, key: str, tensor: Any, begin: int, file_size: int) -> Pla
     size = math.prod(shape) * _BYTES[dtype]
     if not (0 <= first <= last <= file_size - begin and last - first == size):
         raise SnapshotError(f"{key!r} in snapshot {str(path)!r} lies outside of the file (it is truncated or damaged)")
-    if size > MAX_MEMBER_BYTES:
-        raise SnapshotError(
-            f"{key!r} in snapshot {str(path)!r} has {size} bytes (an array of at most {MAX_MEMBER_BYTES} bytes is read)"
-        )
     return Place(path, dtype, tuple(shape), begin + first)
 
 
@@ -258,6 +277,10 @@ def _open(path: Path) -> BufferedIOBase:
         return open_regular(path)
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def _truncated(key: str, place: Place) -> SnapshotError:
+    return SnapshotError(f"snapshot {str(place.path)!r} is truncated at {key!r} ({HINT})")
 
 
 def _unreadable(path: Path, error: OSError) -> SnapshotError:

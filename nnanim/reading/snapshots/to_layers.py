@@ -171,10 +171,9 @@ def check_array(key: str, values: np.ndarray, where: str) -> None:
         SnapshotError: one is NaN or infinite.
     """
     bad = _count_bad(values) if values.dtype.kind == "f" else 0
+    numbers = "number" if bad == 1 else "numbers"
     if bad:
-        raise SnapshotError(
-            f"{key!r} in snapshot {where!r} has {counted(bad, 'NaN or infinite number')} of {values.size}"
-        )
+        raise SnapshotError(f"{key!r} in snapshot {where!r} has {bad} NaN or infinite {numbers} of {values.size}")
 
 
 def _count_bad(values: np.ndarray) -> int:
