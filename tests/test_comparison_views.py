@@ -15,6 +15,9 @@ from nnanim import open_run
 from nnanim.cli import main
 from nnanim.comparing.comparison import compare
 from nnanim.comparing.side_by_side import OTHER_STARTS, SideBySide, remark_of
+from nnanim.design.fonts import text_width_pt
+from nnanim.painting.brush import Brush
+from nnanim.painting.brush import Place as TextPlace
 from nnanim.panels.multiples import LegendPart, RemarkBlock
 from nnanim.reading.run import Run
 
@@ -233,3 +236,37 @@ def test_the_picture_says_where_neurons_are_not_comparable(tmp_path: Path, view:
 
 def lines_of(part: LegendPart) -> tuple[str, ...]:
     return part.legend.lines if isinstance(part.legend, RemarkBlock) else ()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_long_name_does_not_reach_out_of_the_legend(tmp_path: Path, view: str) -> None:
+    run = open_run(result_folder(tmp_path / "run"))
+    runs = {"a run with quite a long name, twice in a legend": run, "b": run}
+    picture = SideBySide(runs, view=view, difference=True)
+    places = [
+        (place, text) for part in picture.figure.parts if isinstance(part, LegendPart) for place, text in painted(part)
+    ]
+    assert any("the first run" in text for _, text in places)
+    style, right = picture.figure.style, 72 * picture.options.figsize[0]
+    for place, text in places:
+        assert place.x + text_width_pt(text, place.size_pt, style.families) <= right, text
+
+
+def painted(part: LegendPart) -> list[tuple[TextPlace, str]]:
+    """Return the texts of a legend."""
+    found: list[tuple[TextPlace, str]] = []
+
+    class Scribe(Brush):
+        def __init__(self) -> None:
+            pass
+
+        def text(self, place: TextPlace, content: str) -> None:
+            found.append((place, content))
+
+        def line(self, *_: Any, **__: Any) -> None: ...
+        def lines(self, *_: Any, **__: Any) -> None: ...
+        def area(self, *_: Any, **__: Any) -> None: ...
+        def areas(self, *_: Any, **__: Any) -> None: ...
+
+    part.paint_ground(Scribe())
+    return found

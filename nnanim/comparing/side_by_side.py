@@ -24,7 +24,7 @@ from nnanim.frames.together import bring_together
 from nnanim.frames.weights import Weights, read_weights
 from nnanim.options import OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
-from nnanim.panels.difference import Difference
+from nnanim.panels.difference import Difference, called
 from nnanim.panels.dots import MOST_LAYERS, Spread, height_of_dots
 from nnanim.panels.matrix import FEW, MatrixPanel, read_matrices
 from nnanim.panels.multiples import make_multiples, palette_of, room_of_matrices, scale_of_width
@@ -57,7 +57,7 @@ def remark_of(found: Comparison) -> tuple[str, str] | None:
     """Say whether neurons of different runs can be held against each other one by one; None where they can."""
     first = next(iter(found.groups))
     if found.orders:
-        return f"matched to {first}:", "hidden units in the order that fits best"
+        return f"matched to {called(first)}:", "hidden units in the order that fits best"
     return None if found.same_start else OTHER_STARTS
 
 

@@ -25,6 +25,14 @@ from nnanim.frames.together import Together
 from nnanim.frames.weights import Weights
 from nnanim.model.weight_rows import Row
 
+LONGEST_NAME = 14  # letters of a name in a legend, which says it twice
+FIRST_RUN = "the first run"
+
+
+def called(name: str) -> str:
+    """Return how a legend calls the first run: by its name, where that is short."""
+    return name if len(name) <= LONGEST_NAME else FIRST_RUN
+
 
 @dataclass
 class ByDifference:
@@ -124,7 +132,7 @@ def _of_edges(together: Together) -> Difference:
             edges.append(each.edges.at(place) - shown[0].edges.at(places[0]))
             nodes.append(np.nan_to_num(each.biases.at(place) - shown[0].biases.at(places[0])))
     scales = [IntensityScale.of_changes(np.stack(each)) for each in (edges, nodes)]
-    return Difference(ByDifference(together.names[0]), together.histories, None, *scales)
+    return Difference(ByDifference(called(together.names[0])), together.histories, None, *scales)
 
 
 def _of_rows(together: Together) -> Difference:
@@ -137,7 +145,7 @@ def _of_rows(together: Together) -> Difference:
     ]
     histories = _over_moments(together, changed)
     scaled: list[RowHistory] = [each.boxes if isinstance(each, BoxHistory) else each for each in changed]
-    return Difference(ByDifference(together.names[0]), histories, RowScales.of_rows(scaled))
+    return Difference(ByDifference(called(together.names[0])), histories, RowScales.of_rows(scaled))
 
 
 def _of_cells(together: Together) -> Difference:
@@ -159,7 +167,7 @@ def _of_cells(together: Together) -> Difference:
     magnitudes = WidthScale.of_run(np.concatenate([each.cells.values.ravel() for each in shown])[None])
     differences = np.concatenate([each.cells.changes.ravel() for each in changed[1:]])
     scales = CellScales(magnitudes, IntensityScale.of_changes(differences[None]))
-    return Difference(ByDifference(together.names[0]), _over_moments(together, changed), scales)
+    return Difference(ByDifference(called(together.names[0])), _over_moments(together, changed), scales)
 
 
 def _over_moments(together: Together, shown: Sequence[Any]) -> tuple[History, ...]:
@@ -177,7 +185,7 @@ def _over_moments(together: Together, shown: Sequence[Any]) -> tuple[History, ..
                 titles=titles,
                 curve_x=np.array([history.x(place) for place in places]),
                 shown=each,
-                against=together.names[0],
+                against=called(together.names[0]),
             )
         )
     return tuple(found)
