@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 LOWEST := .venv-lowest
 FRAMEWORKS := .venv-frameworks
+NOTEBOOK := .venv-notebook
 TRACKERS := .venv-trackers
 CHECKS := .venv-checks
 DIST := .venv-dist
@@ -45,8 +46,11 @@ test-frameworks: $(FRAMEWORKS)/.installed  ## Run the tests that need PyTorch, L
 test-trackers: $(TRACKERS)/.installed  ## Run the tests that need TensorBoard, Weights & Biases and MLflow (1 GB)
 	$(TRACKERS)/bin/python -m pytest -p no:cacheprovider tests/test_trackers.py $(ARGS)
 
+test-notebook: $(NOTEBOOK)/.installed  ## Run the tests in a real JupyterLab in Chromium (300 MB)
+	$(NOTEBOOK)/bin/python -m pytest -p no:cacheprovider -W default tests/test_jupyterlab.py $(ARGS)
+
 fixtures: $(FRAMEWORKS)/.installed  ## Train the networks of tests/fixtures again
-	for name in pytorch lightning keras transformers; do \
+	for name in pytorch dcp onnx flax lightning keras transformers; do \
 	  $(FRAMEWORKS)/bin/python tests/training/train_$$name.py || exit 1; done
 
 fuzz: $(VENV)/.dev  ## Damage result folders for ten minutes: nothing but NnanimError may come out
@@ -109,6 +113,7 @@ docs: $(VENV)/.installed  ## Write what programs can write of the docs: referenc
 	$(RUN) docs/fill_outputs.py docs/effects.md
 	$(RUN) docs/make_roles.py
 	$(RUN) docs/make_checking.py
+	$(RUN) docs/make_checking_picture.py
 
 # Each is tried where nothing else is: no checkout to import from, no Graphviz on PATH.
 dist: $(DIST)/.installed  ## Build wheel and sdist into dist/, check them, and render with each in an empty environment
@@ -149,6 +154,10 @@ $(CHECKS)/.installed: pyproject.toml $(SOURCES) | $(CHECKS)/.made
 
 $(LOWEST)/.installed: pyproject.toml nnanim/__init__.py tests/lowest-versions.txt | $(LOWEST)/.made
 	$(LOWEST)/bin/python $(PIP) --constraint tests/lowest-versions.txt --group test --editable '.[dask]'
+	@touch $@
+
+$(NOTEBOOK)/.installed: pyproject.toml nnanim/__init__.py | $(NOTEBOOK)/.made
+	$(NOTEBOOK)/bin/python $(PIP) --group notebook --editable .
 	@touch $@
 
 $(FRAMEWORKS)/.installed: pyproject.toml nnanim/__init__.py | $(FRAMEWORKS)/.made

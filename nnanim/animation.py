@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +13,16 @@ import numpy as np
 
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import POINTS_PER_INCH
+from nnanim.encoders.svg import still_svg
 from nnanim.encoders.targets import PAGE, SVG, find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
 from nnanim.errors import OptionError, RunError
 from nnanim.film import Film, save_still
-from nnanim.frames.boxes import BoxHistory
 from nnanim.frames.cells import CellHistory
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
 from nnanim.frames.readers import HERE, Readers
+from nnanim.frames.run_moments import with_moments
 from nnanim.frames.telling import telling
 from nnanim.frames.timeline import thinning_note, timeline
 from nnanim.frames.weights import Weights
@@ -91,7 +94,10 @@ class Animation(Sequence[Frame]):
         self._history = make_history(run, options, telling(view.read, progress), readers=readers)
         has_view = self._history.shown is not None
         in_ink = has_view and options.panels != "curve" and COLORINGS[options.color].ends_in_ink
-        self._moments = timeline(self._history.clock.ticks, options, in_ink=in_ink)
+        if options.moments:
+            self._history = with_moments(self._history)
+        slow = [each.snapshot for each in self._history.moments]
+        self._moments = timeline(self._history.clock.ticks, options, in_ink=in_ink, slow=slow)
         scales = view.scales([self._history], options) if has_view else None
         self._figure = make_figure(self._history, view if has_view else None, scales, options)
         self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
@@ -122,6 +128,7 @@ class Animation(Sequence[Frame]):
             duration_s=moment.duration_s,
             curve_x=x,
             metrics={curve.metric: curve.value_at(x) / curve.unit.factor for curve in history.curves},
+            moment=history.moment(place),
             _painter=self,
             **({} if shown is None else shown.meaning(place, in_ink=moment.in_ink and not still)),
         )
@@ -137,7 +144,10 @@ class Animation(Sequence[Frame]):
         """What a user should be told about the run and its picture."""
         units = tuple(curve.unit.note for curve in self._history.curves if curve.unit.note)
         thinned = thinning_note([moment.epoch for moment in self.run.moments], self.options)
-        return self.run.notes + ((thinned,) if thinned else ()) + units + self._figure.notes
+        moments = tuple(each.says for each in self._history.moments)
+        if self.options.moments and not moments:
+            moments = ("no moment stands out from those before and after it",)
+        return self.run.notes + ((thinned,) if thinned else ()) + units + moments + self._figure.notes
 
     @property
     def durations_s(self) -> list[float]:
@@ -286,7 +296,15 @@ class Animation(Sequence[Frame]):
         """
         from nnanim.player import page_of
 
-        return page_of(self.tell_player(), self.options, comment)
+        return page_of(self.tell_player(), self.options, comment, self._still_markup())
+
+    def _still_markup(self) -> str:
+        """Return the end as a picture that any page can hold; one of thousands of cells is made of pixels."""
+        frame = self._frame(len(self) - 1, still=True)
+        if isinstance(self._history.shown, CellHistory):
+            picture = base64.b64encode(self._repr_png_()).decode()
+            return f'<img alt="{html.escape(frame.title)}" src="data:image/png;base64,{picture}">'
+        return still_svg(next(self._painter.pictures([self._figure.sheet(frame)])), frame)
 
     def tell_player(self, room: HeadRoom | None = None) -> Told:
         """Return what the player is told of this run, for who shows it in another way than as a file.
@@ -300,9 +318,7 @@ class Animation(Sequence[Frame]):
         stays_s = [0.0] * len(self._history)
         for moment in self._moments:
             stays_s[self._history.place(moment.at).before] += moment.duration_s
-        # The page has no map: it shows the same weights as rows.
-        shown = self._history.shown.rows if isinstance(self._history.shown, BoxHistory) else self._history.shown
-        return tell(replace(self._history, shown=shown), stays_s, self.options, room)
+        return tell(self._history, stays_s, self.options, room)
 
     def _check_page(self) -> None:
         """Refuse a page of what the player cannot show.
@@ -310,10 +326,6 @@ class Animation(Sequence[Frame]):
         Raises:
             OptionError: it cannot.
         """
-        if isinstance(self._history.shown, CellHistory):
-            raise OptionError(
-                "view is 'matrix', which a page does not show yet (write a .gif, .png or .mp4, or take --view layers)"
-            )
         if self._history.shown is None:
             raise OptionError("a page shows snapshots, and this run has none (write a .gif, .png or .mp4 of its curve)")
 
@@ -321,13 +333,21 @@ class Animation(Sequence[Frame]):
         (width, height), frames = self.size_px, counted(len(self), "frame")
         return f"<Animation of {str(self.run.path)!r}: {frames}, {width}x{height} px, {sum(self.durations_s):g} s>"
 
-    def _repr_html_(self) -> str | None:
+    def _repr_html_(self) -> str:
         """Show the player in a notebook."""
         from nnanim.player import in_frame
 
-        if isinstance(self._history.shown, CellHistory):
-            return None  # a notebook then shows the text
-        return in_frame(self.html())
+        return in_frame(self.html(), self._repr_png_())
+
+    def _repr_png_(self) -> bytes:
+        """Show the end as a picture where a notebook shows no page."""
+        import io
+
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        Image.fromarray(self._frame(len(self) - 1, still=True).image).quantize(256).save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()
 
     def write_still(self, path: str | Path, place: int, *, transparent: bool = False) -> None:
         """Write one frame as a picture whose suffix says the format: ``.svg``, ``.pdf`` or ``.png``.

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 
-EXTRAS = {  # and the packages of each
+EXTRAS: dict[str, tuple[str, ...]] = {  # and the packages of each
     "chainer": ("chainer",),
     "dask": ("distributed",),
     "match": ("scipy",),

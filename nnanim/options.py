@@ -105,6 +105,8 @@ class Options:
         duration_s: seconds for the whole, the last frame's included.
         loop: whether the file plays again from the start.
         full_color: whether an animated WebP has all colours instead of the GIF's, in a file five times as large.
+        moments: whether the animation slows where more happened than before and after, and says what in numbers; at
+            most five times.
         tween: frames to put between two snapshots.
         every: show each N-th snapshot, and the last.
         max_frames: show at most so many snapshots, the first and the last among them.
@@ -139,6 +141,7 @@ class Options:
     duration_s: float | None = None
     loop: bool = True
     full_color: bool = False
+    moments: bool = False
     tween: int = 0
     every: int = 1
     max_frames: int | None = None
@@ -205,7 +208,7 @@ class Options:
 
     def _check_size(self) -> None:
         width, height = self.figsize
-        if not max(width, height) <= MAX_SIDE_INCHES:
+        if max(width, height) > MAX_SIDE_INCHES:
             raise OptionError(f"figsize is {width:g},{height:g}: a side has at most {MAX_SIDE_INCHES} inches")
         width_px, height_px = width * self.dpi, height * self.dpi
         # Written so that NaN is refused too.
@@ -236,6 +239,7 @@ class OptionFields(TypedDict, total=False):
     duration_s: float | None
     loop: bool
     full_color: bool
+    moments: bool
     tween: int
     every: int
     max_frames: int | None

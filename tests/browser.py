@@ -53,7 +53,9 @@ class Player:
     """A page and what it did wrong."""
 
     def __init__(self, browser: Any, file: Path, *, clock: bool = False, **context: Any) -> None:
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})
+        self.context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", **context}
+        )
         self.page = self.context.new_page()
         self.wrong: list[str] = []
         self.requests: list[str] = []
@@ -76,7 +78,10 @@ class Player:
 
     def facts(self) -> dict[str, str]:
         names = self.page.locator("#facts dt").all_inner_texts()
-        return dict(zip(names, self.page.locator("#facts dd").all_inner_texts(), strict=True))
+        values = self.page.evaluate(
+            "() => [...document.querySelectorAll('#facts dd')].map((dd) => dd.title || dd.innerText)"
+        )
+        return dict(zip(names, values, strict=True))
 
     def point_on_edge(self, index: int, share: float = 0.5) -> tuple[float, float]:
         x, y = self.page.evaluate(

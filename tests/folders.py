@@ -88,3 +88,21 @@ def claim_size(path: Path, key: str, size: int) -> Path:
     data[entry + 24 : entry + 28] = size.to_bytes(4, "little")
     path.write_bytes(data)
     return path
+
+
+def jump_folder(path: Path, at: int = 20, snapshots: int = 40, shape: Sequence[int] = (4, 5, 5, 3)) -> Path:
+    """Make a run that decays smoothly but for one jump: at a snapshot, three weights of ``l3`` and the accuracy."""
+    first, aim = weights(shape, seed=1), weights(shape, seed=2)
+    path.mkdir(parents=True, exist_ok=True)
+    rows = log_rows(snapshots)
+    for epoch in range(1, snapshots + 1):
+        gone = np.float32(0.5 * (1 - np.exp(-epoch / 8)))
+        arrays = {key: first[key] + gone * (aim[key] - first[key]) for key in first}
+        if epoch >= at:
+            arrays["l3/W"][0, 0] += 1.5
+            arrays["l3/W"][1, 2] -= 1.2
+            arrays["l3/W"][2, 4] += 1.0
+        save(path / f"trainer_{epoch:05}", trainer_arrays(arrays, epoch=epoch, iteration=epoch * 3))
+        rows[epoch - 1]["main/accuracy"] = 0.67 if epoch < at else 0.93
+    (path / "log").write_text(json.dumps(rows), encoding="utf-8")
+    return path

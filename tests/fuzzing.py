@@ -48,9 +48,11 @@ COMMANDS = (
     ["inspect", "{folder}"],
     ["inspect", "{folder}", "--json"],
     ["check", "{folder}"],
+    ["compare", "{folder}", "{folder}", "--by-layer", "--difference"],
     ["draw", "{folder}", "-o", "{out}/a.svg"],
     ["render", "{folder}", "--figsize", "3,2", "--max-frames", "3", "-o", "{out}/a.html", "--summary", "{out}/a.md"],
 )
+LED = Path(__file__).resolve().with_name("led_by_coverage.py")
 REDUCE_S = 60  # for one that was found
 LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 NAMES = ["model_1.npz", "log", "\x1b]0;x\x07.npz", "\udcff_1.pt", "epoch=9", "a\nb.csv", "1.safetensors", "x" * 250]
@@ -167,7 +169,7 @@ def command(folder: Path, number: int) -> None:
         assert found.exit_code in (0, 1, 2, 3), found.exit_code
 
 
-def _files(folder: Path) -> list[Path]:
+def files_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size <= LARGEST)
 
 
@@ -179,7 +181,7 @@ def damaged(number: int) -> Iterator[tuple[Path, Path]]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / seed.name
         shutil.copytree(seed, folder)
-        file = dice.choice(_files(folder))
+        file = dice.choice(files_of(folder))
         if dice.randrange(30) == 0:
             with contextlib.suppress(OSError):  # a disk may not take such names
                 file = file.rename(file.with_name(os.fsdecode(os.fsencode(dice.choice(NAMES)))))
@@ -252,42 +254,15 @@ def by_coverage(seconds: float, place: Path) -> int:
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as corpus:
         for index, seed in enumerate(seeds()):
-            for at, file in enumerate(_files(seed)):
+            for at, file in enumerate(files_of(seed)):
                 (Path(corpus) / f"{index}-{at}").write_bytes(bytes((index, at)) + file.read_bytes())
-        program = [sys.executable, __file__, "--atheris", corpus, f"-max_total_time={int(seconds)}"]
+        program = [sys.executable, str(LED), corpus, f"-max_total_time={int(seconds)}"]
         limits = [f"-max_len={LARGEST}", f"-artifact_prefix={place}/", "-print_final_stats=1", "-verbosity=0"]
         return int(subprocess.run([*program, *limits], check=False).returncode != 0)
 
 
-def lead(arguments: list[str]) -> None:
-    """Run atheris: the first two bytes of an input choose the file that the others take the place of."""
-    import atheris
-
-    with atheris.instrument_imports(include=["nnanim.reading", "nnanim.model"], enable_loader_override=False):
-        for module in [each for each in sys.modules if each.startswith(("nnanim.reading", "nnanim.model"))]:
-            __import__(module)
-    atheris.instrument_all()
-
-    def one_input(data: bytes) -> None:
-        if len(data) < 2:
-            return
-        seed = seeds()[data[0] % len(seeds())]
-        with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), contextlib.suppress(NnanimError):
-            warnings.simplefilter("ignore")
-            folder = Path(scratch) / seed.name
-            shutil.copytree(seed, folder)
-            files = _files(folder)
-            files[data[1] % len(files)].write_bytes(data[2:])
-            read_all(folder)
-
-    atheris.Setup([sys.argv[0], *arguments], one_input)
-    atheris.Fuzz()
-
-
 def main() -> int:
     """Try mutations for some minutes; keep and tell those that made something else than an `NnanimError`."""
-    if sys.argv[1:2] == ["--atheris"]:
-        lead(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--start", type=int, default=0, help="number of the first mutation")

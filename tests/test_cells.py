@@ -188,12 +188,6 @@ def test_frames_json_has_the_cells_as_drawn(run: Run, tmp_path: Path) -> None:
         assert each["cells_show"] == "root mean square"
 
 
-def test_a_page_of_matrices_is_refused_before_anything_is_written(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="view is 'matrix', which a page does not show"):
-        Animation(run, view="matrix").write(tmp_path / "a.gif", tmp_path / "a.html")
-    assert not (tmp_path / "a.gif").exists()
-
-
 def test_the_command_takes_layers_in_any_order_for_matrices_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,3 +64,30 @@ def test_data_that_are_no_weights_are_no_snapshot(tmp_path: Path) -> None:
     write_hdf5(tmp_path / "data.h5", {"images": FIRST})
     with pytest.raises(NnanimError, match="no snapshots"):
         open_run(tmp_path)
+
+
+HAND = {
+    "PyTorch's": ({"fc1": {"weight": FIRST, "bias": BIAS}, "fc2": {"weight": SECOND}}, ["fc1", "fc2"]),
+    "Keras's": ({"a": {"kernel:0": FIRST.T, "bias:0": BIAS}, "b": {"kernel:0": SECOND.T}}, ["a", "b"]),
+    "a script's": ({"W1": FIRST, "b1": BIAS, "W2": SECOND}, ["W1", "W2"]),
+}
+
+
+@pytest.mark.parametrize("whose", HAND)
+def test_datasets_of_any_naming(tmp_path: Path, whose: str) -> None:
+    groups, names = HAND[whose]
+    write_hdf5(tmp_path / "weights_00001.h5", groups)
+    run = open_run(tmp_path)
+    assert run.format == "hdf5"
+    assert [layer.name for layer in run.layers] == names
+    first, second = run.snapshots[0].read()
+    assert np.array_equal(first.weight, FIRST)
+    assert np.array_equal(second.weight, SECOND)
+    assert first.bias is not None
+    assert np.array_equal(first.bias, BIAS)
+
+
+def test_data_in_hdf5_is_no_snapshot(tmp_path: Path) -> None:
+    write_hdf5(tmp_path / "train.h5", {"images": FIRST, "labels": BIAS})
+    with pytest.raises(NnanimError, match="no snapshots"):
+        open_run(tmp_path)

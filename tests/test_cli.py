@@ -27,7 +27,7 @@ from nnanim.cli import main
 from nnanim.cli.render import render
 from nnanim.options import Options
 
-HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
+HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors, ONNX or NumPy"
 LOG_HINT = "a log is a JSON list with one object per row, as Chainer's LogReport writes it"
 KEY = "updater/model:main/predictor/l1/W"
 SMALL = ("--figsize", "3,2")  # quick to draw
@@ -665,7 +665,7 @@ def test_bad_usage(result: Path, case: str) -> None:
     before = contents()
     arguments, message = BAD_USAGE[case]
     found = run("render", "result", *arguments)
-    assert f"Error: {message}" in found.stderr
+    assert f"nnanim: error: {message}" in found.stderr
     assert found.stdout == ""
     assert found.exit_code == 2
     assert contents() == before
@@ -674,7 +674,7 @@ def test_bad_usage(result: Path, case: str) -> None:
 def test_result_is_needed() -> None:
     found = run("render")
     assert found.exit_code == 2
-    assert "Error: Missing argument 'RESULT...'." in found.stderr
+    assert "nnanim: error: Missing argument 'RESULT...'." in found.stderr
 
 
 def test_bug_keeps_its_traceback(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -752,7 +752,7 @@ def test_an_output_without_its_option_is_told_how_it_is_given(result: Path) -> N
         assert found.exit_code == 2
         given = f"'{name}'" if " " in name else name
         assert found.stderr.endswith(
-            f"Error: {name!r} is no result folder; outputs are given with -o: result -o {given}\n"
+            f"nnanim: error: {name!r} is no result folder; outputs are given with -o: result -o {given}\n"
         )
 
 
@@ -787,3 +787,18 @@ def test_no_help_is_cut_at_any_width(name: str) -> None:
     sentence = (command.help or "").split(".")[0].replace("\n", " ")
     offered = {item.value: item.help or "" for item in main.shell_complete(click.Context(main), "")}
     assert " ".join(offered[name].split()) == f"{' '.join(sentence.split())}."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["render"], 2), (["--no-such"], 2), (["nonsense"], 2), (["render", "none"], 1), (["some/where"], 1)],
+)
+def test_errors_begin_alike_whatever_the_exit_code(arguments: list[str], code: int) -> None:
+    found = CliRunner().invoke(main, arguments)
+    assert found.exit_code == code
+    assert found.stderr.splitlines()[-1].startswith("nnanim: error: ")
+    assert "Error: " not in found.stderr
+
+
+def test_path_that_is_not_there_is_no_unknown_command() -> None:
+    assert "no folder 'some/where'" in CliRunner().invoke(main, ["some/where"]).stderr

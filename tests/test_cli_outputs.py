@@ -66,7 +66,7 @@ def test_standard_output_stays_empty_where_something_fails(result: Path) -> None
 def test_wrong_use(result: Path, arguments: list[str], message: str) -> None:
     found = run("render", "result", *arguments)
     assert found.exit_code == 2
-    assert f"Error: {message}\n" in found.stderr
+    assert f"nnanim: error: {message}\n" in found.stderr
 
 
 def test_nothing_binary_goes_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

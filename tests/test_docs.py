@@ -15,6 +15,7 @@ from types import ModuleType
 import pytest
 
 from nnanim.cli import main
+from nnanim.options import SUFFIXES
 
 ROOT = Path(__file__).parent.parent
 
@@ -96,3 +97,15 @@ def test_gallery_shows_what_its_commands_make():
     for path in shown:
         assert (ROOT / path).is_file(), f"{path} is missing: run `make gallery`"
         assert (ROOT / path).stat().st_size < 1_500_000
+
+
+def test_outputs_page_tells_of_every_format_and_what_was_tried():
+    text = (ROOT / "docs/outputs.md").read_text(encoding="utf-8")
+    outputs = load("make_outputs")
+    rows = text.partition(outputs.BEGIN)[2].partition(outputs.END)[0].splitlines()[2:]
+    assert {suffix for row in rows for suffix in re.findall(r"`(\.\w+)`", row.split(" | ")[0])} == set(SUFFIXES)
+    for row in rows:
+        name, size, holds, plays, _ = (cell.strip() for cell in row.strip("|").split("|"))
+        assert (name, holds) in {(each.name, each.holds) for each in outputs.OUTPUTS}
+        assert int(re.sub(r" \(.*|\D", "", size.partition(" (")[0])) > 0
+        assert "Chromium" in plays

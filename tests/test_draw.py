@@ -86,11 +86,11 @@ def test_same_input_gives_the_same_bytes(tmp_path: Path, suffix):
     ("arguments", "exit_code", "message"),
     [
         (["--epoch", "305"], 1, f"nnanim: error: no snapshot of epoch 305 in {str(IRIS)!r} (nearest: 300, 310)"),
-        (["--epoch", "5", "--last"], 2, "Error: --epoch, --iteration and --last cannot be used together"),
+        (["--epoch", "5", "--last"], 2, "nnanim: error: --epoch, --iteration and --last cannot be used together"),
         (
             ["-o", "net.gif"],
             2,
-            "Error: Invalid value for '-o' / '--output': unknown suffix '.gif' of 'net.gif' (must be one",
+            "nnanim: error: Invalid value for '-o' / '--output': unknown suffix '.gif' of 'net.gif' (must be one",
         ),
     ],
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+from nnanim.design import fonts
 from nnanim.design.fonts import drawable, load_font, missing_glyphs, text_width_pt
 from nnanim.errors import OptionError
 
@@ -59,3 +60,21 @@ def test_a_long_name_is_cut_to_the_last_letter_that_fits():
 def test_thin_spaces_are_drawn_and_controls_are_boxes():
     assert drawable("2\N{NARROW NO-BREAK SPACE}368", "") == "2\N{NARROW NO-BREAK SPACE}368"
     assert drawable("a\x1b[2J", "") == "a\N{WHITE SQUARE}[2J"
+
+
+def test_lines_of_any_length_are_measured_by_their_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+
+    class Font:
+        def set_size(self, *_: float) -> None: ...
+
+        def set_text(self, text: str, _angle: float) -> None:
+            measured.append(len(text))
+
+        def get_width_height(self) -> tuple[int, int]:
+            return 64 * measured[-1], 64
+
+    monkeypatch.setattr(fonts, "font_of", lambda _: Font())
+    assert fonts.text_width_pt("W" * 100, 10) == 100
+    assert fonts.text_width_pt("W" * 100_000, 10) == 100_000
+    assert max(measured) == fonts.LONGEST_MEASURED

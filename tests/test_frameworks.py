@@ -22,6 +22,9 @@ HERE = Path(__file__).resolve().parent
 RECORDING = HERE.parent / "docs" / "recording.md"
 TRAININGS = {
     "pytorch": ("torch", ["pytorch", "pytorch-bare", "tensorboard", "safetensors"]),
+    "dcp": ("torch", ["torch-dcp"]),
+    "flax": ("flax", ["flax"]),
+    "onnx": ("onnxscript", ["onnx"]),
     "lightning": ("lightning", ["lightning", "lightning-tensorboard"]),
     "keras": ("keras", ["keras-weights", "keras", "keras-h5"]),
     "transformers": ("transformers", ["transformers", "transformers-sharded"]),
@@ -250,3 +253,31 @@ def test_extension_for_chainer(result: Path, chainer: Any, told: list[tuple[str,
     assert [(s.epoch, s.iteration) for s in run.snapshots] == [(1, 2), (2, 4)]
     assert run.log is not None
     assert set(run.log.metrics) == {"main/loss", "main/accuracy"}
+
+
+def test_many_chunks_of_today_s_hdf5(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    from nnanim.reading.containers.hdf5 import Hdf5File
+
+    plain = (300, 300)
+    ways = {
+        "extensible": ((1,), (None,), 90_000),
+        "fixed": ((1, 1), plain, plain),
+        "tree": ((1, 1), (None, None), plain),
+    }
+    ways |= {"wide": ((2, 7), (None, 300), (250, 300)), "second": ((7, 2), (300, None), (250, 300))}
+    with h5py.File(tmp_path / "chunks.h5", "w", libver="latest") as file:
+        for name, (chunks, most, shape) in ways.items():
+            values = np.arange(np.prod(shape), dtype="f4").reshape(shape)
+            file.create_dataset(name, data=values, chunks=chunks, maxshape=most)
+            file.create_dataset(f"{name}_gzip", data=values, chunks=chunks, maxshape=most, compression="gzip")
+        for number in range(3000):
+            file[f"many/a_name_of_some_length_{number}"] = np.float32(number)
+    with (tmp_path / "chunks.h5").open("rb") as opened:
+        hdf5 = Hdf5File(opened)
+        found = dict(hdf5.walk())
+        for name, (_, _, shape) in ways.items():
+            for each in (name, f"{name}_gzip"):
+                assert np.array_equal(hdf5.read(found[each]), np.arange(np.prod(shape)).reshape(shape)), each
+        for number in range(3000):
+            assert hdf5.read(found[f"many/a_name_of_some_length_{number}"]) == number

@@ -57,5 +57,19 @@ def test_what_is_found_is_made_short() -> None:
 
 def test_all_formats_are_among_the_seeds() -> None:
     names = {seed.name for seed in seeds()}
-    assert names >= {"keras", "keras-h5", "keras-weights", "pytorch", "safetensors", "transformers-sharded", "relu-0"}
+    assert names >= {
+        "flax",
+        "hdf5-new",
+        "keras",
+        "keras-h5",
+        "keras-weights",
+        "onnx",
+        "onnx-lstm",
+        "onnx-shortcut",
+        "pytorch",
+        "safetensors",
+        "torch-dcp",
+        "transformers-sharded",
+        "relu-0",
+    }
     assert names >= {"made-numpy", "made-npy", "made-legacy", "made-sharded-bin", "made-chainer-hdf5", "made-mlflow"}

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnanim import open_run
-from nnanim.frames.moments import APART, MAX_MOMENTS, find_moments
+from nnanim import Animation, open_run
+from nnanim.frames.moments import APART, MAX_MOMENTS, Changes, Measured, find_moments
 from nnanim.frames.units import Unit
 
 ROOT = Path(__file__).parent.parent
@@ -26,7 +26,9 @@ def smooth(seed, kind="exponential", snapshots=40):
 
 def moments(edges, metric=None, values=None):
     at = np.arange(1, len(edges) + 1)
-    return find_moments([f"epoch {each}" for each in at], at, edges, LAYER_OF, NAMES, metric, values, Unit(100.0, "%"))
+    changes = Changes.of_values(edges, LAYER_OF, NAMES, "edge")
+    measured = None if metric is None else Measured(metric, values, Unit(100.0, "%"))
+    return find_moments([f"epoch {each}" for each in at], at, changes, measured)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -39,7 +41,7 @@ def test_planted_jump_is_found_with_its_edges(seed):
     edges[at:, picked] += random.uniform(1, 2, len(picked)) * random.choice([-1, 1], len(picked))
     (found,) = moments(edges)
     assert found.snapshot == at
-    assert set(found.edges) == set(picked)
+    assert set(found.things) == set(picked)
     assert found.layer == layer
     changes = np.abs(edges[at] - edges[at - 1])
     assert found.share == pytest.approx(changes[picked].sum() / changes.sum())
@@ -60,7 +62,7 @@ def test_jump_of_the_metric_is_told_in_its_unit():
     accuracy = np.where(np.arange(40) < 20, 0.67, 0.93)
     (found,) = moments(smooth(0), "main/accuracy", accuracy)
     assert found.says == "epoch 21: accuracy 67.0 → 93.0 %"
-    assert found.edges == ()
+    assert found.things == ()
 
 
 def test_single_bad_value_of_the_metric_is_no_moment():
@@ -82,21 +84,16 @@ def test_there_are_at_most_five_and_they_keep_apart():
 def test_gap_between_snapshots_is_no_moment():
     at = np.array([*range(20), *range(40, 60)])
     edges = np.cumsum(np.full((60, len(LAYER_OF)), 0.1), axis=0)[at]
-    assert find_moments([f"epoch {each}" for each in at], at, edges, LAYER_OF, NAMES) == ()
+    changes = Changes.of_values(edges, LAYER_OF, NAMES, "edge")
+    assert find_moments([f"epoch {each}" for each in at], at, changes) == ()
 
 
+@pytest.mark.parametrize("view", ["network", "layers", "map", "matrix"])
 @pytest.mark.parametrize("sample", ["digits", "convolutions"])
-def test_smooth_samples_have_no_moments(sample):
-    run = open_run(ROOT / "sample_results" / sample)
-    layers = [[layer.weight for layer in snapshot.read()] for snapshot in run.snapshots]
-    edges = np.stack([np.concatenate([weight.ravel() for weight in each]) for each in layers])
-    layer_of = np.repeat(np.arange(len(layers[0])), [weight.size for weight in layers[0]])
-    at = np.array([snapshot.epoch for snapshot in run.snapshots])
-    values = run.log.columns["main/accuracy"][list(run.rows)]
-    titles = [f"epoch {each}" for each in at]
-    assert (
-        find_moments(titles, at, edges, layer_of, [layer.name for layer in run.layers], "main/accuracy", values) == ()
-    )
+def test_smooth_samples_have_no_moments(sample, view):
+    animation = Animation(open_run(ROOT / "sample_results" / sample), view=view, moments=True)
+    assert {frame.moment for frame in animation} == {None}
+    assert "no moment stands out from those before and after it" in animation.notes
 
 
 def test_run_of_few_snapshots_has_no_moments():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from pathlib import Path
 
@@ -37,6 +38,17 @@ def test_frame_shows_its_picture(run: Run) -> None:
     frame = Animation(run, **SMALL)[0]
     with Image.open(io.BytesIO(frame._repr_png_())) as picture:
         np.testing.assert_array_equal(np.array(picture), frame.image)
+
+
+def test_animation_shows_its_end_where_no_page_is_shown(run: Run) -> None:
+    animation = Animation(run, **SMALL)
+    with Image.open(io.BytesIO(animation._repr_png_())) as picture:
+        shown = np.asarray(picture.convert("RGB")).astype(int)
+    end = animation._frame(len(animation) - 1, still=True).image
+    assert np.abs(shown - end).max(axis=2).mean() < 3
+    page = animation._repr_html_()
+    alone = base64.b64encode(animation._repr_png_()).decode()
+    assert page.startswith(f'<div><img alt="nnanim" style="max-width:100%" src="data:image/png;base64,{alone}">')
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,18 @@ from nnanim import SnapshotError, open_run
 from nnanim.reading.snapshots import detect
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
-THERE = ["keras", "keras-h5", "keras-weights", "lightning", "pytorch", "safetensors", "transformers-sharded"]
+THERE = [
+    "flax",
+    "onnx",
+    "keras",
+    "keras-h5",
+    "keras-weights",
+    "lightning",
+    "pytorch",
+    "safetensors",
+    "torch-dcp",
+    "transformers-sharded",
+]
 
 
 @pytest.mark.parametrize("name", THERE)

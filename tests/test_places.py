@@ -178,3 +178,27 @@ def test_a_name_with_a_nul_is_an_error_of_ours(result: Path) -> None:
     for output in ("a\0.gif", "a\0/"):
         with pytest.raises((OutputError, OptionError), match="is no name that a file can have"):
             render(result, output)
+
+
+@pytest.mark.parametrize("victim", ["a-0/log", "a-1/log", "b-1/trainer_00002"])
+def test_a_comparison_overwrites_no_run_of_any_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a-0", "a-1", "b-0", "b-1"):
+        result_folder(Path(name))
+    before = Path(victim).read_bytes()
+    found = run("compare", "--group", "a=a-*", "--group", "b=b-*", "-o", victim, "--format", "gif")
+    assert (found.exit_code, "is a file of the result folder" in found.stderr) == (2, True)
+    assert Path(victim).read_bytes() == before
+
+
+@posix
+@pytest.mark.parametrize("other", ["./a.png", "link.png"])
+def test_pictures_of_a_comparison_that_are_one_file_are_refused(result: Path, other: str) -> None:
+    Path("link.png").symlink_to("a.png")
+    shutil.copytree(result_folder(result), "other")
+    found = run("compare", "result", "other", "-o", "a.png", "-o", other)
+    assert found.exit_code == 2
+    assert "given twice" in found.stderr or "are one file" in found.stderr
+    assert not Path("a.png").exists()

@@ -76,6 +76,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "font": {},  # a file, whose bytes count: see test_if_changed.py
     "engine": {},  # does not change the picture
     "full_color": {"full_color": True},
+    "moments": {"moments": True},
 }
 
 

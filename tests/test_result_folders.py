@@ -76,6 +76,27 @@ FOLDERS = {
         ("grad_norm", "learning_rate", "loss", "eval_accuracy", "eval_loss"),
         (),
     ),
+    "flax": (
+        "flax",
+        ["Dense_0", "Dense_1", "Dense_2", "Dense_3"],
+        [(f"model_{5 * n}.msgpack", None, 5 * n, n - 1) for n in (2, 4)],
+        ("loss",),
+        (),
+    ),
+    "onnx": (
+        "onnx",
+        ["fc1", "fc2", "fc3", "out"],
+        [(f"model_epoch{n}.onnx", n, None, n - 1) for n in (2, 4)],
+        ("train_loss", "train_acc"),
+        (),
+    ),
+    "torch-dcp": (
+        "pytorch",
+        ["fc1", "fc2", "fc3", "out"],
+        [(f"step-{5 * n}/.metadata", n, 5 * n, n - 1) for n in (2, 4)],
+        ("train_loss", "train_acc"),
+        (),
+    ),
 } | {
     folder: (
         "keras",

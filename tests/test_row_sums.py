@@ -235,6 +235,45 @@ def test_numbers_of_other_sizes(tmp_path: Path, kind: str) -> None:
         assert found.moved[1, column] == pytest.approx(((other - one) ** 2).sum(), rel=1e-6)
 
 
+def in_one_storage(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
+    """Write views of one storage, as PyTorch saves the weights of an LSTM that was on a GPU."""
+    flat = np.concatenate([array.ravel() for array in arrays.values()])
+    saved, place = {}, 0
+    for key, array in arrays.items():
+        saved[key] = tensor("0", array.shape, offset=place, count=len(flat))
+        place += array.size
+    return write(path, saved, {"0": flat})
+
+
+def test_tensors_of_one_storage_are_not_read_once_for_each(tmp_path: Path, bytes_read: Counter[str]) -> None:
+    from nnanim.reading.containers.zip_file import ZipFile
+
+    checked: list[int] = []
+    real = ZipFile.check
+    ZipFile.check = lambda self, member: (checked.append(member.size), real(self, member))[1]  # type: ignore[method-assign]
+    try:
+        for epoch in range(2):
+            in_one_storage(tmp_path / f"m_{epoch}.pt", numbers(epoch))
+        run = open_run(tmp_path)
+        found = read_rows(run.snapshots, Options(), rows=run.weight_rows)
+    finally:
+        ZipFile.check = real  # type: ignore[method-assign]
+    for column, row in enumerate(found.rows):
+        np.testing.assert_allclose(found.norms[:, column], expected("first", row.keys[0], 2)[0], rtol=1e-6)
+    of_snapshot = 4 * sum(int(np.prod(shape)) for shape in SHAPES.values())
+    assert checked == [of_snapshot, of_snapshot]
+    assert bytes_read == {"files": 2 * of_snapshot}
+
+
+def test_the_sum_of_a_storage_of_several_tensors_is_checked(tmp_path: Path) -> None:
+    for epoch in range(2):
+        in_one_storage(tmp_path / f"m_{epoch}.pt", numbers(epoch))
+    run = open_run(tmp_path)
+    change_a_byte(tmp_path / "m_1.pt")
+    with pytest.raises(SnapshotError, match=r"m_1\.pt' is truncated or damaged at 'data/0'"):
+        read_rows(run.snapshots, Options(), rows=run.weight_rows)
+
+
 def test_hdf5_is_read_in_pieces(tmp_path: Path) -> None:
     for epoch in range(2):
         layers = {f"dense_{place}": {"W": array} for place, array in enumerate(numbers(epoch).values())}

@@ -192,7 +192,7 @@ def test_the_page_grows_and_keeps_the_readers_place(result: Path) -> None:
         page.select_option("#speed", "4")
         page.focus("#speed")  # so that the neuron is kept, and neither pointed at nor focused
         kept = page.get_attribute("#details", "data-thing")
-        assert kept == "node3"
+        assert kept == "neuron3"
         save(result, 3)
         show(board, result)
         page.get_by_text("3 snapshots").wait_for()

@@ -219,7 +219,7 @@ def test_member_twice(result: Path) -> None:
         open_run(result)
     assert str(caught.value) == (
         "snapshot 'result/snapshot_1' holds 'l1/W' twice"
-        " (a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy)"
+        " (a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors, ONNX or NumPy)"
     )
 
 
@@ -231,7 +231,7 @@ def test_unusual_compression(result: Path) -> None:
         open_run(result)
     assert str(caught.value) == (
         "'W' in snapshot 'result/snapshot_1' is encrypted or compressed in an unknown way"
-        " (a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy)"
+        " (a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors, ONNX or NumPy)"
     )
 
 
@@ -262,7 +262,7 @@ def test_member_that_is_no_array(result: Path, member: bytes) -> None:
         open_run(result)
     assert str(caught.value) == (
         "snapshot 'result/snapshot_1' is truncated or damaged at 'W'"
-        " (a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy)"
+        " (a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors, ONNX or NumPy)"
     )
 
 

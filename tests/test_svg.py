@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -17,7 +19,10 @@ from svg_reader import NAME, Svg
 
 from nnanim import Animation, OptionError, OutputError, open_run
 from nnanim.cli import main
-from nnanim.encoders.svg import in_one_order
+from nnanim.comparing.side_by_side import SideBySide
+from nnanim.design.fonts import font_files, text_width_pt
+from nnanim.encoders.movie import Movie
+from nnanim.encoders.svg import in_one_order, open_svg
 from nnanim.encoders.svg_motion import NEAR_COLOR, NEAR_PX, Motion
 from nnanim.options import MOST_MOVING
 from nnanim.painting.glyphs import EM, Glyphs
@@ -35,8 +40,6 @@ def make_run(folder: Path, shape: tuple[int, ...] = SHAPE, snapshots: int = SNAP
         share = (epoch - 1) / max(snapshots - 1, 1)
         arrays = {name: (1 - share) * start[name] + share * end[name] for name in start}
         save(folder / f"trainer_{epoch:05}", trainer_arrays(arrays, epoch=epoch, iteration=epoch * 3))
-    import json
-
     (folder / "log").write_text(json.dumps(log_rows(snapshots)), encoding="utf-8")
     return folder
 
@@ -172,8 +175,8 @@ def test_without_motion_it_is_the_last_frame(svg: Svg, animation: Animation) -> 
         assert moved.attrib["transform"] == f"translate(0 {shift})"
 
 
-def test_who_wants_no_motion_gets_no_rule(svg: Svg) -> None:
-    head = "@media (prefers-reduced-motion:no-preference){"
+def test_paper_and_who_wants_no_motion_get_no_rule(svg: Svg) -> None:
+    head = "@media screen and (prefers-reduced-motion:no-preference){"
     sheet = svg.sheet.strip()
     assert sheet.startswith(head)
     assert sheet.endswith("}\n}")
@@ -240,6 +243,20 @@ def test_who_knows_no_masks_reads_the_last_texts(svg: Svg, animation: Animation)
     assert len(masked) == 3
     assert {each.get("visibility") for each in masked} == {"hidden"}
     assert re.search(r"\.\S+-plays\{visibility:visible\}\n\.\S+-still\{visibility:hidden\}", svg.sheet)
+
+
+def test_runs_side_by_side(animation: Animation, tmp_path: Path) -> None:
+    other = open_run(make_run(tmp_path / "other", snapshots=4))
+    together = SideBySide({"one": animation.run, "other": other}, metric="main/accuracy")
+    together.write(tmp_path / "picture", file_format="svg")
+    svg = Svg(tmp_path / "picture")
+    lines = [each for each in svg.moving if re.fullmatch(r"M[\d.]+( [\d.]+){3}", each.get("d", ""))]
+    assert len(lines) == 2 * (3 * 4 + 4 * 2)
+    ends = list(accumulate(together.durations_s))
+    for frame, end_s in zip(together, ends, strict=True):
+        widths = [width for run in frame.runs for width in run.edges.width_px]
+        shown = [float(svg.at(line, end_s - 0.005)["stroke-width"]) for line in lines]
+        assert np.sort(shown) == pytest.approx(np.sort(widths), abs=2 * NEAR_PX)
 
 
 # How it is written
@@ -395,6 +412,18 @@ def test_a_snapshot_with_a_hostile_name(tmp_path: Path) -> None:
     assert not [element for element in root.iter() if element.tag.endswith("script")]
 
 
+def test_hostile_titles_and_comments(animation: Animation, tmp_path: Path) -> None:
+    size, ground = animation.size_px, animation._painter.ground
+    movie = Movie(size, (0.1,), np.zeros((1, 3), np.uint8), comment=HOSTILE, ground=ground)
+    with open_svg(tmp_path / "out.svg", movie, [SimpleNamespace(title=HOSTILE)]) as append:
+        append(0, [])
+    root = ET.parse(tmp_path / "out.svg").getroot()
+    assert HOSTILE[:-8] in root.attrib["aria-label"]
+    (told,) = root.iter(f"{NAME}metadata")
+    assert HOSTILE[:-8] in (told.text or "")
+    assert not [element for element in root.iter() if element.tag.endswith("script")]
+
+
 # Its pieces
 
 
@@ -433,8 +462,6 @@ def test_what_is_not_there_is_hidden() -> None:
 
 
 def test_letters_are_as_wide_as_the_font_says() -> None:
-    from nnanim.design.fonts import text_width_pt
-
     glyphs = Glyphs(("DejaVu Sans",))
     for text in ("AVATAR Ty", "epoch 210", "Wó±‖ 1.5"):
         placed, width = glyphs.lay(text)
@@ -443,3 +470,13 @@ def test_letters_are_as_wide_as_the_font_says() -> None:
     first, again = glyphs.lay("oo")[0]
     assert first[0] == again[0]
     assert len(glyphs.outlines) == len({*"AVATARTyepoch210Wó±‖1.5"})
+
+
+def test_letters_that_the_bundled_font_lacks_come_from_the_next() -> None:
+    families = ("DejaVu Sans", "STIXGeneral")
+    bundled, other = (set(font.get_charmap()) for font in font_files(families))
+    lacking = chr(min(other - bundled))
+    mixed, first, second = Glyphs(families), Glyphs(families[:1]), Glyphs(families[1:])
+    width = mixed.lay("A" + lacking)[1]
+    assert width == pytest.approx(first.lay("A")[1] + second.lay(lacking)[1])
+    assert mixed.outlines == [*first.outlines, *second.outlines]

@@ -128,12 +128,14 @@ def test_frames_follow_each_other_in_time(browser: Any, tmp_path: Path) -> None:
             assert distance(after[0], following).mean() < distance(after[0], ours).mean() / 4
 
 
-def test_who_wants_no_motion_sees_the_last_frame(browser: Any, tmp_path: Path) -> None:
+def test_paper_and_who_wants_no_motion_show_the_last_frame(browser: Any, tmp_path: Path) -> None:
     animation = Animation(open_run(IRIS), max_frames=6)
     file = written(animation, tmp_path)
     with Page(browser, file, animation.size_px) as page:
         last = page.image_of(animation, len(animation) - 1)
         assert page.page.evaluate("document.getAnimations().length") > 80
+        page.page.emulate_media(media="print")
+        assert page.page.evaluate("document.getAnimations().length") == 0
     with Page(browser, file, animation.size_px, reduced_motion="reduce") as page:
         assert page.page.evaluate("document.getAnimations().length") == 0
         # But for widths that wait for their key frame.

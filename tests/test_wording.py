@@ -46,9 +46,9 @@ def test_legend_says_since_when_and_where_scales_end():
     rings = WidthScale(np.array(0.25), (0.5, 4.0))
     legend = wording.make_legend(weights, widths, changes, rings, "epoch 10", COLORINGS["change"])
     assert legend.ramp == ("weakened", "strengthened")
-    assert legend.ramp_print == "|w| since epoch 10, full at ±0.68"
-    assert legend.samples == (("0.2", 0.1), ("1", 0.5), ("2", 1.0))
-    assert legend.samples_print == "|w|, full at 2 · rings |b|, 0.25"
+    assert legend.ramp_print == "|weight| since epoch 10, full from ±0.68"
+    assert legend.samples == (("0.2", 0.1), ("1", 0.5), ("≥ 2", 1.0))
+    assert legend.samples_print == "line: |weight| · ring: |bias| to 0.25"
 
 
 def test_legend_of_signs_and_of_layers():
@@ -60,9 +60,9 @@ def test_legend_of_signs_and_of_layers():
         weights, widths, IntensityScale.of_weights(widths), None, "epoch 10", COLORINGS["sign"]
     )
     assert legend.ramp == ("negative", "positive")
-    assert legend.ramp_print == "w, full colour at ±2, 0.5 by layer"
+    assert legend.ramp_print == "weight, full from ±2, 0.5 by layer"
     assert legend.samples == (("10 %", 0.1), ("50 %", 0.5), ("100 %", 1.0))
-    assert legend.samples_print == "of |w| 2, 0.5 by layer"
+    assert legend.samples_print == "line: of |weight| 2, 0.5 by layer"
 
 
 @pytest.mark.parametrize(

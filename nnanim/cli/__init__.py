@@ -40,7 +40,7 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in self.commands and os.path.exists(args[0]):
+        if args and args[0] not in self.commands and (os.path.exists(args[0]) or os.sep in args[0]):
             args = ["render", *args]
         return super().resolve_command(ctx, args)
 
@@ -62,7 +62,7 @@ class Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
-    _usage: click.ClickException | None = None  # what click is about to tell
+    _usage: click.UsageError | None = None  # what click is about to tell
 
     def invoke(self, ctx: click.Context) -> Any:
         # There is nothing to be found in all that was imported, not while it is and not when the program ends.
@@ -73,7 +73,7 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except OptionError as error:
-            raise click.UsageError(printable(str(error))) from error
+            raise WrongUsage(printable(str(error))) from error
         except NnanimError as error:
             echo.tell(f"nnanim: error: {error}")
             ctx.exit(1)
@@ -82,12 +82,17 @@ class Group(click.Group):
             ctx.exit(EXIT_INTERRUPTED)
         except MemoryError:
             pass  # outside of this block nothing holds what was read, so there is room to say it
-        except click.ClickException as error:
+        except click.UsageError as error:
             self._usage = error
-            error.message = _each_line(error.message)  # type: ignore[misc]  # final for click's own classes
-            raise
+            raise _told(error) from error
         echo.tell("nnanim: error: there is not enough memory (try fewer --jobs, a lower --dpi, or --every)")
         ctx.exit(1)
+
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **more)
+        except click.UsageError as error:  # an option before any command
+            raise _told(error) from error
 
     def main(self, *args: Any, **more: Any) -> Any:
         echo.prepare_streams()
@@ -113,6 +118,21 @@ def _end_as_by_ctrl_c() -> None:
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(EXIT_BY_SIGNAL + number)
+
+
+class WrongUsage(click.UsageError):
+    """A wrong usage, told as any other error is, below how the command is used."""
+
+    def show(self, file: Any = None) -> None:
+        """Write usage and message to standard error."""
+        if self.ctx is not None:
+            hint = f"Try '{self.ctx.command_path} {max(self.ctx.help_option_names, key=len)}' for help."
+            click.echo(f"{self.ctx.get_usage()}\n{hint}\n", file, err=True)
+        click.echo(f"nnanim: error: {self.format_message()}", file, err=True)
+
+
+def _told(error: click.UsageError) -> WrongUsage:
+    return WrongUsage(_each_line(error.format_message()), error.ctx)
 
 
 def _each_line(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -166,6 +167,8 @@ def compare(
 
 def _check_outputs(outputs: tuple[str, ...], file_format: str | None, choices: dict[str, Any]) -> None:
     """Refuse outputs that cannot be written, and choices of looks without a picture."""
+    from nnanim.encoders.places import refuse_same
+
     context = click.get_current_context()
     given = [
         parameter.opts[-1]
@@ -178,6 +181,7 @@ def _check_outputs(outputs: tuple[str, ...], file_format: str | None, choices: d
     for output in outputs:
         if output == options.STDOUT or echo.is_stdout(output):
             raise click.UsageError("the table goes to standard output, so the picture cannot: name a file")
+    refuse_same(outputs)
     films = tuple(each for each in outputs if file_format or Path(each).suffix.lower() != ".pdf")
     options.check_outputs(films, file_format, if_changed=False)
 
@@ -199,6 +203,10 @@ def _opened(
     runs = {name: open_path(members[0][1], reading) for name, members in wanted.items()}
     for run in runs.values():
         refuse_inputs(outputs, run.files)
+    places = [Path(os.path.realpath(output)) for output in outputs]
+    for path in (path for members in wanted.values() for _, path in members[1:]):
+        if any(place.is_relative_to(os.path.realpath(path)) for place in places):  # else there is no need to open it
+            refuse_inputs(outputs, open_path(path, reading).files)
     return runs
 
 

@@ -268,6 +268,9 @@ loop: Option = click.option(
 full_color: Option = click.option(
     "--full-color", is_flag=True, help="All colours in a .webp instead of the GIF's: five times the size."
 )
+moments: Option = click.option(
+    "--moments", is_flag=True, help="Slow down where more happened than before and after, and say what in numbers."
+)
 tween: Option = click.option(
     "--tween",
     metavar="N",
@@ -326,7 +329,7 @@ quiet: Option = click.option("-q", "--quiet", is_flag=True, help="Say nothing bu
 
 _LOOKS = (title, metric, color, since, scale, theme, palette, figsize, dpi)
 _CONTENTS = (max_nodes, nodes, max_edges, edges, bias, input_labels, output_labels, font)
-_TIME = (fps, hold_s, ending, duration_s, loop, full_color, tween, every, max_frames, spacing, start, stop)
+_TIME = (fps, hold_s, ending, duration_s, loop, full_color, moments, tween, every, max_frames, spacing, start, stop)
 
 
 def reading_options(command: Command) -> Command:
@@ -346,7 +349,7 @@ def still_options(command: Command) -> Command:
 
 def comparison_options(command: Command) -> Command:
     """Add all options of a picture of several runs to a command."""
-    lacking = {scale, tween}  # one scale for all runs, and nothing between two snapshots
+    lacking = {scale, tween, moments}  # one scale for all runs, nothing between two snapshots, no moments of one
     return _add(command, tuple(each for each in (*_LOOKS, view, panels, by, *_TIME, *_CONTENTS) if each not in lacking))
 
 

@@ -126,6 +126,8 @@ class SideBySide(Sequence[TogetherFrame]):
             raise OptionError("scale is 'layer', but layers of several runs have no scale in common (take 'network')")
         if self.options.tween:
             raise OptionError("tween: runs side by side show their snapshots, and nothing between two of them")
+        if self.options.moments:
+            raise OptionError("moments: runs side by side have one clock, which cannot slow for one of them")
         for name, run in self.runs.items():
             if not run.snapshots:
                 raise OptionError(f"{name!r} has no snapshots, only a log, so there is no network to show")

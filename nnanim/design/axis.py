@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,10 @@ class Axis:
         formatter.axis.set_view_interval(low, high)
         labels = formatter.format_ticks(ticks)
         return cls(low, high, tuple(ticks), tuple(map(_minus, labels)), _minus(formatter.get_offset()))
+
+    def with_unit(self, sign: str) -> Axis:
+        """Return the same axis with a unit behind each label: ``90 %``."""
+        return replace(self, labels=tuple(f"{label} {sign}" for label in self.labels)) if sign else self
 
     def shares(self, values: np.ndarray) -> np.ndarray:
         """Return where values lie, 0 at the beginning of the axis and 1 at its end."""

@@ -57,7 +57,7 @@ class ByChange:
         return IntensityScale.of_changes(changes, groups)
 
     def small_print(self, symbol: str, since: str, domain: str) -> str:
-        return f"{symbol} since {since}, full at ±{domain}"
+        return f"{symbol} since {since}, full from ±{domain}"
 
     def is_explained(self, snapshots: int) -> bool:
         return snapshots > 1
@@ -81,7 +81,7 @@ class BySign:
         return IntensityScale.of_weights(widths)
 
     def small_print(self, symbol: str, since: str, domain: str) -> str:
-        return f"w, full colour at ±{domain}"
+        return f"{symbol.strip('|')}, full from ±{domain}"
 
     def is_explained(self, snapshots: int) -> bool:
         return True

@@ -18,6 +18,7 @@ SMALLEST = 0.6  # of the size that a text should have
 
 BOX = "\N{WHITE SQUARE}"
 LONGEST_NAME = 512  # letters; no figure is wide enough for more
+LONGEST_MEASURED = 2000  # letters
 
 
 def load_font(path: str | None) -> tuple[str, ...]:
@@ -42,7 +43,7 @@ def load_font(path: str | None) -> tuple[str, ...]:
 
 
 def text_width_pt(text: str, size_pt: float, families: tuple[str, ...] = (theme.FONT_FAMILY,)) -> float:
-    """Measure one line of text."""
+    """Measure one line of text; of one that is too long for any picture the beginning, for FreeType takes its time."""
     return (_measured if len(text) <= LONGEST_NAME else _measured.__wrapped__)(text, size_pt, families)
 
 
@@ -50,9 +51,9 @@ def text_width_pt(text: str, size_pt: float, families: tuple[str, ...] = (theme.
 def _measured(text: str, size_pt: float, families: tuple[str, ...]) -> float:
     font = font_of(families)
     font.set_size(size_pt, theme.POINTS_PER_INCH)
-    font.set_text(text, 0.0)
+    font.set_text(text[:LONGEST_MEASURED], 0.0)
     width: float = font.get_width_height()[0] / 64.0  # FreeType counts in 64ths
-    return width
+    return width * max(len(text) / LONGEST_MEASURED, 1.0)
 
 
 def fitted(text: str, size_pt: float, room_pt: float, families: tuple[str, ...]) -> tuple[str, float]:

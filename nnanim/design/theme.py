@@ -68,6 +68,12 @@ class Theme:
         """Colour outlines of nodes as `edge_colors` does, but so that an unchanged node still stands out."""
         return _interpolate(intensity, (ramp[0], self.muted, ramp[2]))
 
+    def paler(self, color: np.ndarray) -> np.ndarray:
+        """Mix colours (N, 3) uint8 with the background, so that others stand out."""
+        mixed = np.asarray(self.background) + PALE * (color.astype(float) - self.background)
+        faint: np.ndarray = np.rint(mixed).astype(np.uint8)
+        return faint
+
     def gif_palette(self, ramp: Ramp, more: np.ndarray | None = None) -> np.ndarray:
         """Choose the colours of an indexed picture, (C, 3) uint8, background first, C <= 255.
 
@@ -128,6 +134,7 @@ def _interpolate(intensity: np.ndarray, stops: Ramp) -> np.ndarray:
 
 
 GIF_COLORS = 255
+PALE = 0.25  # of a colour, the rest is background; one of the steps between both that a palette has
 _RAMP_STEPS = 16  # colours between unchanged and each end of the ramp
 _TRACE = 0.05  # of ink in what is faint
 _BACKGROUND_STEPS = 16  # from a colour to the background

@@ -41,16 +41,17 @@ def make_legend(
     coloring: Coloring,
 ) -> Legend:
     """Say what the colours mean and since when, what the widths stand for, and where both saturate."""
-    symbol = "norm" if weights.only_norms else "|w|"
+    symbol = "norm" if weights.only_norms else "|weight|"
     ramp_print = coloring.small_print(symbol, since, _domain_text(colors.domain, weights))
     if widths.domain.ndim:
         samples = tuple((f"{100 * share:.0f} %", share) for share in SAMPLES)
-        samples_print = f"of {symbol} {_domain_text(widths.domain, weights)}"
+        samples_print = f"line: of {symbol} {_domain_text(widths.domain, weights)}"
     else:
         samples = tuple((short(share * float(widths.domain)), share) for share in SAMPLES)
-        samples_print = f"{symbol}, full at {short(float(widths.domain))}"
+        samples = (*samples[:-1], (f"≥ {samples[-1][0]}", samples[-1][1]))  # thicker than that none is drawn
+        samples_print = f"line: {symbol}"
     if rings is not None:
-        samples_print += f" · rings |b|, {short(float(rings.domain))}"
+        samples_print += f" · ring: |bias| to {short(float(rings.domain))}"
     explained = coloring.is_explained(len(weights.edges.values))
     return Legend(coloring.ends if explained else None, ramp_print, samples, samples_print)
 

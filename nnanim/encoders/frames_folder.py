@@ -82,6 +82,8 @@ def meaning(frame: Frame | TogetherFrame) -> dict[str, Any]:
         "duration_s": frame.duration_s,
         "metrics": {name: _finite(value) for name, value in frame.metrics.items()},
     }
+    if frame.moment is not None:
+        told["moment"] = _moment(frame)
     if frame.rows is not None:
         return told | {"rows": _rows(frame.rows), "folded_rows": _rows(frame.folded_rows or frame.rows)}
     if frame.boxes is not None:
@@ -89,6 +91,24 @@ def meaning(frame: Frame | TogetherFrame) -> dict[str, Any]:
     if frame.cells is not None:
         return told | {"cells": _cells(frame.cells)}
     return told | {"edges": _edges(frame.edges), "nodes": _nodes(frame.nodes)}
+
+
+def _moment(frame: Frame) -> dict[str, Any]:
+    """Tell what stands out as places in the lists of the frame."""
+    moment = frame.moment
+    assert moment is not None
+    told: dict[str, Any] = {"says": moment.says, "share": moment.share}
+    if frame.boxes is not None:
+        return told | {"boxes": list(frame.boxes.stand_out)}
+    if frame.cells is not None:
+        places = []
+        for thing in moment.things:
+            index, matrix = next(
+                (index, each) for index, each in enumerate(frame.cells.matrices) if each.start <= thing < each.stop
+            )
+            places.append([index, *divmod(thing - matrix.start, matrix.size[1])])
+        return told | {"cells": places}
+    return told | {"edges" if frame.rows is None else "rows": list(moment.things)}
 
 
 def _edges(edges: Edges) -> dict[str, Any]:

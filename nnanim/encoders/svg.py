@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
+import numpy as np
+
 from nnanim.encoders.movie import Append, Movie
 from nnanim.encoders.svg_motion import PREFIX, Motion, Values
 from nnanim.encoders.svg_text import TextPlace, TextWriter
@@ -22,7 +24,7 @@ from nnanim.options import MOST_MOVING
 from nnanim.painting.part import Ground
 from nnanim.painting.picture import Picture
 from nnanim.painting.svg_brush import PART, TEXT, Key, Looks, Shape, SvgBrush, open_tag, rectangles
-from nnanim.printable import encodable
+from nnanim.printable import encodable, printable
 
 NAME_DIGITS = 6  # so that two files can stand in one page
 
@@ -76,6 +78,7 @@ class Tracks:
             track.inside = shape.inside or track.inside
             track.values[index] = (dict(shape.fixed).get("content", ""), shape.looks)
         keys = [shape.key for shape in shapes]
+        assert len(set(keys)) == len(keys), "two shapes of a frame have one name"
         self._orders.append(self._orders[-1] if self._orders and self._orders[-1] == keys else keys)
 
     def in_order(self) -> list[Track]:
@@ -152,7 +155,7 @@ class Writer:
     tracks: Sequence[Track]
     in_page: bool = False
     _moving: int = 0
-    _windows: dict[tuple[Looks, str], str] = field(default_factory=dict)
+    _windows: dict[Looks, str] = field(default_factory=dict)
 
     def text(self, label: str) -> str:
         """Return the file.
@@ -182,9 +185,9 @@ class Writer:
         name = "n" + hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:NAME_DIGITS] + "-"
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-            f' role="img" aria-label={quoteattr(label)}>'
+            f' role="img" aria-label={quoteattr(printable(label))}>'
         )
-        told = "" if movie.comment is None else f"<metadata>{escape(movie.comment)}</metadata>\n"
+        told = "" if movie.comment is None else f"<metadata>{escape(printable(movie.comment))}</metadata>\n"
         return f"{head}\n{told}{body.replace(PREFIX, name)}\n</svg>\n"
 
     def _still(self, shapes: Sequence[Shape]) -> str:
@@ -229,14 +232,13 @@ class Writer:
 
     def _part(self, track: Track, looks: Looks) -> str:
         """Write what is seen through a window that opens; two that are alike are one."""
-        key = (looks, "")
         told = ""
-        if key in self._windows:
-            self._moving -= any(name == "class" for name, _ in looks)
+        if looks in self._windows:
+            self._moving -= "class" in dict(looks)
         else:
-            self._windows[key] = f"{PREFIX}w{len(self._windows)}"
-            told = f'<defs><clipPath id="{self._windows[key]}">{open_tag("rect", looks)}/></clipPath></defs>\n'
-        return f'{told}<g clip-path="url(#{self._windows[key]})">{track.inside}</g>'
+            self._windows[looks] = f"{PREFIX}w{len(self._windows)}"
+            told = f'<defs><clipPath id="{self._windows[looks]}">{open_tag("rect", looks)}/></clipPath></defs>\n'
+        return f'{told}<g clip-path="url(#{self._windows[looks]})">{track.inside}</g>'
 
     def _text(self, track: Track) -> str:
         place = TextPlace.of(track.shape.fixed)
@@ -244,6 +246,17 @@ class Writer:
         if len(set(contents)) == 1:
             return self._texts.still(place, contents[0], self._looks(track))
         return self._texts.changing(place, contents, track.shape.looks)
+
+
+def still_svg(picture: Picture, frame: Frame) -> str:
+    """Return one frame as SVG that needs no style sheet and no scripts, for another page to hold."""
+    ground = picture.painter.ground
+    movie = Movie(ground.size_px, (1.0,), np.zeros((0, 3), np.uint8), loop=False, ground=ground)
+    tracks = [
+        Track(shape, [(dict(shape.fixed).get("content", ""), shape.looks)], shape.inside)
+        for shape in SvgPacker(movie).pack(0, picture)
+    ]
+    return Writer(movie, tracks).text(_label([frame])).replace("<style>\n</style>\n", "", 1)
 
 
 def too_much(moving: int) -> str:

@@ -55,10 +55,10 @@ class Motion:
         return self._names.setdefault(frames, PREFIX + _short(len(self._names)))
 
     def style_sheet(self, *, always: bool = False) -> str:
-        """Return the rules of all classes, which a reader who wants no motion does not get, unless a script moves them.
+        """Return the rules of all classes, which paper and a reader who wants no motion do not get.
 
         Args:
-            always: whether one does.
+            always: whether they do, since a script moves what moves.
         """
         if not self._names:
             return ""
@@ -69,7 +69,7 @@ class Motion:
         )
         if always:
             return rules
-        return f"@media (prefers-reduced-motion:no-preference){{\n{rules}}}\n"
+        return f"@media screen and (prefers-reduced-motion:no-preference){{\n{rules}}}\n"
 
 
 def _changes(values: Sequence[str | None], name: str) -> list[tuple[int, str]]:

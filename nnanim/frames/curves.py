@@ -53,6 +53,12 @@ class Curve:
         return np.append(self.x[before], x), np.append(self.y[before], self.value_at(x))
 
 
+def unit_sign(curves: Sequence[Curve], side: int) -> str:
+    """Return the sign of the unit that all curves of an axis share, ``"%"`` or nothing."""
+    signs = {curve.unit.sign for curve in curves if curve.axis == side}
+    return signs.pop() if len(signs) == 1 else ""
+
+
 def display_names(metrics: Sequence[str]) -> list[str]:
     """Return names as they are shown: ``val accuracy`` for ``validation/main/accuracy``, unless two would agree."""
     words = {"": "", "main": "", "validation": "val"}

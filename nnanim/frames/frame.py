@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from nnanim.frames.cells import Matrix
+from nnanim.frames.moments import StandOut
 from nnanim.model.weight_rows import Row
 from nnanim.words import counted
 
@@ -90,6 +91,7 @@ class Boxes:
         line: (B, 3) uint8, of the border, red where the norm has grown.
         arrows: indices of boxes, (from, to).
         groups: for each box the weights that it stands for.
+        stand_out: the boxes that stand out at a moment.
     """
 
     rows: tuple[Row, ...]
@@ -100,6 +102,7 @@ class Boxes:
     line: np.ndarray
     arrows: tuple[tuple[int, int], ...]
     groups: tuple[Rows, ...]
+    stand_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +152,7 @@ class Frame:
         duration_s: how long it is shown.
         curve_x: epoch (or iteration) on the curve's axis where the dots are; NaN where the log has none.
         metrics: values of the shown metrics there by name, in the log's own units; NaN where it has none.
+        moment: what stands out there, where that was asked for and something does.
         edges: what is drawn of the edges; none where no network is.
         nodes: what is drawn of the nodes; none where no network is.
         rows: every weight tensor, where the view shows layers; else None.
@@ -166,6 +170,7 @@ class Frame:
     curve_x: float
     metrics: dict[str, float]
     _painter: Painter = field(repr=False)
+    moment: StandOut | None = None
     edges: Edges = field(default_factory=lambda: Edges(_NO_INDEX, _NO_INDEX, _NO_INDEX, _NONE, _NONE, _NONE, _NO_COLOR))
     nodes: Nodes = field(default_factory=lambda: Nodes(_NO_INDEX, _NO_INDEX, _NONE, _NONE, _NONE, _NO_COLOR))
     rows: Rows | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnanim.frames.curves import Curve, curves_of, pick_metrics, row_x
+from nnanim.frames.moments import StandOut
 from nnanim.frames.readers import HERE, Readers
 from nnanim.frames.timeline import Clock, choose_snapshots
 from nnanim.options import Options
@@ -82,6 +83,7 @@ class History:
         since: what changes are measured against, in words.
         shown: what the view shows of the weights, as its own module has it.
         against: the run that these weights are held against, where changes are differences from it; else empty.
+        moments: at which more happened than before and after; none where nobody asked.
     """
 
     name: str
@@ -94,6 +96,7 @@ class History:
     since: str
     shown: Any
     against: str = ""
+    moments: tuple[StandOut, ...] = ()
 
     def __len__(self) -> int:
         return len(self.titles)
@@ -111,6 +114,11 @@ class History:
     def x(self, place: Place) -> float:
         """Return where the dots on the curves are; NaN for nowhere."""
         return float("nan") if (x := _between(self.curve_x.tolist(), place)) is None else x
+
+    def moment(self, place: Place) -> StandOut | None:
+        """Return the moment that is shown there: on the way to its snapshot, and at this."""
+        snapshot = place.before + (place.share > 0)
+        return next((each for each in self.moments if each.snapshot == snapshot), None)
 
     def title(self, place: Place) -> str:
         """Return ``"epoch 20.5"``."""

@@ -32,12 +32,14 @@ class RowHistory:
         norms: (S, R) float64, the Frobenius norm ‖W‖; NaN where a weight is not finite.
         moved: (S, R) float64, the squared distance ‖W − W_ref‖² to the reference.
         reference: (S, R) float64, the norm of the reference, ‖W_ref‖.
+        steps: (S, R) float64, the squared distance to the snapshot before, 0 at the first; None where nobody asked.
     """
 
     rows: tuple[Row, ...]
     norms: np.ndarray
     moved: np.ndarray
     reference: np.ndarray
+    steps: np.ndarray | None = None
 
     @property
     def relative_changes(self) -> np.ndarray:
@@ -59,9 +61,12 @@ class RowHistory:
             norms: np.ndarray = np.sqrt(np.stack(squares, axis=1))
             return norms
 
-        moved = np.stack([self.moved[:, list(group)].sum(axis=1) for group in groups], axis=1)
+        def summed(values: np.ndarray) -> np.ndarray:
+            return np.stack([values[:, list(group)].sum(axis=1) for group in groups], axis=1)
+
+        steps = None if self.steps is None else summed(self.steps)
         rows = tuple(self._together([self.rows[index] for index in group]) for group in groups)
-        return RowHistory(rows, pooled(self.norms), moved, pooled(self.reference))
+        return RowHistory(rows, pooled(self.norms), summed(self.moved), pooled(self.reference), steps)
 
     @staticmethod
     def _together(rows: Sequence[Row]) -> Row:
@@ -83,9 +88,11 @@ def read_rows(
 ) -> RowHistory:
     """Measure rows at every snapshot, each tensor read once, and the reference once for `AT_ONCE` snapshots.
 
+    Where moments are asked for and changes are not measured against the snapshot before, all is read twice.
+
     Args:
         snapshots: those that are shown, in their order.
-        options: `since` says which snapshot is the reference.
+        options: `since` says which snapshot is the reference, `moments` whether the steps are asked for.
         rows: what is measured.
         readers: who reads; the numbers are the same.
 
@@ -93,6 +100,22 @@ def read_rows(
         SnapshotError: a snapshot cannot be read, or lacks a tensor.
         WorkerError: a cluster gave up.
     """
+    norms, moved = _measured(snapshots, options.since, rows, readers)
+    steps = None
+    if options.since == "previous":
+        reference = np.concatenate([norms[:1], norms[:-1]])
+        steps = moved
+    else:
+        reference = np.repeat(norms[:1], len(norms), axis=0)
+        if options.moments:
+            steps = _measured(snapshots, "previous", rows, readers)[1]
+    return RowHistory(tuple(rows), norms, moved, reference, steps)
+
+
+def _measured(
+    snapshots: Sequence[Snapshot], since: str, rows: Sequence[Row], readers: Readers
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ‖W‖ and ‖W − W_ref‖² of rows at every snapshot, (S, R) each."""
     contents = [snapshot.contents for snapshot in snapshots[:]]  # a slice tells nothing yet
     count = len(contents)
     sums = np.empty((2, count, len(rows)))
@@ -102,12 +125,12 @@ def read_rows(
 
     def stretches() -> Iterator[Stretch]:
         for start, stop, (begin, end) in pieces:
-            behind = [] if start == 0 else [contents[0 if options.since == "first" else start - 1]]
+            behind = [] if start == 0 else [contents[0 if since == "first" else start - 1]]
             which, these = (*behind, *contents[start:stop]), tuple(rows[begin:end])
             if readers.are_elsewhere:
                 keys = {key for row in these for key in row.keys}
                 which = tuple(each.only(keys) for each in which)
-            yield Stretch(which, these, options.since)
+            yield Stretch(which, these, since)
 
     do = readers.do if readers.are_elsewhere or len(groups) > 1 else HERE.do
     tell = readers.progress or (lambda _done, _count: None)
@@ -116,12 +139,7 @@ def read_rows(
         start, stop, (begin, end) = pieces[done]
         sums[:, start:stop, begin:end] = found[:, start - stop :]
         tell(count * (done + 1) // len(pieces), count)
-    norms, moved = np.sqrt(sums[0]), sums[1]
-    if options.since == "previous":
-        reference = np.concatenate([norms[:1], norms[:-1]])
-    else:
-        reference = np.repeat(norms[:1], count, axis=0)
-    return RowHistory(tuple(rows), norms, moved, reference)
+    return np.sqrt(sums[0]), sums[1]
 
 
 def _group(rows: Sequence[Row], contents: Sequence[Contents], readers: Readers) -> list[tuple[int, int]]:

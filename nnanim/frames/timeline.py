@@ -22,6 +22,8 @@ from nnanim.options import (
 )
 from nnanim.words import counted
 
+MOMENT_S = 2.5  # for which the snapshot of a moment stays longer than others: so long a line is read
+SLOWER = 3  # times, the frames before and after it
 CENTISECONDS = 100  # per second; the unit of time in a GIF
 _SHARE_DIGITS = 12  # what is beyond comes from rounding
 
@@ -154,13 +156,16 @@ def _spread(there: int, wanted: int, spacing: str) -> list[int]:
     return [int(pick) for pick in picks]
 
 
-def timeline(ticks: Sequence[float], options: Options, *, in_ink: bool = True) -> tuple[Moment, ...]:
+def timeline(
+    ticks: Sequence[float], options: Options, *, in_ink: bool = True, slow: Sequence[int] = ()
+) -> tuple[Moment, ...]:
     """Show every chosen snapshot and the frames between them, the last frame longer.
 
     Args:
         ticks: when there is something to show, strictly increasing.
         options: `tween`, `fps`, `hold_s`, `duration_s`, `ending`.
         in_ink: whether there is an end in ink at all; signs keep their colours, and a curve alone has none.
+        slow: indices of the ticks at which the animation slows; of a given duration it takes half at most for that.
 
     Returns:
         At least one moment. Their durations sum up to `duration_s` where it is given.
@@ -190,6 +195,9 @@ def timeline(ticks: Sequence[float], options: Options, *, in_ink: bool = True) -
             )
     # Rounding the ends of frames, not their lengths, keeps the whole in time (30 fps: 30, 40, 30 ms, …).
     ends = [round(moving * (index + 1) / (count - 1)) for index in range(count - 1)]
+    if slow and ends:
+        rest, extra = _slowed(moving, count, steps, slow, is_fixed=options.duration_s is not None)
+        ends = [round(rest * (index + 1) / (count - 1) + extra[index]) for index in range(count - 1)]
     lengths = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)] + [hold] if ends else [hold]
     moments = [
         Moment(_between(ticks, *divmod(index, steps), steps), length / CENTISECONDS)
@@ -199,6 +207,25 @@ def timeline(ticks: Sequence[float], options: Options, *, in_ink: bool = True) -
     if ending == "both" and len(ticks) == 1:  # a single snapshot has no changes
         ending = "ink"
     return (*moments[:-1], *_ending(moments[-1], ending))
+
+
+def _slowed(moving: float, count: int, steps: int, slow: Sequence[int], *, is_fixed: bool) -> tuple[float, np.ndarray]:
+    """Return the time that all frames share, and (count - 1,) what those up to each take besides, in centiseconds."""
+    usual, more = moving / (count - 1), np.zeros(count)
+    for snapshot in slow:
+        middle = snapshot * steps
+        around = slice(max(middle - steps, 0), middle + steps)
+        more[around] = np.maximum(more[around], (SLOWER - 1) * usual)
+    for snapshot in slow:
+        more[snapshot * steps] += MOMENT_S * CENTISECONDS
+    extra = np.cumsum(more[:-1])
+    most = min(moving / 2, moving - (count - 1) * CENTISECONDS / MAX_FPS)
+    if is_fixed and extra[-1] > most:
+        extra *= most / extra[-1]
+    longest = MAX_FRAME_S * CENTISECONDS
+    if not is_fixed:
+        return moving, np.cumsum(np.minimum(more[:-1], longest - usual))
+    return moving - float(extra[-1]), extra
 
 
 def _moving_s(snapshots: int, count: int, fps: float | None) -> float:

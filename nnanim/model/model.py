@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from nnanim.model import role_table as names
 from nnanim.model.connections import USER, Connection, connect
 from nnanim.model.layers import LayerHeader
-from nnanim.model.roles import Header
+from nnanim.model.roles import NOTHING, Header
 from nnanim.model.tensors import Tensor, make_tensors
 
 # Why a tensor of a role is in no chain of layers.
@@ -142,6 +142,7 @@ def make_model(
     is_ordered: bool = True,
     known: Iterable[tuple[str, str]] | None = None,
     tied: Collection[str] = (),
+    roles: Mapping[str, str] = NOTHING,
 ) -> Model:
     """Find out what each tensor of a model is and what follows what.
 
@@ -152,8 +153,9 @@ def make_model(
         is_ordered: whether the order of the file is that in which the model was defined.
         known: pairs of keys of tensors that the file's own graph tells, or None where it has none.
         tied: keys of tensors that are others under a second name.
+        roles: what the file's own graph says of tensors, by key.
     """
-    tensors = make_tensors(headers, weights, convention)
+    tensors = make_tensors(headers, weights, convention, roles)
     found = connect(
         [tensor for tensor in tensors if tensor.key not in tied], known, convention=convention, is_ordered=is_ordered
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import prod
+from types import MappingProxyType
 from typing import NamedTuple
 
 from nnanim.model import role_table as names
@@ -15,6 +16,7 @@ from nnanim.model.role_table import GATES, TABLE, Naming
 
 Header = tuple[str, tuple[int, ...], str]  # key, shape, dtype
 WEIGHT_NORM, PRUNING, LORA = "g·v/‖v‖", "orig·mask", "B·A"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 MAX_NAME = 500  # longer keys are told by their shapes alone
 _MAX_DIMENSIONS = 5  # a convolution over three axes
 # (names of the members, formula): what stands in their place is a weight of the name before them.
@@ -91,7 +93,7 @@ def is_float(dtype: str) -> bool:
     return dtype.startswith(("float", "bfloat", "complex", "qint", "quint"))
 
 
-def roles_of(headers: Sequence[Header], convention: str = "pytorch") -> list[Role]:
+def roles_of(headers: Sequence[Header], convention: str = "pytorch", told: Mapping[str, str] = NOTHING) -> list[Role]:
     """Tell what every tensor of a model is.
 
     Where nothing tells, two axes are ``"dense"`` and more a ``"convolution"``, one a ``"vector"``.
@@ -99,8 +101,10 @@ def roles_of(headers: Sequence[Header], convention: str = "pytorch") -> list[Rol
     Args:
         headers: key, shape in the file and dtype of each tensor, in the order of the file.
         convention: whose names and shapes they are: ``"pytorch"``, ``"keras"``, ``"chainer"``, ``"numpy"``, ``"onnx"``.
+        told: what the file's own graph says of tensors, names of roles by key.
     """
-    return list(_roles_of(tuple((key, tuple(shape), dtype) for key, shape, dtype in headers), convention))
+    found = _roles_of(tuple((key, tuple(shape), dtype) for key, shape, dtype in headers), convention)
+    return [Role(told[key]) if key in told else role for (key, _, _), role in zip(headers, found, strict=True)]
 
 
 @lru_cache(maxsize=4)  # the model and its rows ask for the same

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from nnanim.model import role_table as names
 from nnanim.model.layers import LayerHeader
-from nnanim.model.roles import Header, Role, roles_of
+from nnanim.model.roles import NOTHING, Header, Role, roles_of
 
 # Roles of what takes in neurons or channels and puts out others.
 LAYERS = frozenset({names.DENSE, names.CONVOLUTION, names.TRANSPOSED, names.UP, names.DOWN})
@@ -115,7 +115,10 @@ def is_weight_name(key: str) -> bool:
 
 
 def make_tensors(
-    headers: Sequence[Header], weights: Iterable[LayerHeader], convention: str = "pytorch"
+    headers: Sequence[Header],
+    weights: Iterable[LayerHeader],
+    convention: str = "pytorch",
+    told: Mapping[str, str] = NOTHING,
 ) -> tuple[Tensor, ...]:
     """Tell of each array what follows what can be found out by. The order stays.
 
@@ -123,9 +126,10 @@ def make_tensors(
         headers: key, shape in the file and dtype of every array of the model.
         weights: what the reader of the file says of those that are weights for it.
         convention: whose names and shapes they are: ``"pytorch"``, ``"keras"``, ``"chainer"``, ``"numpy"``, ``"onnx"``.
+        told: what the file's own graph says of tensors, by key.
     """
     by_key = {weight.key: weight for weight in weights}
-    roles = roles_of(headers, convention)
+    roles = roles_of(headers, convention, told)
     norms = _norms_behind(headers, roles)
     tensors = [
         _tensor(header, role, by_key.get(header[0]), norms.get(header[0]), convention)
@@ -139,7 +143,7 @@ def _tensor(header: Header, role: Role, weight: LayerHeader | None, norm: int | 
     name = role.of if role.name == names.DIRECTION else role.name
     is_plain = name in (names.DENSE, names.CONVOLUTION)
     own = _SUFFIX.sub("", key)
-    if is_plain and convention != "numpy" and not (is_weight_name(own) or _OTHER_WEIGHT.search(own)):
+    if is_plain and convention not in ("numpy", "onnx") and not (is_weight_name(own) or _OTHER_WEIGHT.search(own)):
         name = names.PARAMETER
     module = _module_of(key, convention)
     if weight is None or len(shape) < 3 or name not in LAYERS:

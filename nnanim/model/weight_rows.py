@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nnanim.model import role_table as names
 from nnanim.model.layers import natural_key
-from nnanim.model.roles import MAX_NAME, Header, Role, is_float, roles_of
+from nnanim.model.roles import MAX_NAME, NOTHING, Header, Role, is_float, roles_of
 
 _WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _STARTS = re.compile(
@@ -72,7 +72,11 @@ class Row:
 
 
 def rows_of(
-    headers: Sequence[Header], convention: str = "pytorch", *, is_ordered: bool | None = None
+    headers: Sequence[Header],
+    convention: str = "pytorch",
+    *,
+    is_ordered: bool | None = None,
+    told: Mapping[str, str] = NOTHING,
 ) -> tuple[Row, ...]:
     """Give each weight with two axes or more a row, in the order of the model.
 
@@ -83,8 +87,9 @@ def rows_of(
         headers: key, shape in the file and dtype of each tensor, in the order of the file.
         convention: whose names and shapes they are.
         is_ordered: whether the order of the file is the model's; by default all but Chainer's is.
+        told: what the file's own graph says of tensors, names of roles by key.
     """
-    roles = roles_of(headers, convention)
+    roles = roles_of(headers, convention, told)
     ordered = convention != "chainer" if is_ordered is None else is_ordered
     rows: list[Row] = []
     done: set[str] = set()

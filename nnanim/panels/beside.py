@@ -150,7 +150,8 @@ class RowsBeside:
 
     @property
     def widths(self) -> tuple[float, ...]:
-        return LayersLegend.widths(self.scales, self.histories[0], self.style, beside=True)
+        first = self.histories[0]
+        return LayersLegend.widths(self.scales, first.since, self.style, first.against)
 
     def panels(self, boxes: Sequence[Box], style: Style) -> list[Any]:
         return [
@@ -160,7 +161,7 @@ class RowsBeside:
 
     def legend(self, blocks: tuple[Box, ...]) -> Legend:
         first = self.histories[0]
-        return LayersLegend(blocks, self.scales, first.since, self.style, first.against, beside=True)
+        return LayersLegend(blocks, self.scales, first.since, self.style, first.against)
 
 
 @dataclass

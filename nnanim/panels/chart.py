@@ -11,7 +11,7 @@ from nnanim.design import theme as looks
 from nnanim.design.axis import Axis
 from nnanim.design.layout import Box
 from nnanim.design.style import Style
-from nnanim.frames.curves import SHARE_LABEL, Curve
+from nnanim.frames.curves import SHARE_LABEL, Curve, unit_sign
 from nnanim.painting.brush import Brush, Place, Shade
 
 TICK_PT = 3.0
@@ -36,7 +36,7 @@ class Chart:
         bins = max(2, int(box.width / (TICK_EACH_PT * style.scale)))
         self._x = Axis.of([curve.x for curve in curves], bins, integer=curves[0].x_label != SHARE_LABEL)
         self._y = [
-            Axis.of([curve.y for curve in curves if curve.axis == side], 6)
+            Axis.of([curve.y for curve in curves if curve.axis == side], 6).with_unit(unit_sign(curves, side))
             for side in range(max(curve.axis for curve in curves) + 1)
         ]
 

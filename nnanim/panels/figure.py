@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnanim.design.fonts import load_font, missing_glyphs
-from nnanim.design.layout import arrange
+from nnanim.design.layout import MARGIN_PT, arrange
 from nnanim.design.style import Style
 from nnanim.design.theme import POINTS_PER_INCH, pick_theme
 from nnanim.frames.frame import Frame
@@ -14,6 +14,7 @@ from nnanim.frames.history import History
 from nnanim.options import Options
 from nnanim.painting.part import Ground, Sheet
 from nnanim.panels.curve import CurvePanel
+from nnanim.panels.moment import MomentPanel, height_of_moments
 from nnanim.panels.panel import Panel, ViewPanel
 from nnanim.panels.title import TitlePanel, height_of_title
 from nnanim.panels.views import View
@@ -65,15 +66,21 @@ def make_figure(history: History, view: View | None, scales: Any, options: Optio
     width_pt, height_pt = (inches * POINTS_PER_INCH for inches in options.figsize)
     shown_panels = options.panels if history.curves else "network"
     scale = arrange(width_pt, height_pt, shown_panels).scale
-    layout = arrange(width_pt, height_pt - height_of_title(options.title, scale), shown_panels)
+    for_title = height_of_title(options.title, scale)
+    for_moments = height_of_moments(options, scale) if history.moments else 0.0
+    layout = arrange(width_pt, height_pt - for_title - for_moments, shown_panels)
     words = view.words_of(history, options) if view else history.titles
-    texts = [*words, *(curve.metric for curve in history.curves), options.title]
+    says = [moment.says for moment in history.moments]
+    texts = [*words, *says, *(curve.metric for curve in history.curves), options.title]
     missing = missing_glyphs(texts, families)
     style = Style(pick_theme(options.theme, options.palette), families, missing, layout.scale, options.dpi)
     panels: list[Panel] = []
     shown: ViewPanel | None = None
     if options.title:
         panels.append(TitlePanel(options.title, style, (width_pt, height_pt)))
+    if history.moments:
+        top_pt = height_pt - MARGIN_PT * scale - for_title
+        panels.append(MomentPanel(history.moments, style, options, top_pt, width_pt))
     if layout.curve is not None:
         panels.append(CurvePanel(history, layout.curve, style, options, titled=layout.view is None))
     if layout.view is not None and view is not None:

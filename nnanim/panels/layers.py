@@ -18,6 +18,7 @@ from nnanim.design.wording import short, thousands
 from nnanim.frames.frame import Frame, Rows
 from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
+from nnanim.frames.moments import StandOut
 from nnanim.frames.rows import RowHistory
 from nnanim.model.weight_rows import Row
 from nnanim.options import Options
@@ -37,6 +38,7 @@ BAR_SHARE = 0.17  # of the panel's width
 LEAST_PARTED_PX = 6.0  # width of a cell: narrower ones would be parted by more than they show
 CELL_SHARE = 0.84  # of a row's height
 COLUMN_GAP_PT = 7.0
+FRAME_PT, FRAME_PAD_PT = 1.1, 3.0  # around a row that stands out at a moment
 HEADINGS = ("how far it moved since {since}", "now", "size ‖W‖")
 MOVED = (HEADINGS[0], "moved over time", "moved")  # the first that fits
 APART = ("how far it lies from {against}", "far from {against}", "difference")
@@ -55,6 +57,7 @@ class LayersLook:
         color: (R, 3) uint8, of the bars.
         moved: how far each has moved, as texts.
         norms: how large each is, as texts.
+        stand_out: the rows that stand out at a moment.
     """
 
     title: str
@@ -64,6 +67,7 @@ class LayersLook:
     color: np.ndarray
     moved: tuple[str, ...]
     norms: tuple[str, ...]
+    stand_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +181,11 @@ class LayersPart:
         )
         drawn = look.lengths > 0
         brush.areas(bars[drawn], look.color[drawn], who=np.flatnonzero(drawn))
+        left, right = self.row.left - FRAME_PAD_PT * self.style.scale, self.row.right + FRAME_PAD_PT * self.style.scale
+        for row in look.stand_out:
+            low, high = places.tops[row] - places.height, places.tops[row]
+            corners = np.array([[left, low], [right, low], [right, high], [left, high], [left, low]])
+            brush.line(corners, FRAME_PT * self.style.scale, self.style.theme.ink, cap="projecting")
 
     def texts(self, look: LayersLook) -> tuple[str, ...]:
         title = (self.style.drawable(look.title),) if self.titled else ()
@@ -222,13 +231,14 @@ class LayersPanel:
         self._history, self._scales, self._style = history, scales, style
         self._all: RowHistory = history.shown
         scale, size = style.scale, looks.TEXT_PT * style.scale
-        blocks = LayersLegend.widths(scales, history, style) if alone else ()
+        blocks = LayersLegend.widths(scales, history.since, style, history.against) if alone else ()
         legend_boxes, legend_top = rows_of_blocks(box, blocks, scale)
         bottom = legend_top + 2.3 * size  # for the ticks below the strips
         top = box.top - (TITLE_HEIGHT_PT if alone else LINE_PT) * scale - 1.1 * size  # for the headings
         check_room(Box(box.left, bottom, box.width, top - bottom), options.figsize, scale)
         most = max(int((top - bottom) / max(LEAST_ROW_PT * scale, LEAST_ROW_READABLE_PT)), 1)
         groups = fold_rows(self._all.rows, most)
+        self._groups = groups if groups is not None else [[row] for row in range(len(self._all.rows))]
         self._shown = self._all.fold(groups) if groups is not None else self._all
         rows = self._shown.rows
         height = min((top - bottom) / len(rows), MOST_ROW_PT * scale)
@@ -301,6 +311,7 @@ class LayersPanel:
             rows.color,
             tuple(map(percent, rows.relative_change.tolist())),
             tuple("–" if not np.isfinite(norm) else short(norm) for norm in rows.norm.tolist()),
+            those_with(frame.moment, self._groups),
         )
 
     def _rows(self, shown: RowHistory, place: RunPlace, in_ink: bool) -> Rows:
@@ -312,6 +323,12 @@ class LayersPanel:
         if in_ink:
             color[:] = theme.ink
         return Rows(shown.rows, norm, moved, growth, color)
+
+
+def those_with(moment: StandOut | None, groups: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Return the groups in which something stands out at a moment."""
+    things = set() if moment is None else set(moment.things)
+    return tuple(index for index, group in enumerate(groups) if things & set(group))
 
 
 def words_of(history: History, _options: Options) -> list[str]:

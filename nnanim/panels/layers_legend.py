@@ -1,4 +1,4 @@
-"""The legend of rows and boxes: how far weights moved, and how their sizes grew."""
+"""The legend of rows and of a map: what the colours of the strips and the looks of the bars mean."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from nnanim.design.fonts import text_width_pt
 from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales, moved_ramp, percent
 from nnanim.design.style import Style
-from nnanim.frames.history import History
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, SLACK, SMALL_PRINT
 
@@ -35,7 +34,6 @@ class LayersLegend:
         since: what changes are measured against, in words.
         style: of the figure.
         against: the run that weights are held against, where changes are differences from it; else empty.
-        beside: whether it is the legend of several runs.
     """
 
     boxes: tuple[Box, ...]
@@ -43,32 +41,28 @@ class LayersLegend:
     since: str
     style: Style
     against: str = ""
-    beside: bool = False
 
     @staticmethod
-    def texts(
-        scales: RowScales, since: str, against: str = "", *, beside: bool = False
-    ) -> tuple[str, str, str, str, str, str]:
+    def texts(scales: RowScales, since: str, against: str = "") -> tuple[str, str, str, str, str, str]:
         """Return for each block the words at both ends of its bar and the small print."""
         growth = percent(float(scales.growth.domain))
         if against:
-            apart = f"apart: ‖W − W of {against}‖ / ‖W of {against}‖"
-            sizes = f"‖W‖ by {growth} or more, against {against}"
+            apart = f"far from {against}, in % of its ‖W‖"
+            sizes = f"‖W‖ than in {against}, by {growth} or more"
             return percent(scales.moved.low), percent(scales.moved.high), apart, "smaller", "larger", sizes
         return (
             percent(scales.moved.low),
             percent(scales.moved.high),
-            f"moved: ‖change since {since}‖ / ‖W‖",
+            f"moved since {since}, in % of ‖W‖",
             "shrank",
             "grew",
-            f"‖W‖ by {growth} or more" if beside else f"‖W‖, full at ±{growth}",
+            f"‖W‖ since {since}, full from ±{growth}",
         )
 
     @classmethod
-    def widths(cls, scales: RowScales, history: History, style: Style, *, beside: bool = False) -> tuple[float, ...]:
+    def widths(cls, scales: RowScales, since: str, style: Style, against: str = "") -> tuple[float, ...]:
         """Measure its blocks, in points of a figure of the reference size."""
-        texts = cls.texts(scales, history.since, style.drawable(history.against), beside=beside)
-        low, high, moved, shrank, grew, size = texts
+        low, high, moved, shrank, grew, size = cls.texts(scales, since, style.drawable(against))
         bars = RAMP_PT + 2 * GAP_PT
         blocks = ((low, high, moved), (shrank, grew, size))
         return tuple(
@@ -78,9 +72,7 @@ class LayersLegend:
 
     def paint(self, brush: Brush) -> None:
         """Paint both blocks."""
-        low, high, moved, shrank, grew, size = self.texts(
-            self.scales, self.since, self.style.drawable(self.against), beside=self.beside
-        )
+        low, high, moved, shrank, grew, size = self.texts(self.scales, self.since, self.style.drawable(self.against))
         theme = self.style.theme
         ramp = moved_ramp(theme)
         upper, left = self._block(brush, self.boxes[0], (low, high), moved, (theme.ink, theme.ink))

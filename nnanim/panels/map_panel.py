@@ -22,6 +22,7 @@ from nnanim.frames.rows import RowHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
+from nnanim.panels.layers import those_with
 from nnanim.panels.layers_legend import LayersLegend, wide_pt
 from nnanim.panels.map_dot import map_dot
 from nnanim.panels.map_labels import MapLabels, label_map
@@ -33,6 +34,7 @@ MOST_PLACED, MOST_ARROWS = 200, 1000  # boxes and arrows that Graphviz is asked 
 LESS = 0.8  # so many of the boxes are left then
 BORDER_PT = (0.5, 4.0)  # of boxes whose norms have shrunk and grown most
 REMARK_DROP_PT = 3.0
+FRAME_PT, FRAME_GAP_PT = 1.6, 3.6  # around a box that stands out at a moment
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,7 @@ class MapLook:
         stripes: for each box (K, 3) uint8, the colours of the blocks that it stands for, or its own.
         line: (B, 3) uint8, of their borders.
         line_pt: (B,) widths of their borders.
+        stand_out: the boxes that stand out at a moment.
     """
 
     title: str
@@ -52,6 +55,7 @@ class MapLook:
     stripes: tuple[np.ndarray, ...]
     line: np.ndarray
     line_pt: np.ndarray
+    stand_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +124,8 @@ class MapPart:
                 size = np.array([np.ptp(stripe.points_pt, axis=0) for stripe in stripes])
                 brush.areas(np.concatenate([low, size], axis=1), np.array([stripe.fill for stripe in stripes]))
             brush.polygon(box.points_pt, box.line_pt, _shade(box.line), None if box.fill is None else _shade(box.fill))
+        for index in look.stand_out:
+            self._frame(brush, drawing.map.boxes[index].points_pt)
         theme = self.style.theme
         for lines, fill, colors in zip(self.labels.boxes, look.fill, look.stripes, strict=True):
             on_fill = _readable_on(fill, theme.ink, theme.background) if len(colors) == 1 else theme.ink
@@ -129,6 +135,16 @@ class MapPart:
                     plate = Box(x - wide / 2, y - 0.6 * size_pt, wide, 1.2 * size_pt)
                     brush.area(plate, theme.background)
                 brush.text(Place(x, y, size_pt, on_fill, "center", "center"), text)
+
+    def _frame(self, brush: Brush, corners: np.ndarray) -> None:
+        """Frame a box that stands out at a moment, with room between."""
+        scale = self.style.scale
+        (left, bottom), (right, top) = corners.min(axis=0), corners.max(axis=0)
+        across, up = np.array([left, right]), np.array([bottom, top])
+        room = np.array([-1.0, 1.0]) * FRAME_GAP_PT * scale
+        (left, right), (bottom, top) = across + room, up + room
+        frame = np.array([[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]])
+        brush.line(frame, FRAME_PT * scale, self.style.theme.ink, cap="projecting")
 
     def texts(self, look: MapLook) -> tuple[str, ...]:
         return (self.style.drawable(look.title),) if self.titled else ()
@@ -156,14 +172,14 @@ class MapPanel:
         """
         self._history, self._scales, self._style = history, scales, style
         scale = style.scale
-        blocks = LayersLegend.widths(scales, history, style) if alone else ()
+        blocks = LayersLegend.widths(scales, history.since, style, history.against) if alone else ()
         legend_boxes, bottom = rows_of_blocks(box, blocks, scale)
         bottom += 0.4 * looks.TEXT_PT * scale
         head = TITLE_HEIGHT_PT * scale if alone else LINE_PT * scale
         room = Box(box.left, bottom, box.width, box.top - head - bottom)
         check_room(room, options.figsize, scale)
         every: BoxHistory = history.shown
-        self._shown, places, labels = _fold_until_readable(every, room, style, options)
+        self._shown, places, labels = fold_until_readable(every, room, style, options)
         self.part: MapPart = MapPart(
             style,
             title_row(box, scale),
@@ -190,8 +206,10 @@ class MapPanel:
         shown, every = self._rows(self._shown.boxes, place, in_ink), self._rows(self._shown.weights, place, in_ink)
         groups = tuple(_some(every, group) for group in self._shown.groups)
         fill = self._scales.moved.colors(shown.relative_change, self._style.theme)
+        arrows = self._shown.arrows
+        stand_out = those_with(self._history.moment(place), self._shown.groups)
         boxes = Boxes(
-            shown.rows, shown.norm, shown.relative_change, shown.growth, fill, shown.color, self._shown.arrows, groups
+            shown.rows, shown.norm, shown.relative_change, shown.growth, fill, shown.color, arrows, groups, stand_out
         )
         return {"boxes": boxes}
 
@@ -225,6 +243,7 @@ class MapPanel:
             (*stripes, *plain[:, None]),
             np.concatenate([boxes.line, np.tile(np.array(theme.muted, np.uint8), (joins, 1))]),
             np.concatenate([thickness, np.full(joins, 0.8 * self._style.scale)]),
+            boxes.stand_out,
         )
 
 
@@ -249,7 +268,7 @@ def words_of(history: History, _options: Options) -> list[str]:
     return [*(row.title for row in history.shown.boxes.rows), *history.titles]
 
 
-def _fold_until_readable(
+def fold_until_readable(
     every: BoxHistory, room: Box, style: Style, options: Options
 ) -> tuple[BoxHistory, MapPlaces, MapLabels]:
     """Take weights together until their names can be read: equal blocks first, then what blocks hold."""

@@ -29,9 +29,10 @@ from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
 from nnanim.panels.layers_legend import wide_pt
 from nnanim.panels.legend import SMALL_PRINT
-from nnanim.panels.matrix_captions import BELOW_CAPTION, SMALLER, captions
+from nnanim.panels.matrix_captions import BELOW_CAPTION, SMALLER, captions_of
 from nnanim.panels.matrix_legend import USUAL_BLOCKS_PT, MatrixLegend
 from nnanim.panels.matrix_places import Plan, form_of, place, plan_matrix, room_for, slots
+from nnanim.panels.moment import height_of_moments
 from nnanim.panels.title import height_of_title
 from nnanim.reading.run import Run
 
@@ -44,6 +45,8 @@ MARK_PT = (3.2, 1.3, 1.1)  # half of the mark's least side, its line, and the li
 
 
 MARK_PX = (3.0, 1.2, 1.0)  # at least
+RING, RING_PT = 0.36, 3.0  # radius in a cell that stands out, of its shorter side, and at least
+RING_CORNERS = 33
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +58,14 @@ class MatrixLook:
         color: (N, 3) uint8, of all cells.
         largest: (M, 2) row and column of the cell with the largest weight of each matrix.
         radius: the spectral radii as texts.
+        stand_out: indices of the cells that stand out at a moment.
     """
 
     title: str
     color: np.ndarray
     largest: np.ndarray
     radius: tuple[str, ...]
+    stand_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +136,8 @@ class MatrixPart:
                     brush.mosaic(plate.across, plate.down[::-1], own[::-1], self.style.dpi)
         for plan, (row, column) in zip(self.plans, look.largest.tolist(), strict=True):
             self._mark(brush, plan.box_of((row, column)))
+        for index in look.stand_out:
+            self._ring(brush, index)
 
     def texts(self, look: MatrixLook) -> tuple[str, ...]:
         return (self.style.drawable(look.title), *look.radius) if self.titled else look.radius
@@ -143,6 +150,18 @@ class MatrixPart:
         left, bottom = np.meshgrid(across[:, 0], down[:, 0])
         boxes = np.stack([left, bottom, np.full_like(left, size[0] - gap), np.full_like(left, size[1] - gap)], axis=-1)
         return boxes.reshape(-1, 4), colors.reshape(-1, 3)
+
+    def _ring(self, brush: Brush, index: int) -> None:
+        """Draw a ring into a cell that stands out at a moment, in ink between two lines of the background."""
+        plan = next(each for each in self.plans if each.matrix.start <= index < each.matrix.stop)
+        cell = plan.box_of(divmod(index - plan.matrix.start, plan.matrix.size[1]))
+        x, y = cell.left + cell.width / 2, cell.bottom + cell.height / 2
+        radius = max(RING * min(cell.width, cell.height), RING_PT * self.style.scale)
+        turn = np.linspace(0, 2 * np.pi, RING_CORNERS)
+        corners = np.stack([x + radius * np.cos(turn), y + radius * np.sin(turn)], axis=1)
+        theme, line = self.style.theme, MARK_PT[1] * self.style.scale
+        for width, color in ((2.2 * line, theme.background), (line, theme.ink)):
+            brush.line(corners, width, _shade(color))
 
     def _mark(self, brush: Brush, cell: Box) -> None:
         """Frame a cell, in ink between two lines of the background, which is seen on every colour."""
@@ -203,7 +222,7 @@ class MatrixPanel:
         rooms = slots(inside, len(matrices), caption, style.scale, [form_of(matrix.shape) for matrix in matrices])
         check_room(min(rooms, key=lambda room: min(room.width, room.height)), options.figsize, style.scale)
         plans = tuple(place(plan_of(matrix), room) for matrix, room in zip(matrices, rooms, strict=True))
-        texts, places = captions(plans, rooms, style)
+        texts, places = captions_of(plans, rooms, style)
         small = looks.TEXT_PT * SMALL_PRINT * style.scale
         ways = [
             (text, share)
@@ -271,7 +290,8 @@ class MatrixPanel:
             for number, matrix in zip(cells.spectral_radius.tolist(), cells.matrices, strict=True)
             if matrix.is_hidden
         )
-        return MatrixLook(frame.title, cells.color, cells.largest_cell, radius)
+        stand_out = () if frame.moment is None else frame.moment.things
+        return MatrixLook(frame.title, cells.color, cells.largest_cell, radius, stand_out)
 
 
 def read_matrices(
@@ -308,7 +328,8 @@ def _room(run: Run, options: Options, room: tuple[Box, float] | None) -> tuple[B
     width_pt, height_pt = (inches * POINTS_PER_INCH for inches in options.figsize)
     panels = options.panels if run.log is not None and options.panels != "curve" else "network"
     scale = arrange(width_pt, height_pt, panels).scale
-    layout = arrange(width_pt, height_pt - height_of_title(options.title, scale), panels)
+    above = height_of_title(options.title, scale) + height_of_moments(options, scale)
+    layout = arrange(width_pt, height_pt - above, panels)
     style = Style(pick_theme(options.theme, options.palette), families, "", layout.scale, options.dpi)
     if room is not None:
         return room[0], replace(style, scale=room[1])

@@ -25,7 +25,7 @@ SMALLER = 0.78  # of the small print, where the usual size does not fit
 LONGEST_CUT = 100  # letters of a name that is cut in its middle
 
 
-def captions(
+def captions_of(
     plans: Sequence[Plan], rooms: Sequence[Box], style: Style
 ) -> tuple[list[tuple[str, str]], list[tuple[Place, Place]]]:
     """Return name and shape above each matrix, cut to the width of its room, and where they stand."""

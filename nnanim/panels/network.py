@@ -94,6 +94,7 @@ class NetworkLook:
         edge_color: (E, 3) uint8.
         ring_pt: (N,) widths of the nodes' outlines in points.
         ring_color: (N, 3) uint8.
+        stand_out: (E,) whether an edge stands out at a moment, the others paler; None where all are alike.
     """
 
     title: str
@@ -101,6 +102,7 @@ class NetworkLook:
     edge_color: np.ndarray
     ring_pt: np.ndarray
     ring_color: np.ndarray
+    stand_out: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +161,8 @@ class NetworkPart:
         assert drawing is not None
         # Equal ones in their own order, so that both engines give the same picture.
         order = np.argsort(drawing.width_pt, kind="stable")
+        if look.stand_out is not None:
+            order = order[np.argsort(look.stand_out[order], kind="stable")]
         brush.lines(drawing.segments_pt[order], drawing.width_pt[order], drawing.color[order], who=order)
         brush.circles(drawing.circles_pt, drawing.circle_fill, drawing.circle_line, drawing.circle_line_pt)
 
@@ -283,7 +287,12 @@ class NetworkPanel:
         """Return what moves in a frame."""
         points = POINTS_PER_INCH / self._style.dpi
         edges, nodes = frame.edges, frame.nodes
-        return NetworkLook(frame.title, edges.width_px * points, edges.color, nodes.ring_px * points, nodes.color)
+        color, stand_out = edges.color, None
+        if frame.moment is not None and frame.moment.things:
+            stand_out = np.zeros(len(color), dtype=bool)
+            stand_out[list(frame.moment.things)] = True
+            color = np.where(stand_out[:, None], color, self._style.theme.paler(color))
+        return NetworkLook(frame.title, edges.width_px * points, color, nodes.ring_px * points, nodes.color, stand_out)
 
     def _edges(self, place: Place, in_ink: bool) -> Edges:
         shown, selection, theme = self._shown, self._shown.selection, self._style.theme

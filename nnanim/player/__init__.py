@@ -10,25 +10,47 @@ import hashlib
 import html
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
 from nnanim.design.theme import Color, pick_theme
+from nnanim.frames.boxes import BoxHistory
+from nnanim.frames.cells import CellHistory
 from nnanim.frames.history import History
 from nnanim.frames.rows import RowHistory
 from nnanim.options import PALETTES, Options
+from nnanim.player.boxes import lay_out
+from nnanim.player.cells import with_cells
 from nnanim.player.data import as_plain, numbers
 from nnanim.player.head_room import HeadRoom
 from nnanim.player.packing import pack
 from nnanim.player.rows import empty_cell
 
 # Parts of one module, in this order; in the place of {view} stands the script of what is shown.
-SCRIPTS = ("run.js", "{view}.js", "details.js", "curve.js", "main.js")
+SCRIPTS = (
+    "run.js",
+    "{view}",
+    "details.js",
+    "spread.js",
+    "curve.js",
+    "moments.js",
+    "compare.js",
+    "address.js",
+    "picture.js",
+    "main.js",
+)
+VIEW_SCRIPTS = {
+    "network": ("network.js",),
+    "layers": ("rows.js", "layers.js"),
+    "map": ("rows.js", "map.js"),
+    "matrix": ("matrix.js",),
+}
 LIVE_SCRIPT, LIVE_STYLE = "live.js", "live.css"  # of a page that is told how a training goes on
 # Nothing may be loaded from anywhere, and of scripts and styles only those run that are in the page now.
 POLICY = (
-    "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; img-src data:; base-uri 'none';"
+    " form-action 'none'"
 )
 
 
@@ -54,13 +76,21 @@ class Told:
 
 def tell(history: History, stays_s: Sequence[float], options: Options, room: HeadRoom | None = None) -> Told:
     """Collect what the page is told; the arguments are those of `page`, and the scales of a page that grows."""
+    view = "network"
+    if isinstance(history.shown, BoxHistory):
+        view, history = "map", replace(history, shown=lay_out(history, options))
+    elif isinstance(history.shown, CellHistory):
+        view, history = "matrix", with_cells(history, options)
+    elif isinstance(history.shown, RowHistory):
+        view = "layers"
     packed = pack(*numbers(history))
-    data = as_plain(history, stays_s, options, room) | {"planes": packed.planes}
-    view = "layers" if isinstance(history.shown, RowHistory) else "network"
+    data = as_plain(history, stays_s, options, room) | {"planes": packed.planes, "view": view}
     return Told(data, packed.edges, packed.biases, view)
 
 
-def page(history: History, stays_s: Sequence[float], options: Options, comment: str | None = None) -> str:
+def page(
+    history: History, stays_s: Sequence[float], options: Options, comment: str | None = None, still: str = ""
+) -> str:
     """Write the page.
 
     Args:
@@ -68,22 +98,25 @@ def page(history: History, stays_s: Sequence[float], options: Options, comment: 
         stays_s: how long each snapshot is shown.
         options: the user's choices.
         comment: a short text to keep in the page.
+        still: markup of a picture, for who runs no scripts.
     """
-    return page_of(tell(history, stays_s, options), options, comment)
+    return page_of(tell(history, stays_s, options), options, comment, still)
 
 
-def page_of(told: Told, options: Options, comment: str | None = None, *, is_live: bool = False) -> str:
+def page_of(told: Told, options: Options, comment: str | None = None, still: str = "", *, is_live: bool = False) -> str:
     """Write the page of what it is told.
 
     Args:
         told: about the run.
         options: the user's choices.
         comment: a short text to keep in the page.
+        still: markup of a picture, for who runs no scripts.
         is_live: whether the page listens to whoever serves it for what is new.
     """
-    style = _colors(options) + _own("player.css") + (_own(LIVE_STYLE) if is_live else "")
-    scripts = (*SCRIPTS, LIVE_SCRIPT) if is_live else SCRIPTS
-    script = "".join(_own(name.format(view=told.view)) for name in scripts)
+    style = _colors(options) + _code("player.css") + (_code(LIVE_STYLE) if is_live else "")
+    place = SCRIPTS.index("{view}")
+    scripts = (*SCRIPTS[:place], *VIEW_SCRIPTS[told.view], *SCRIPTS[place + 1 :], *((LIVE_SCRIPT,) if is_live else ()))
+    script = "".join(map(_code, scripts))
     policy = (LIVE_POLICY if is_live else POLICY).format(script=_hash(script), style=_hash(style))
     return _fill(
         _own("template.html"),
@@ -93,6 +126,7 @@ def page_of(told: Told, options: Options, comment: str | None = None, *, is_live
             "title": html.escape(told.data["name"]),
             "theme": options.theme if options.theme == "dark" else "auto",
             "style": style,
+            "still": still,
             "data": in_script(told.data),
             "weights": told.weights,
             "biases": told.biases,
@@ -103,7 +137,7 @@ def page_of(told: Told, options: Options, comment: str | None = None, *, is_live
 
 def waiting_page(name: str, options: Options) -> str:
     """Write the page that is served until there is something to show."""
-    style = _colors(options) + _own("player.css")
+    style = _colors(options) + _code("player.css")
     script = _own("waiting.js")
     policy = LIVE_POLICY.format(script=_hash(script), style=_hash(style))
     theme = options.theme if options.theme == "dark" else "auto"
@@ -111,11 +145,21 @@ def waiting_page(name: str, options: Options) -> str:
     return _fill(_own("waiting.html"), parts)
 
 
-def in_frame(document: str) -> str:
-    """Wrap a page for a notebook, where it can neither reach the notebook nor be reached by its styles."""
+def in_frame(document: str, picture: bytes) -> str:
+    """Wrap a page for a notebook, where it can neither reach the notebook nor be reached by its styles.
+
+    A notebook that is not trusted drops frames and scripts, and shows the picture alone.
+
+    Args:
+        document: the page.
+        picture: a PNG.
+    """
+    encoded = base64.b64encode(picture).decode()
     return (
-        '<iframe title="nnanim player" sandbox="allow-scripts" loading="lazy"'
+        f'<div><img alt="nnanim" style="max-width:100%" src="data:image/png;base64,{encoded}">'
+        '<iframe title="nnanim player" sandbox="allow-scripts allow-downloads" loading="lazy"'
         ' style="width:100%;height:760px;border:0;border-radius:8px" srcdoc="' + html.escape(document) + '"></iframe>'
+        f"<script>{_code('notebook.js')}</script></div>"
     )
 
 
@@ -140,6 +184,12 @@ def _fill(template: str, parts: dict[str, str]) -> str:
 
 def _own(name: str) -> str:
     return (files("nnanim.player") / name).read_text(encoding="utf-8")
+
+
+def _code(name: str) -> str:
+    """Return a script or a style without its comments and its indentation, which are a seventh of it."""
+    lines = map(str.strip, _own(name).splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith(("//", "/*")))
 
 
 def _hash(text: str) -> str:

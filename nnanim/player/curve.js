@@ -4,6 +4,8 @@ const plot = { left: 46, right: 388, top: 10, bottom: 222 };
 const dots = [];
 const metricValues = [];
 let passed = null;
+let pinnedLine = null;
+let readout = null;
 
 const plotX = (value) => {
   const [low, high] = data.axes.x_limits;
@@ -60,6 +62,8 @@ function buildCurve() {
     metricValues.push(make("+dd", {}, $("metrics")));
   }
   svg.append(upTo);
+  pinnedLine = make("path", { class: "pinned", d: `M0 ${top}V${bottom}`, visibility: "hidden" }, svg);
+  readout = make("g", { id: "readout", visibility: "hidden", "aria-hidden": "true" }, svg);
   for (const curve of data.curves) {
     dots.push(make("circle", { class: curve.held_out ? "dot hollow" : "dot", r: curve.held_out ? 5 : 6 }, svg));
   }
@@ -76,8 +80,12 @@ function drawCurve() {
   if (!data.axes) return;
   const x = between(data.curve_x, state.position);
   passed.setAttribute("width", x === null ? 0 : Math.max(0, plotX(x)));
+  const pinnedX = state.pinned === null ? null : data.curve_x[state.pinned];
+  pinnedLine.setAttribute("visibility", pinnedX === null ? "hidden" : "visible");
+  if (pinnedX !== null) pinnedLine.setAttribute("transform", `translate(${plotX(pinnedX)})`);
   data.curves.forEach((curve, index) => {
-    metricValues[index].textContent = curve.values[Math.round(state.position)];
+    const then = state.pinned === null ? "" : `${curve.values[state.pinned]} → `;
+    metricValues[index].textContent = then + curve.values[Math.round(state.position)];
     const y = between(curve.dots, state.position);
     dots[index].setAttribute("visibility", x === null || y === null ? "hidden" : "visible");
     if (x === null || y === null) return;
@@ -86,14 +94,35 @@ function drawCurve() {
   });
 }
 
-function jump(event) {
-  const svg = $("plot");
-  const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+function nearestOnCurve(event) {
+  const point = pointIn($("plot"), event);
   let nearest = -1;
   data.curve_x.forEach((x, index) => {
     if (x === null) return;
     const far = Math.abs(plotX(x) - point.x);
     if (nearest < 0 || far < Math.abs(plotX(data.curve_x[nearest]) - point.x)) nearest = index;
   });
+  return nearest;
+}
+
+function jump(event) {
+  const nearest = nearestOnCurve(event);
   if (nearest >= 0) go(nearest);
+}
+
+// What the curves are at the pointer, without going there.
+function read(event) {
+  const index = event ? nearestOnCurve(event) : -1;
+  readout.setAttribute("visibility", index < 0 ? "hidden" : "visible");
+  if (index < 0) return;
+  readout.replaceChildren();
+  const x = plotX(data.curve_x[index]);
+  make("path", { class: "axis", d: `M${x} ${plot.top}V${plot.bottom}` }, readout);
+  const isRight = x > (plot.left + plot.right) / 2;
+  const texts = [data.titles[index], ...data.curves.map((curve) => `${curve.metric} ${curve.values[index]}`)];
+  const room = isRight ? x - plot.left : plot.right - x;
+  texts.forEach((text, row) => {
+    const looks = { x: isRight ? x - 6 : x + 6, y: plot.bottom - 8 - 16 * (texts.length - 1 - row) };
+    fitText(make("text", { ...looks, "text-anchor": isRight ? "end" : "start" }, readout, text), room - 10);
+  });
 }

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from nnanim.design import theme, wording
 from nnanim.design.axis import Axis
+from nnanim.design.cell_scales import CellScales
 from nnanim.design.coloring import COLORINGS, BySign
 from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales
 from nnanim.design.scales import WidthScale
-from nnanim.frames.curves import Curve, display_names
+from nnanim.frames.curves import Curve, display_names, unit_sign
 from nnanim.frames.history import History
 from nnanim.frames.rows import RowHistory
 from nnanim.frames.weights import Weights
@@ -23,9 +24,11 @@ from nnanim.painting.graphviz_engine import draw
 from nnanim.panels.network import NetworkScales, neuron_names
 from nnanim.panels.network_dot import dot_source
 from nnanim.panels.node_places import NodePlaces
+from nnanim.player.boxes import MapPage, map_data
+from nnanim.player.cells import CellPage, cells_data
 from nnanim.player.head_room import HeadRoom
 from nnanim.player.looks import LEVELS, VIEWS, color_tables, cut, width_pt
-from nnanim.player.rows import row_numbers, rows_data
+from nnanim.player.rows import row_numbers, row_views, rows_data
 
 CURVE_POINTS = 1000  # more than a screen is wide
 LABEL_SHARE = 0.24  # of a view's width, at most, for names at one side
@@ -46,7 +49,7 @@ def as_plain(
         room: the scales of a page that grows; by default those of the pictures.
     """
     names = display_names([curve.metric for curve in history.curves])
-    shown = _rows(history, options, room) if isinstance(history.shown, RowHistory) else _network(history, options, room)
+    shown = _shown(history, options, room)
     return {
         "name": history.name,
         "titles": list(history.titles),
@@ -57,6 +60,9 @@ def as_plain(
         "curves": [_curve(curve, name, history) for curve, name in zip(history.curves, names, strict=True)],
         "curve_x": _list(history.curve_x),
         "axes": _axes(history.curves),
+        "moments": [
+            {"index": each.snapshot, "says": each.says, "things": list(each.things)} for each in history.moments
+        ],
         **shown,
     }
 
@@ -65,15 +71,31 @@ def numbers(history: History) -> tuple[np.ndarray, np.ndarray]:
     """Return what the page unpacks: weights (S, E) and biases (S, N), or what rows have in their place."""
     if isinstance(history.shown, RowHistory):
         return row_numbers(history.shown)
+    if isinstance(history.shown, MapPage):
+        return row_numbers(history.shown.rows)
+    if isinstance(history.shown, CellPage):
+        return history.shown.cells.cells.values, history.shown.cells.largest.astype(np.float32)
     weights: Weights = history.shown
     return weights.edges.values, weights.biases.values
 
 
-def _rows(history: History, options: Options, room: HeadRoom | None) -> dict[str, Any]:
-    scales = RowScales.of_runs([history], options)
+def _shown(history: History, options: Options, room: HeadRoom | None) -> dict[str, Any]:
+    """Return what the page is told of the view."""
+    shown, has_changes = history.shown, len(history) > 1
+    if isinstance(shown, CellPage):
+        cell_scales = CellScales.of_runs([replace(history, shown=shown.cells)], options)
+        if room is not None:
+            cell_scales = room.over_cells(cell_scales, has_changes=has_changes)
+        return cells_data(history, options, cell_scales)
+    if not isinstance(shown, RowHistory | MapPage):
+        return _network(history, options, room)
+    rows = shown.rows if isinstance(shown, MapPage) else shown
+    scales = RowScales.of_rows([shown.boxes if isinstance(shown, MapPage) else shown])
     if room is not None:
-        scales = room.over_rows(scales, has_changes=len(history) > 1)
-    return rows_data(history, options, scales)
+        scales = room.over_rows(scales, has_changes=has_changes)
+    if isinstance(shown, MapPage):
+        return map_data(history, options, scales)
+    return rows_data(history, options, scales, rows) | {"views": row_views(history, options)}
 
 
 def _network(history: History, options: Options, room: HeadRoom | None) -> dict[str, Any]:
@@ -250,7 +272,7 @@ def _axes(curves: Sequence[Curve]) -> dict[str, Any] | None:
     x = Axis.of([curve.x for curve in curves], 8, integer=True)
     sides = []
     for side in sorted({curve.axis for curve in curves}):
-        y = Axis.of([curve.y for curve in curves if curve.axis == side], 6)
+        y = Axis.of([curve.y for curve in curves if curve.axis == side], 6).with_unit(unit_sign(curves, side))
         sides.append({"limits": [y.low, y.high], "ticks": _ticks(y)})
     return {"x_label": curves[0].x_label, "x_limits": [x.low, x.high], "x_ticks": _ticks(x), "y": sides}
 

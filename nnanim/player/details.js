@@ -9,29 +9,30 @@ function drawDetails() {
   for (const line of scene ? scene.querySelectorAll(".hot") : []) line.classList.remove("hot");
   if (view) drawing.mark(thing);
   if (!thing) {
-    $("history").toggleAttribute("hidden", true);
+    for (const id of ["history", "spread"]) $(id).toggleAttribute("hidden", true);
     return;
   }
   const told = drawing.facts(thing);
   $("what").textContent = told.title;
   $("facts").replaceChildren();
-  for (const [name, value] of told.rows) {
+  for (const [name, value, whole] of told.rows) {
     make("+dt", {}, $("facts"), name);
-    make("+dd", {}, $("facts"), value);
+    make("+dd", whole ? { title: whole } : {}, $("facts"), value);
   }
   $("strongest").replaceChildren();
-  if (told.strongest.length) make("+li", {}, $("strongest"), "strongest edges");
-  for (const edge of told.strongest) {
+  const strongest = told.strongest || [];
+  if (strongest.length) make("+li", {}, $("strongest"), "strongest edges");
+  for (const edge of strongest) {
     const row = make("+li", {}, $("strongest"));
     const tail = data.edges.tail[edge];
     make("+span", {}, row, tail === thing.index ? "→ " + nodeName(data.edges.head[edge]) : "← " + nodeName(tail));
-    make("+span", {}, row, number(at(weights, edge, state.position)));
+    const weight = at(weights, edge, state.position);
+    make("+span", { title: number(weight) }, row, rounded(weight));
   }
   $("history").toggleAttribute("hidden", !told.values || count < 2);
-  if (told.values && count > 1) drawHistory(told.values, thing.index, told.word || told.rows[0][0], told.ends || threeDigits);
+  if (told.values && count > 1) drawHistory(told.values, told.at ?? thing.index, told.word || told.rows[0][0], told.ends || rounded);
+  drawSpread(told.spread || null);
 }
-
-const threeDigits = (value) => minus(String(Number(value.toPrecision(3))));
 
 function drawHistory(values, thing, word, write) {
   const own = values.subarray(thing * count, (thing + 1) * count);
@@ -57,11 +58,14 @@ function drawHistory(values, thing, word, write) {
   }
   make("path", { class: "curve0", d: path }, svg);
   const now = at(values, thing, state.position);
+  if (state.pinned !== null) {
+    make("circle", { class: "dot hollow", cx: x(state.pinned), cy: y(at(values, thing, state.pinned)), r: 5 }, svg);
+  }
   make("circle", { class: "dot", cx: x(state.position), cy: y(now), r: 5 }, svg);
   const ends = [least, most].map(write);
   make("text", { x: 8, y: 94 }, svg, `${ends[0]} … ${ends[1]}, dashed: 0`);
   svg.setAttribute(
     "aria-label",
-    `History of this ${word}: first ${number(own[0])}, last ${number(own[count - 1])}, from ${ends[0]} to ${ends[1]}`,
+    `History of this ${word}: first ${rounded(own[0])}, last ${rounded(own[count - 1])}, from ${ends[0]} to ${ends[1]}`,
   );
 }

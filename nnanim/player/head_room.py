@@ -7,13 +7,14 @@ from typing import TypeVar
 
 import numpy as np
 
+from nnanim.design.cell_scales import CellScales
 from nnanim.design.row_scales import RowScales
 from nnanim.design.scales import IntensityScale, WidthScale
 from nnanim.panels.network import NetworkScales
 
 HEAD_ROOM = 1.5  # times what the run needs now, when a scale is made or enlarged
 
-Scales = TypeVar("Scales", NetworkScales, RowScales)
+Scales = TypeVar("Scales", NetworkScales, RowScales, CellScales)
 Scale = TypeVar("Scale", WidthScale, IntensityScale)
 
 
@@ -26,7 +27,7 @@ class HeadRoom:
         times_enlarged: how often the run has left them.
     """
 
-    kept: NetworkScales | RowScales | None = None
+    kept: NetworkScales | RowScales | CellScales | None = None
     times_enlarged: int = 0
 
     def over_network(self, now: NetworkScales, *, has_changes: bool) -> NetworkScales:
@@ -43,6 +44,12 @@ class HeadRoom:
         """Do the same for the scales of rows."""
         before = self.kept if isinstance(self.kept, RowScales) else now
         return self._keep(_wider_rows(before, now), before, has_changes=has_changes, begins=before is now)
+
+    def over_cells(self, now: CellScales, *, has_changes: bool) -> CellScales:
+        """Do the same for the scales of cells."""
+        before = self.kept if isinstance(self.kept, CellScales) else now
+        wider = CellScales(_wider(before.magnitudes, now.magnitudes), _wider(before.colors, now.colors))
+        return self._keep(wider, before, has_changes=has_changes, begins=before is now)
 
     def _keep(self, wider: Scales, before: Scales, *, has_changes: bool, begins: bool) -> Scales:
         if has_changes:
@@ -88,7 +95,9 @@ def _wider(before: Scale, now: Scale) -> Scale:
     return replace(before, domain=np.asarray(domain))
 
 
-def _domains(scales: NetworkScales | RowScales) -> list[object]:
+def _domains(scales: NetworkScales | RowScales | CellScales) -> list[object]:
+    if isinstance(scales, CellScales):
+        return [scales.magnitudes.domain.tolist(), scales.colors.domain.tolist()]
     if isinstance(scales, RowScales):
         return [scales.moved, scales.growth.domain.tolist()]
     every: list[WidthScale | IntensityScale] = [

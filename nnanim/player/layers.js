@@ -6,47 +6,6 @@ let rowGroups = [];
 let rowParts = [];
 let come = null;
 
-const movedTables = {};
-for (const theme in data.moved.themes) {
-  movedTables[theme] = data.moved.themes[theme].match(/.{6}/g).map((color) => "#" + color);
-}
-
-const norms = (row, position) => at(weights, row, position);
-const growths = (row, position) => at(weights, data.rows.length + row, position);
-const changes = (row, position) => at(biases, row, position);
-
-function movedShare(change) {
-  const share = Math.log(change / data.moved.low) / Math.log(data.moved.high / data.moved.low);
-  return Number.isNaN(share) ? 0 : Math.max(0, Math.min(1, share));
-}
-
-// Two significant digits, as the pictures write them.
-function twoDigits(value) {
-  const [digits, exponent] = value.toExponential(1).split("e");
-  const plain = Number(digits);
-  const power = Number(exponent);
-  if (power >= -4 && power < 2) return String(Number(value.toPrecision(2)));
-  return `${plain}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
-}
-
-const norm = (value) => (Number.isFinite(value) ? minus(twoDigits(value)) : "–");
-
-function percent(share) {
-  if (!Number.isFinite(share)) return "–";
-  if (share === 0) return "0 %";
-  if (share < 1e-6) return "< 0.0001 %";
-  return `${inPlaces(100 * share, 2)} %`;
-}
-
-// So many significant digits, never with an exponent.
-function inPlaces(value, places) {
-  const [digits, exponent] = Math.abs(value).toExponential(places - 1).split("e");
-  const text = Number(exponent) < places
-    ? String(Number(Number(`${digits}e${exponent}`).toFixed(Math.min(100, places - 1 - Number(exponent)))))
-    : digits.replace(".", "") + "0".repeat(Number(exponent) - places + 1);
-  return (value < 0 ? "−" : "") + text;
-}
-
 function buildLayers(name) {
   view = data.views[name];
   const [width, height] = view.size;
@@ -148,61 +107,13 @@ function drawLayers() {
 }
 
 function findRow(event) {
-  const point = new DOMPoint(event.clientX, event.clientY).matrixTransform($("graph").getScreenCTM().inverse());
+  const point = pointIn($("graph"), event);
   const index = view.middles.findIndex((y) => Math.abs(point.y - y) <= view.row / 2);
   return index < 0 ? null : { kind: "row", index };
 }
 
-function rowFacts({ index: row }) {
-  const position = state.position;
-  const { name, keys, formula } = data.rows[row];
-  const size = norms(row, position);
-  const growth = growths(row, position);
-  const grown = Number.isFinite(growth) ? (growth > 0 ? "+" : "") + inPlaces(100 * growth, 2) + " %" : "–";
-  const rows = [
-    ["‖W‖", Number.isFinite(size) ? minus(String(Number(size.toPrecision(4)))) : "–"],
-    [`moved since ${data.since.text}`, percent(changes(row, position))],
-    [`‖W‖ since ${data.since.text}`, grown],
-  ];
-  if (formula) rows.push(["made as", formula]);
-  rows.push(["in the file", keys.join(", ")]);
-  const own = biases.subarray(row * count, (row + 1) * count);
-  const values = own.every(Number.isFinite) ? biases : null;
-  return { title: name, values, word: "relative change", ends: percent, rows, strongest: [] };
-}
-
-function rowLegend() {
-  const theme = isDark() ? "dark" : "light";
-  const growth = colors("edge");
-  const [thin, thick] = data.thickness;
-  const looks = [
-    [movedTables[theme], () => 6, false],
-    [growth, (share) => 9 * (thin + (thick - thin) * share), true],
-  ];
-  ["ramp", "samples"].forEach((id, block) => {
-    const { ends, print } = data.legends[block];
-    const [table, high, isColored] = looks[block];
-    $(id).replaceChildren();
-    const row = make("+div", { class: "row" }, $(id));
-    const word = (text, color) => {
-      const span = make("+span", {}, row, text);
-      if (isColored) span.style.color = color;
-    };
-    word(ends[0], table[0]);
-    const bar = make("svg", {
-      viewBox: "0 0 41 9", preserveAspectRatio: "none", "shape-rendering": "crispEdges", "aria-hidden": "true",
-    }, row);
-    for (let step = 0; step <= 40; step++) {
-      const height = high(step / 40);
-      const fill = table[Math.round((step / 40) * (table.length - 1))];
-      make("rect", { x: step, y: 4.5 - height / 2, width: 1.1, height, fill }, bar);
-    }
-    word(ends[1], table[table.length - 1]);
-    make("+p", { class: "print" }, $(id), print);
-  });
-}
-
 const drawing = {
+  thing: "a row",
   build: buildLayers,
   draw: drawLayers,
   repaint: paintStrips,
@@ -210,6 +121,10 @@ const drawing = {
   find: findRow,
   facts: rowFacts,
   mark: (thing) => thing && rowGroups[thing.index].classList.add("hot"),
+  standOut: (things) => rowGroups.forEach((group, row) => group.classList.toggle("stands", things.includes(row))),
   things: () => rowGroups,
+  kinds: ["row"],
+  count: () => data.rows.length,
+  address: ({ index }) => data.rows[index].name,
   name: ({ index }) => data.rows[index].name,
 };

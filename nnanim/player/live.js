@@ -9,16 +9,6 @@ function sayLive(state, text) {
 }
 const counted = () => (count === 1 ? "1 snapshot" : `${count} snapshots`);
 
-// What stands under another number after the run has grown is found again by its name.
-function remember(thing) {
-  return thing && { kind: thing.kind, name: drawing.name(thing) };
-}
-function findAgain(known) {
-  if (!known || !view) return null;
-  const index = drawing.things(known.kind).findIndex((_, at) => drawing.name({ kind: known.kind, index: at }) === known.name);
-  return index < 0 ? null : { kind: known.kind, index };
-}
-
 function placeIn(titles, isNewest, title, index) {
   if (isNewest) return titles.length - 1;
   const same = titles.indexOf(title);
@@ -26,7 +16,7 @@ function placeIn(titles, isNewest, title, index) {
 }
 
 async function grow({ data: told, weights: first, biases: second }) {
-  if (Boolean(told.rows) !== Boolean(data.rows)) {
+  if (told.view !== data.view) {
     location.reload(); // another way to show it, which is another script
     return;
   }
@@ -41,11 +31,14 @@ async function grow({ data: told, weights: first, biases: second }) {
   const place = placeIn(told.titles, isNewest, data.titles[index], index);
   adopt(told, numbers);
   state.position = place;
+  state.pinned = state.pinned === null || isNewRun ? null : Math.min(state.pinned, count - 1);
+  largestOf.clear();
   if (!data.modes[state.mode]) state.mode = data.color;
   introduce();
   if (Object.keys(data.views).length) {
     drawing.build($("graph").dataset.view);
     drawing.legend();
+    shownMoment = null;
   }
   state.kept = findAgain(kept);
   state.hovered = findAgain(hovered);

@@ -7,6 +7,7 @@ function draw() {
   const metrics = data.curves.map((curve) => `${curve.metric} ${curve.values[index]}`);
   $("slider").setAttribute("aria-valuetext", [data.titles[index], ...metrics].join(", "));
   if (view) drawing.draw();
+  drawMoment();
   drawCurve();
   drawDetails();
 }
@@ -14,7 +15,7 @@ function draw() {
 function say() {
   if (state.playing) return;
   const index = Math.floor(state.position);
-  const words = [data.titles[index], ...data.curves.map((curve) => `${curve.metric} ${curve.values[index]}`)];
+  const words = [momentAt(index) ? momentAt(index).says : data.titles[index], ...data.curves.map((curve) => `${curve.metric} ${curve.values[index]}`)];
   if (chosen()) {
     const told = drawing.facts(chosen());
     words.push(told.title, ...told.rows.map(([name, value]) => `${name} ${value}`));
@@ -27,6 +28,7 @@ function go(index) {
   state.position = Math.max(0, Math.min(count - 1, index));
   draw();
   say();
+  keepAddress();
 }
 
 let shownSince = 0; // when the snapshot that is shown began, in milliseconds of the page's clock
@@ -76,6 +78,7 @@ function pause() {
   $("play").setAttribute("aria-label", "Play");
   draw();
   say();
+  keepAddress();
 }
 
 function setMode(mode) {
@@ -109,13 +112,29 @@ function keep(thing) {
   state.kept = same ? null : thing;
   drawDetails();
   say();
+  keepAddress();
+}
+
+// What stands under another number in another drawing is found again by its name.
+function remember(thing) {
+  return thing && { kind: thing.kind, name: drawing.name(thing) };
+}
+function findAgain(known) {
+  if (!known || !view) return null;
+  for (let index = 0; index < drawing.count(known.kind); index++) {
+    if (drawing.name({ kind: known.kind, index }) === known.name) return { kind: known.kind, index };
+  }
+  return null;
 }
 
 function fit() {
   if (!Object.keys(data.views).length) return;
   const wanted = $("network").clientWidth < 520 ? "narrow" : "wide";
   if ($("graph").dataset.view !== wanted) {
+    const [kept, hovered] = [state.kept, state.hovered].map((thing) => view && remember(thing));
     drawing.build(wanted);
+    [state.kept, state.hovered] = [kept, hovered].map(findAgain);
+    shownMoment = null;
     draw();
   }
   drawing.legend();
@@ -148,6 +167,8 @@ const keys = {
   "-": () => setSpeed(-1),
   c: () => setMode(Object.keys(data.modes).find((mode) => mode !== state.mode)),
   t: turnTheme,
+  m: nextMoment,
+  x: togglePin,
   Escape: () => { state.hovered = null; keep(null); },
 };
 const inNetwork = {
@@ -180,8 +201,11 @@ function introduce() {
   $("rounded").hidden = data.planes === 4;
   root.classList.toggle("without-network", !Object.keys(data.views).length);
   root.classList.toggle("without-curve", !data.axes);
-  root.classList.toggle("of-layers", Boolean(data.rows));
-  if (data.rows) $("network").setAttribute("aria-label", "Layers");
+  root.classList.toggle("of-layers", data.view === "layers");
+  $("network").setAttribute("aria-label", { layers: "Layers", map: "Map", matrix: "Matrices" }[data.view] || "Network");
+  for (const place of document.querySelectorAll(".thing")) place.textContent = drawing.thing;
+  root.classList.toggle("without-moments", !data.moments.length);
+  buildMarks();
   if (data.axes) buildCurve();
 }
 
@@ -196,9 +220,13 @@ $("slider").addEventListener("input", () => go(Number($("slider").value)));
 $("speed").addEventListener("change", () => setSpeed(0));
 $("modes").addEventListener("change", (event) => setMode(event.target.value));
 $("theme").addEventListener("click", turnTheme);
+$("pin").addEventListener("click", togglePin);
+$("svg").addEventListener("click", saveSvg);
+$("png").addEventListener("click", savePng);
 wishesDark.addEventListener("change", repaint);
 $("plot").addEventListener("pointerdown", (event) => { jump(event); event.currentTarget.setPointerCapture(event.pointerId); });
-$("plot").addEventListener("pointermove", (event) => { if (event.buttons) jump(event); });
+$("plot").addEventListener("pointermove", (event) => { if (event.buttons) jump(event); else read(event); });
+$("plot").addEventListener("pointerleave", () => read(null));
 
 const graph = $("graph");
 const look = (thing) => {
@@ -221,8 +249,25 @@ graph.addEventListener("focusin", (event) => {
 });
 graph.addEventListener("focusout", () => look(null));
 
+$("still").remove();
+document.querySelector("main").hidden = false;
 setMode(data.color);
 new ResizeObserver(fit).observe($("network"));
 fit();
+const isPlace = readAddress();
 draw();
+window.addEventListener("hashchange", () => {
+  pause();
+  readAddress();
+  draw();
+});
+// Something that moves says what it is; who wants no motion, or came for one place, begins there.
+const wishesStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+if (!isPlace && !wishesStill && !data.live) play();
 root.dataset.ready = "true";
+
+// In a notebook the frame is made as high as the page.
+if (parent !== window) {
+  const tellHeight = () => parent.postMessage({ nnanimHeight: Math.ceil(document.body.getBoundingClientRect().height) }, "*");
+  new ResizeObserver(tellHeight).observe(document.body);
+}

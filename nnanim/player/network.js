@@ -21,7 +21,7 @@ function buildNetwork(name) {
   const nodes = make("g", { id: "nodes", role: "list", "aria-label": "Neurons" }, scene);
   circles = view.circles.map(([cx, cy, r]) =>
     make("circle", { class: "node", cx, cy, r, role: "listitem", tabindex: -1 }, nodes));
-  for (const [things, kind] of [[lines, "edge"], [circles, "node"]]) {
+  for (const [things, kind] of [[lines, "edge"], [circles, "neuron"]]) {
     things.forEach((element, index) => {
       element.dataset.kind = kind;
       element.dataset.index = index;
@@ -89,12 +89,12 @@ function sortEdges() {
 }
 
 function find(event) {
-  const point = new DOMPoint(event.clientX, event.clientY).matrixTransform($("graph").getScreenCTM().inverse());
+  const point = pointIn($("graph"), event);
   let best = null;
   let nearest = REACH;
   view.circles.forEach(([x, y, r], index) => {
     const far = Math.hypot(point.x - x, point.y - y) - r;
-    if (far < 2) best = { kind: "node", index };
+    if (far < 2) best = { kind: "neuron", index };
   });
   if (best) return best;
   view.segments.forEach(([x1, y1, x2, y2], index) => {
@@ -128,39 +128,58 @@ function networkFacts(thing) {
       title: edgeName(thing.index),
       values: weights,
       rows: [
-        [word, number(at(weights, thing.index, position))],
-        [`|${word}| since ${data.since.text}`, signed(changeAt(weights, thing.index, position))],
+        [word, ...told(at(weights, thing.index, position))],
+        [`|${word}| since ${sinceText()}`, ...toldSigned(changeAt(weights, thing.index, position))],
+        ...pinnedFact(word, (step) => told(at(weights, thing.index, step))),
       ],
-      strongest: [],
+      spread: spreadOf(data.edges.layer[thing.index], thing.index),
     };
   }
   const bias = at(biases, thing.index, position);
   const rows = Number.isNaN(bias) ? [["bias", "none"]] : [
-    ["bias", number(bias)],
-    [`|bias| since ${data.since.text}`, signed(changeAt(biases, thing.index, position))],
+    ["bias", ...told(bias)],
+    [`|bias| since ${sinceText()}`, ...toldSigned(changeAt(biases, thing.index, position))],
+    ...pinnedFact("bias", (step) => told(at(biases, thing.index, step))),
   ];
-  return { title: nodeName(thing.index), values: Number.isNaN(bias) ? null : biases, rows,
-    strongest: edgesOf(thing.index) };
+  const path = pathThrough(thing.index);
+  const stations = path.map((edge) => data.edges.tail[edge]).concat(data.edges.head[path[path.length - 1]] ?? []);
+  if (path.length) rows.push(["strongest path", stations.map(nodeName).join(" → ")]);
+  return {
+    title: nodeName(thing.index), values: Number.isNaN(bias) ? null : biases, rows,
+    strongest: edgesOf(thing.index), spread: spreadOf(Math.max(data.nodes.column[thing.index] - 1, 0), null),
+  };
+}
+
+// The path from input to output through a neuron along which the product of all |w| is largest.
+function pathThrough(node) {
+  const strength = (edge) => Math.abs(at(weights, edge, state.position));
+  const order = data.edges.layer.map((_, edge) => edge).sort((a, b) => data.edges.layer[a] - data.edges.layer[b]);
+  const walk = (edges, from, to) => {
+    const best = new Map();
+    for (const edge of edges) {
+      const before = best.get(from[edge]);
+      const product = strength(edge) * (before ? before.product : 1);
+      if (!best.has(to[edge]) || best.get(to[edge]).product < product) {
+        best.set(to[edge], { product, path: [...(before ? before.path : []), edge] });
+      }
+    }
+    return best.has(node) ? best.get(node).path : [];
+  };
+  const { tail, head } = data.edges;
+  return [...walk(order, tail, head), ...walk([...order].reverse(), head, tail).reverse()];
+}
+
+function spreadOf(layer, own) {
+  const things = data.edges.layer.flatMap((each, edge) => (each === layer ? [edge] : []));
+  const { name, norm } = data.layers[layer];
+  return { key: layer, things, own, word: `${things.length} ${norm ? "norms" : "edges"} of ${name}` };
 }
 
 function networkLegend() {
   const legend = data.modes[state.mode].legend;
   const table = colors("edge");
-  $("ramp").replaceChildren();
   $("ramp").hidden = !legend.ramp;
-  if (legend.ramp) {
-    const row = make("+div", { class: "row" }, $("ramp"));
-    make("+span", {}, row, legend.ramp[0]).style.color = table[0];
-    const bar = make("svg", {
-      viewBox: "0 0 41 6", preserveAspectRatio: "none", "shape-rendering": "crispEdges", "aria-hidden": "true",
-    }, row);
-    for (let step = 0; step <= 40; step++) {
-      const fill = table[Math.round((step / 40) * (table.length - 1))];
-      make("rect", { x: step, y: 0, width: 1.1, height: 6, fill }, bar);
-    }
-    make("+span", {}, row, legend.ramp[1]).style.color = table[table.length - 1];
-    make("+p", { class: "print" }, $("ramp"), minus(legend.ramp_print));
-  }
+  if (legend.ramp) rampOf($("ramp"), table, legend.ramp, withSince(legend.ramp_print));
   $("samples").replaceChildren();
   const row = make("+div", { class: "row" }, $("samples"));
   const scale = $("graph").clientWidth / view.size[0] || 1;
@@ -174,18 +193,27 @@ function networkLegend() {
 }
 
 function markInNetwork(thing) {
-  if (halo) halo.setAttribute("visibility", thing && thing.kind === "node" ? "visible" : "hidden");
+  if (halo) halo.setAttribute("visibility", thing && thing.kind === "neuron" ? "visible" : "hidden");
   if (!thing) return;
   if (thing.kind === "edge") {
     lines[thing.index].classList.add("hot");
     return;
   }
-  for (const edge of edgesOf(thing.index)) lines[edge].classList.add("hot");
+  for (const edge of [...edgesOf(thing.index), ...pathThrough(thing.index)]) lines[edge].classList.add("hot");
   const [x, y, r] = view.circles[thing.index];
   for (const [key, value] of Object.entries({ cx: x, cy: y, r: r + 5 })) halo.setAttribute(key, value);
 }
 
+// l2:3-1 is the edge of layer l2 from neuron 3 to neuron 1, l2:3 the neuron 3 that l2 puts out.
+function networkAddress({ kind, index }) {
+  const { column, neuron } = data.nodes;
+  if (kind !== "edge") return `${column[index] ? data.layers[column[index] - 1].name : "input"}:${neuron[index]}`;
+  const { layer, tail, head } = data.edges;
+  return `${data.layers[layer[index]].name}:${neuron[tail[index]]}-${neuron[head[index]]}`;
+}
+
 const drawing = {
+  thing: "an edge or a neuron",
   build: buildNetwork,
   draw: drawNetwork,
   repaint: () => drawnColors.fill(-1),
@@ -193,6 +221,10 @@ const drawing = {
   find,
   facts: networkFacts,
   mark: markInNetwork,
+  standOut: (things) => lines.forEach((line, edge) => line.classList.toggle("stands", things.includes(edge))),
   things: (kind) => (kind === "edge" ? lines : circles),
+  kinds: ["edge", "neuron"],
+  count: (kind) => (kind === "edge" ? edgeCount : nodeCount),
+  address: networkAddress,
   name: ({ kind, index }) => (kind === "edge" ? edgeName(index) : nodeName(index)),
 };

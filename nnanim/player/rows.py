@@ -37,15 +37,15 @@ def row_numbers(shown: RowHistory) -> tuple[np.ndarray, np.ndarray]:
         return sizes, shown.relative_changes.astype(np.float32)
 
 
-def rows_data(history: History, options: Options, scales: RowScales) -> dict[str, Any]:
-    """Return what JSON can hold.
+def rows_data(history: History, options: Options, scales: RowScales, shown: RowHistory) -> dict[str, Any]:
+    """Return what JSON can hold, without the places of a view.
 
     Args:
-        history: of a run whose rows are shown.
+        history: of the run.
         options: the user's choices.
         scales: of the rows.
+        shown: the rows.
     """
-    shown: RowHistory = history.shown
     coloring = COLORINGS[ByChange.name]
     low, high, moved, shrank, grew, size = LayersLegend.texts(scales, history.since)
     count = len(shown.rows)
@@ -67,11 +67,15 @@ def rows_data(history: History, options: Options, scales: RowScales) -> dict[str
         "cell": CELL_SHARE,
         "legends": [{"ends": [low, high], "print": moved}, {"ends": [shrank, grew], "print": size}],
         "remarks": "1 weight tensor" if count == 1 else f"{thousands(count)} weight tensors",
-        "views": {} if options.panels == "curve" else {view: _view(view, history) for view in VIEWS},
         "layers": [],
         "nodes": {"column": [], "neuron": [], "name": []},
         "edges": {"layer": [], "tail": [], "head": []},
     }
+
+
+def row_views(history: History, options: Options) -> dict[str, Any]:
+    """Place columns and rows for each shape of a screen; nothing where only curves are shown."""
+    return {} if options.panels == "curve" else {view: _view(view, history) for view in VIEWS}
 
 
 def empty_cell(theme: Theme) -> Color:

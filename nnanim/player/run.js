@@ -25,6 +25,32 @@ function make(name, attributes = {}, parent = null, text = null) {
   return element;
 }
 
+// Where a pointer is, in the units of a drawing.
+function pointIn(svg, event) {
+  return new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+}
+
+// A bar of colours between two words, with small print below; how high it is may depend on the share of its length.
+function rampOf(parent, table, ends, print, high = () => 6, isColored = true) {
+  parent.replaceChildren();
+  const row = make("+div", { class: "row" }, parent);
+  const word = (text, color) => {
+    const span = make("+span", {}, row, text);
+    if (isColored) span.style.color = color;
+  };
+  word(ends[0], table[0]);
+  const bar = make("svg", {
+    viewBox: "0 0 41 9", preserveAspectRatio: "none", "shape-rendering": "crispEdges", "aria-hidden": "true",
+  }, row);
+  for (let step = 0; step <= 40; step++) {
+    const height = high(step / 40);
+    const fill = table[Math.round((step / 40) * (table.length - 1))];
+    make("rect", { x: step, y: 4.5 - height / 2, width: 1.1, height, fill }, bar);
+  }
+  word(ends[1], table[table.length - 1]);
+  make("+p", { class: "print" }, parent, minus(print));
+}
+
 // The reader's font may be wider than the one that texts were measured in: what is too wide is narrowed.
 function fitText(element, room) {
   if (element.getComputedTextLength() <= room) return;
@@ -92,16 +118,24 @@ function at(values, thing, position) {
   return share ? low + share * (values[thing * count + before + 1] - low) : low;
 }
 
+// The step that changes are measured from: what the reader has pinned, or what the run was drawn since.
+function referenceOf(index) {
+  if (state.pinned !== null) return state.pinned;
+  return data.since.which === "first" ? 0 : Math.max(index - 1, 0);
+}
+const sinceText = () => (state.pinned === null ? data.since.text : data.titles[state.pinned]);
+const withSince = (text) => text.replace(data.since.text, sinceText());
+
 function growth(values, thing, index) {
-  const before = data.since.which === "first" ? 0 : Math.max(index - 1, 0);
+  const before = referenceOf(index);
   return Math.fround(Math.abs(values[thing * count + index]) - Math.abs(values[thing * count + before]));
 }
 
 function changeAt(values, thing, position) {
   const before = Math.floor(position);
   if (before === position) return growth(values, thing, before);
-  if (data.since.which === "first") {
-    return Math.abs(at(values, thing, position)) - Math.abs(values[thing * count]);
+  if (data.since.which === "first" || state.pinned !== null) {
+    return Math.abs(at(values, thing, position)) - Math.abs(values[thing * count + referenceOf(before)]);
   }
   const low = growth(values, thing, before);
   return low + (position - before) * (growth(values, thing, before + 1) - low);
@@ -116,15 +150,29 @@ function exact(value) {
   }
   return String(Number(value.toPrecision(9)));
 }
+// Two significant digits, as the pictures write them.
+function twoDigits(value) {
+  const [digits, exponent] = value.toExponential(1).split("e");
+  const plain = Number(digits);
+  const power = Number(exponent);
+  if (power >= -4 && power < 2) return String(Number(value.toPrecision(2)));
+  return `${plain}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+}
 const minus = (text) => text.replace("-", "−");
 const number = (value) => minus(exact(value));
 const signed = (value) => (value > 0 ? "+" : "") + number(value);
+const rounded = (value) => (Number.isFinite(value) ? minus(twoDigits(value)) : "–");
+// A value as the legend rounds it, and in full for who points at it.
+const told = (value) => [rounded(value), number(value)];
+const toldSigned = (value) => [(value > 0 ? "+" : "") + rounded(value), signed(value)];
 
 const domainOf = (domain, thing) => (Array.isArray(domain) ? domain[thing] : domain);
 const level = (value, domain) => Math.round(levels * Math.max(-1, Math.min(1, value / domain)));
 
 const wishesDark = matchMedia("(prefers-color-scheme: dark)");
-const state = { position: count - 1, playing: false, speed: 1, mode: data.color, hovered: null, kept: null };
+const state = {
+  position: count - 1, playing: false, speed: 1, mode: data.color, hovered: null, kept: null, pinned: null,
+};
 const isDark = () => root.dataset.theme === "dark" || (root.dataset.theme === "auto" && wishesDark.matches);
 const colors = (what) => tables[state.mode + (isDark() ? "dark" : "light") + what];
 const chosen = () => state.hovered || state.kept;

@@ -19,7 +19,21 @@ FOLDER = (
     r"(?:lightning_logs|version_[0-9]+|checkpoints?|ckpts?|weights|snapshots?|models?|saved_models?|artifacts)"
     r"|(?:checkpoint|ckpt|epoch|step|iter|global_step|snapshot)[-_=]?[0-9]+"
 )
-_SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".hdf5")
+_SUFFIXES = (
+    ".npz",
+    ".npy",
+    ".pt",
+    ".pth",
+    ".ckpt",
+    ".safetensors",
+    ".keras",
+    ".h5",
+    ".hdf5",
+    ".metadata",
+    ".onnx",
+    ".msgpack",
+)
+DCP_PIECES = ".distcp"  # of torch.distributed.checkpoint
 _MAX_DEPTH = 4
 _MAX_FOLDERS = 500
 _MAX_TRIED = 5  # files of one folder
@@ -43,6 +57,17 @@ def is_temporary(name: str) -> bool:
     return name.startswith(("tmp", "."))
 
 
+def holds_dcp(folder: Path) -> bool:
+    """Tell whether a folder is a snapshot of ``torch.distributed.checkpoint``, whatever it is called."""
+    try:
+        if not (folder / detect.DCP_NAME).is_file():
+            return False
+        with os.scandir(folder) as entries:
+            return any(entry.name.endswith(DCP_PIECES) for entry in entries)
+    except OSError:
+        return False
+
+
 def pattern(name: str) -> str:
     """Return a name with its numbers left out."""
     return re.sub(r"[0-9]+", "#", name)
@@ -64,7 +89,7 @@ def runs_below(folder: Path) -> list[Path]:
         inside = [entry for entry in entries if not is_temporary(entry.name) and entry.is_dir(follow_symlinks=False)]
         if place != folder and _holds_snapshot(place, [name for name in names if is_snapshot_name(name)]):
             run = place
-            while run.parent != folder and is_for_snapshots(run.name):
+            while run.parent != folder and (is_for_snapshots(run.name) or holds_dcp(run)):
                 run = run.parent
             found += [run] if run not in found else []
         elif depth < _MAX_DEPTH:
@@ -84,6 +109,8 @@ def what_to_type(folder: Path, runs: list[Path]) -> str:
 
 
 def _holds_snapshot(place: Path, names: list[str]) -> bool:
+    if holds_dcp(place):
+        return True
     for name in names[:_MAX_TRIED]:
         if name.endswith(".npy"):
             return True

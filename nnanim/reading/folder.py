@@ -12,7 +12,16 @@ from pathlib import Path
 
 from nnanim.errors import RunError, RunNotFoundError, SnapshotError
 from nnanim.model.layers import natural_key
-from nnanim.reading.below import is_for_snapshots, is_snapshot_name, is_temporary, pattern, runs_below, what_to_type
+from nnanim.reading.below import (
+    DCP_PIECES,
+    holds_dcp,
+    is_for_snapshots,
+    is_snapshot_name,
+    is_temporary,
+    pattern,
+    runs_below,
+    what_to_type,
+)
 from nnanim.reading.containers.npz_archive import NPY_MAGIC, SNAPSHOT_HINT
 from nnanim.reading.listing import name_in, some
 from nnanim.reading.logs.choice import choose_log, may_be_log
@@ -21,7 +30,7 @@ from nnanim.reading.logs.log import Log
 from nnanim.reading.logs.mlflow import FOLDER as METRICS
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.contents import Contents
-from nnanim.reading.snapshots.unreadable import what_it_is
+from nnanim.reading.snapshots.unreadable import is_of_orbax, what_it_is
 
 _MAX_DEPTH = 4
 _MAX_FOLDERS = 2000
@@ -95,6 +104,9 @@ def find(
                 found.files.append(file)
                 continue
             if _NO_SNAPSHOT.fullmatch(name):
+                continue
+            if name.endswith(DCP_PIECES):  # what is in it, .metadata beside it tells
+                others += [] if file.parent / detect.DCP_NAME in inside else [file]
                 continue
             try:
                 head, contents = _look(file) if known is None else _look_again(file, known)
@@ -239,8 +251,9 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
+        is_dcp = holds_dcp(place)
         for entry in entries:
-            if is_temporary(entry.name):
+            if is_temporary(entry.name) and not (is_dcp and entry.name == detect.DCP_NAME):
                 continue
             path = place / entry.name
             try:
@@ -256,7 +269,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
             elif is_file and is_wanted:
                 places.setdefault(place, []).append(path)
             elif is_folder and depth < _MAX_DEPTH + (2 if METRICS in path.parts[len(folder.parts) :] else 0):
-                waiting.append((path, depth + 1, is_wanted and is_for_snapshots(entry.name)))
+                waiting.append((path, depth + 1, is_wanted and (is_for_snapshots(entry.name) or holds_dcp(path))))
     return places
 
 
@@ -353,6 +366,8 @@ def _no_snapshots(
             return f"no snapshots in {str(folder)!r}: {name_in(folder, file)!r} {told}"
     for sentence in _empty_checkpoints(places):
         return f"no snapshots in {str(folder)!r}: {sentence}"
+    if (told := is_of_orbax(folder)) is not None:
+        return f"no snapshots in {str(folder)!r}: {told}"
     if not names:
         return f"no snapshots in {str(folder)!r} (the folder is empty; {SNAPSHOT_HINT})"
     return f"no snapshots in {str(folder)!r} (found: {some(names)}; {SNAPSHOT_HINT})"

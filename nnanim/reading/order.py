@@ -37,6 +37,7 @@ def find_order(
         is_ordered=first.is_ordered,
         known=first.connections,
         tied=first.tied,
+        roles=first.roles,
     )
     if names:
         chain = choose_layers(first.weights, names, str(first.path))

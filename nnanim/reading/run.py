@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -129,6 +129,7 @@ class Run:
             there is one alone.
         convention: whose names and shapes the tensors have, as `Contents` tells.
         is_ordered: True where the order of the tensors in the file is the model's.
+        roles: what the file's own graph says of tensors, by key.
         asked: names of the weights that were asked for; none where nothing was.
     """
 
@@ -147,6 +148,7 @@ class Run:
     models: tuple[str, ...] = ()
     convention: str = "pytorch"
     is_ordered: bool = True
+    roles: Mapping[str, str] = field(default_factory=dict, repr=False)
     asked: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -221,7 +223,7 @@ class Run:
         layers = self.layers if self.view == "network" else ()
         drawn = {key for layer in layers for key in (layer.key, *layer.members)}
         for headers, is_drawn in ((self.tensors, True), (self.other_tensors, False)):
-            roles = roles_of(headers, self.convention)
+            roles = roles_of(headers, self.convention, self.roles)
             for place in in_model_order(headers, roles, is_ordered=self.is_ordered):
                 key, shape, _ = headers[place]
                 if len(shape) > 1:
@@ -230,7 +232,7 @@ class Run:
     @cached_property
     def weight_rows(self) -> tuple[Row, ...]:
         """A row for each weight of the drawn model that has two axes or more, in the model's order."""
-        return rows_of(self.tensors, self.convention, is_ordered=self.is_ordered)
+        return rows_of(self.tensors, self.convention, is_ordered=self.is_ordered, told=self.roles)
 
     def name_of(self, snapshot: Snapshot) -> str:
         """Return the name of a snapshot's file within the folder: ``checkpoint-50/model.safetensors``."""
@@ -342,6 +344,7 @@ def open_run(
         models=contents[0].models if len(contents[0].models) > 1 else networks,
         convention=contents[0].convention,
         is_ordered=contents[0].is_ordered,
+        roles=contents[0].roles,
         asked=tuple(layers or ()),
     )
     return run if shape is None else run.of_shape(shape)

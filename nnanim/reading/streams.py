@@ -144,8 +144,8 @@ class MemberStream:
     def read(self, count: int, scratch: np.ndarray) -> np.ndarray:
         """Return the next numbers, as `Stream` says."""
         count = min(count, self._left)
-        self._bytes(self._skip)
-        self._skip = 0
+        while self._skip:
+            self._skip -= len(self._bytes(min(self._skip, SCRATCH_BYTES)))
         numbers = np.frombuffer(self._bytes(count * self._dtype.itemsize), self._dtype)
         self._left -= count
         while not self._left and self._behind:

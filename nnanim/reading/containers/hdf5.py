@@ -1,8 +1,8 @@
-"""A reader for the part of HDF5 that Keras writes: groups with symbol tables, plain datasets, texts as attributes.
+"""A reader for the part of HDF5 that Keras and Chainer write: groups, datasets of numbers, texts as attributes.
 
 HDF5's own library is written in C for files that are trusted; here a damaged file costs an error message. What is read:
-superblocks 0 and 1, object headers of version 1, datasets in one piece, compact or in chunks, of little- or big-endian
-numbers.
+superblocks 0 to 3; groups with symbol tables, with links, or with links in a heap; datasets in one piece, compact or in
+chunks, of little- or big-endian numbers.
 
 Format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (version 3.0 of the specification)
 """
@@ -18,6 +18,8 @@ from io import BufferedIOBase
 import numpy as np
 
 from nnanim.reading.containers.hdf5_chunks import ChunkError, Chunks, chunks_of, filters_of, read_chunks
+from nnanim.reading.containers.hdf5_header import LINK, HeaderError, messages
+from nnanim.reading.containers.hdf5_heap import HeapError, link_of, objects_of
 from nnanim.reading.containers.unpacking import BEST_RATIO, FREE_BYTES
 from nnanim.reading.streams import FileStream
 
@@ -31,8 +33,8 @@ _MAX_BLOCK_BYTES = 2**24
 _MAX_TEXTS = 10_000
 _UNDEFINED = 2**64 - 1
 
-_DATASPACE, _DATATYPE, _LAYOUT, _ATTRIBUTE, _CONTINUATION, _SYMBOL_TABLE = 0x1, 0x3, 0x8, 0xC, 0x10, 0x11
-_LINK, _LINK_INFO, _FILTERS = 0x6, 0x2, 0xB
+_DATASPACE, _DATATYPE, _LAYOUT, _ATTRIBUTE, _SYMBOL_TABLE = 0x1, 0x3, 0x8, 0xC, 0x11
+_LINK_INFO, _FILTERS, _ATTRIBUTE_INFO = 0x2, 0xB, 0x15
 
 
 class Hdf5Error(ValueError):
@@ -78,19 +80,20 @@ class Hdf5File:
         """
         self._file = file
         self._size = file.seek(0, 2)
-        head = self._at(0, 96)
+        self._may_read = FREE_BYTES  # of what describes the data, however small the file is
+        head = self._at(0, 48)
         if head[:8] != MAGIC:
             raise Hdf5Error("is no HDF5 file")
         version = head[8]
-        if version not in (0, 1):
-            raise Hdf5Error(f"has an HDF5 superblock of version {version} (0 is what Keras writes)")
-        if head[13] != 8 or head[14] != 8:
+        if version > 3:
+            raise Hdf5Error(f"has an HDF5 superblock of version {version} (0 to 3 are read)")
+        if (head[13:15] if version < 2 else head[9:11]) != b"\x08\x08":
             raise Hdf5Error("has addresses that are not of 8 bytes")
-        place = 24 + 4 * version  # behind version 1's one more field
-        self._base, _, end, _ = struct.unpack_from("<4Q", head, place)
-        if self._base != 0 or end > self._size:
+        place = 24 + 4 * version if version < 2 else 12  # behind version 1's one more field
+        base, _, end, root = struct.unpack("<4Q", self._at(place, 32))
+        if base != 0 or end > self._size:
             raise Hdf5Error("is truncated")
-        self.root: int = struct.unpack_from("<Q", head, place + 40)[0]
+        self.root: int = root if version > 1 else struct.unpack("<Q", self._at(place + 40, 8))[0]
         self._objects = 0
 
     def walk(self) -> Iterator[tuple[str, Group | Dataset]]:
@@ -99,6 +102,7 @@ class Hdf5File:
         Raises:
             Hdf5Error: the file is damaged.
         """
+        self._may_read = 8 * self._size + FREE_BYTES
         waiting = [("", self.root, 0)]
         seen: set[int] = set()
         while waiting:
@@ -124,8 +128,9 @@ class Hdf5File:
                 raise Hdf5Error(f"claims an array of shape {dataset.shape}, which cannot be packed into it")
             if size > max(FREE_BYTES, BEST_RATIO * self._size):
                 raise Hdf5Error(f"of {self._size} bytes claims an array of {size}, {BEST_RATIO} times as many or more")
+            self._may_read = 8 * self._size + FREE_BYTES
             try:
-                return read_chunks(dataset.chunks, dataset.shape, dataset.dtype, self._at)
+                return read_chunks(dataset.chunks, dataset.shape, dataset.dtype, self._at, self._data_at)
             except (ChunkError, struct.error) as error:
                 raise Hdf5Error(str(error) if isinstance(error, ChunkError) else "is damaged") from error
         if dataset.address is None or not dataset.dtype:
@@ -159,7 +164,13 @@ class Hdf5File:
             lambda error: damaged(Hdf5Error("is truncated") if error is None else error),
         )
 
-    def _at(self, address: int, size: int, limit: int = _MAX_BLOCK_BYTES) -> bytes:
+    def _at(self, address: int, size: int) -> bytes:
+        self._may_read -= size
+        if self._may_read < 0:
+            raise Hdf5Error("says the same again and again")
+        return self._data_at(address, size, _MAX_BLOCK_BYTES)
+
+    def _data_at(self, address: int, size: int, limit: int = MAX_DATA_BYTES) -> bytes:
         self._find(address, size, limit)
         data = self._file.read(size)
         if len(data) != size:
@@ -178,61 +189,53 @@ class Hdf5File:
         self._objects += 1
         if self._objects > MAX_OBJECTS:
             raise Hdf5Error(f"holds more than {MAX_OBJECTS} objects")
+        try:
+            return self._described(address)
+        except (struct.error, IndexError) as error:
+            raise Hdf5Error("is damaged") from error
+        except (HeaderError, HeapError) as error:
+            raise Hdf5Error(str(error)) from error
+
+    def _described(self, address: int) -> Group | Dataset:
         group = Group()
         dtype, place, is_dataset = "", None, False
         shape: tuple[int, ...] = ()
+        most: tuple[int, ...] = ()
         chunks: Chunks | None = None
         filters: tuple[int, ...] = ()
-        for kind, data, start in self._messages(address):
-            try:
-                if kind == _SYMBOL_TABLE:
-                    tree, heap = struct.unpack_from("<2Q", data)
-                    group.members = dict(self._symbols(tree, self._heap(heap)))
-                elif kind == _DATASPACE:
-                    shape = _shape(data)
-                elif kind == _DATATYPE:
-                    dtype = _dtype(data)
-                elif kind == _LAYOUT:
-                    is_dataset = True
-                    place, chunks = _place(data, start), chunks_of(data)
-                elif kind == _FILTERS:
-                    filters = filters_of(data)
-                elif kind == _ATTRIBUTE:
-                    name, texts = self._attribute(data)
-                    group.attributes[name] = texts
-                elif kind in (_LINK, _LINK_INFO):
-                    raise Hdf5Error("has groups of a newer kind than Keras writes")
-            except (struct.error, IndexError) as error:
-                raise Hdf5Error("is damaged") from error
+        links: list[bytes] = []
+        for kind, data, start in messages(address, self._at):
+            if kind == _SYMBOL_TABLE:
+                tree, heap = struct.unpack_from("<2Q", data)
+                group.members = dict(self._symbols(tree, self._heap(heap)))
+            elif kind == _DATASPACE:
+                shape, most = _shape(data), _most(data)
+            elif kind == _DATATYPE:
+                dtype = _dtype(data)
+            elif kind == _LAYOUT:
+                is_dataset = True
+                place, chunks = _place(data, start), chunks_of(data)
+            elif kind == _FILTERS:
+                filters = filters_of(data)
+            elif kind == _ATTRIBUTE:
+                name, texts = self._attribute(data)
+                group.attributes[name] = texts
+            elif kind == _ATTRIBUTE_INFO:
+                group.attributes |= dict(map(self._attribute, objects_of(data, 2, self._at)))
+            elif kind == LINK:
+                links.append(data)
+            elif kind == _LINK_INFO:
+                links += objects_of(data, 8, self._at)
+        if links:
+            group.members = dict(sorted(link for link in map(link_of, links) if link is not None))
         if not is_dataset:
             return group
         if math.prod(shape) * 8 > 2 * MAX_DATA_BYTES:
             raise Hdf5Error(f"claims an array of shape {shape} (at most {MAX_DATA_BYTES} bytes are read)")
-        return Dataset(dtype, shape, place, chunks and replace(chunks, filters=filters))
-
-    def _messages(self, address: int) -> Iterator[tuple[int, bytes, int]]:
-        """Yield type, data and first byte of each message of an object header."""
-        head = self._at(address, 16)
-        if head[:4] == b"OHDR":
-            raise Hdf5Error("has objects of a newer kind than Keras writes")
-        version, count, size = head[0], *struct.unpack_from("<HxxxxI", head, 2)
-        if version != 1:
-            raise Hdf5Error("is damaged")
-        blocks = [(address + 16, size)]
-        while blocks and count > 0:
-            start, size = blocks.pop(0)
-            block = self._at(start, size)
-            place = 0
-            while place + 8 <= len(block) and count > 0:
-                kind, length = struct.unpack_from("<2H", block, place)
-                data = block[place + 8 : place + 8 + length]
-                if len(data) != length:
-                    raise Hdf5Error("is damaged")
-                count -= 1
-                if kind == _CONTINUATION and length >= 16:
-                    blocks.append(struct.unpack_from("<2Q", data))
-                yield kind, data, start + place + 8
-                place += 8 + length
+        if chunks is not None:
+            index = chunks.index and replace(chunks.index, most=most)
+            chunks = replace(chunks, filters=filters, index=index)
+        return Dataset(dtype, shape, place, chunks)
 
     def _heap(self, address: int) -> bytes:
         head = self._at(address, 32)
@@ -279,6 +282,8 @@ class Hdf5File:
             parts.append(data[place : place + size])
             place += -(-size // pad) * pad
         name = parts[0].split(b"\0", 1)[0].decode("utf-8", "replace")
+        if version > 1 and data[1] & 3:  # its type or its space is kept elsewhere
+            return name, ()
         count = math.prod(_shape(parts[2]))
         kind, size = parts[1][0] & 15, struct.unpack_from("<I", parts[1], 4)[0]
         values = data[place:]
@@ -317,6 +322,13 @@ def _shape(data: bytes) -> tuple[int, ...]:
     return struct.unpack_from(f"<{rank}Q", data, 8 if version == 1 else 4)
 
 
+def _most(data: bytes) -> tuple[int, ...]:
+    """Return the sizes that the axes may grow to."""
+    version, rank, flags = data[0], data[1], data[2]
+    start = (8 if version == 1 else 4) + 8 * rank
+    return struct.unpack_from(f"<{rank}Q", data, start) if flags & 1 else ()
+
+
 def _dtype(data: bytes) -> str:
     kind, flags, size = data[0] & 15, data[1], struct.unpack_from("<I", data, 4)[0]
     order = ">" if flags & 1 else "<"
@@ -332,7 +344,7 @@ def _dtype(data: bytes) -> str:
 
 def _place(data: bytes, start: int) -> int | None:
     version, kind = data[0], data[1]
-    if version not in (3, 4) or kind > 1:
+    if version not in (3, 4, 5) or kind > 1:
         return None
     if kind == 0:
         return start + 4

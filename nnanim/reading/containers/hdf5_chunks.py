@@ -1,6 +1,8 @@
 """Datasets of HDF5 that are stored in chunks, packed or not: where each chunk lies, and how it is unpacked.
 
-What is read: chunks in a B-tree of version 1, packed by deflate after shuffle, with or without checksums.
+What is read: chunks in a B-tree of version 1 or in what `hdf5_index` knows, packed by deflate after shuffle, with or
+without checksums.
+
 Format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, sections III.A.1, IV.A.2.i and IV.A.2.l
 """
 
@@ -14,11 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnanim.reading.containers.hdf5_index import Index, ListError, Place, index_of, places
+
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
 MAX_CHUNKS = 100_000
 MAX_LEVELS = 16
 _NO_CHUNKS = 2**64 - 1
 _CHECKSUM_BYTES = 4
+_ALL = 2**32 - 1  # filters
 _OWN_NAMES = 256  # filters from this number on carry a name
 
 ReadAt = Callable[[int, int], bytes]
@@ -33,24 +38,29 @@ class Chunks:
     """Where the chunks of a dataset lie.
 
     Attributes:
-        tree: address of the B-tree that lists them; None where there is none yet.
+        tree: address of the B-tree of version 1 that lists them; None where there is none.
         shape: of each chunk, in numbers.
         item_bytes: of a number.
         filters: what was done to each chunk, in that order.
+        index: how they are listed in another way than in such a tree, or None.
     """
 
     tree: int | None
     shape: tuple[int, ...]
     item_bytes: int
     filters: tuple[int, ...] = ()
+    index: Index | None = None
 
 
 def chunks_of(layout: bytes) -> Chunks | None:
-    """Read a layout message of version 3 that tells of chunks; None for another.
+    """Read a layout message of version 3 or 4 that tells of chunks; None for another.
 
     Raises:
         struct.error: it is too short.
     """
+    if (found := index_of(layout)) is not None:
+        index, sizes_4 = found
+        return Chunks(None, sizes_4[:-1], sizes_4[-1], index=index)
     version, kind, dimensions = layout[0], layout[1], layout[2]
     if version != 3 or kind != 2 or dimensions < 2:
         return None
@@ -81,7 +91,9 @@ def filters_of(message: bytes) -> tuple[int, ...]:
     return tuple(filters)
 
 
-def read_chunks(chunks: Chunks, shape: tuple[int, ...], dtype: str, read_at: ReadAt) -> np.ndarray:
+def read_chunks(
+    chunks: Chunks, shape: tuple[int, ...], dtype: str, read_at: ReadAt, read_data: ReadAt | None = None
+) -> np.ndarray:
     """Put the chunks of a dataset together; what no chunk holds is zero.
 
     Args:
@@ -89,6 +101,7 @@ def read_chunks(chunks: Chunks, shape: tuple[int, ...], dtype: str, read_at: Rea
         shape: of the dataset, of as many axes as a chunk.
         dtype: NumPy's code.
         read_at: reads so many bytes at an address, or raises.
+        read_data: the same for what may be large; by default `read_at`.
 
     Raises:
         ChunkError: they are damaged, or packed in a way that is not read.
@@ -103,15 +116,14 @@ def read_chunks(chunks: Chunks, shape: tuple[int, ...], dtype: str, read_at: Rea
     if whole_bytes > largest:
         raise ChunkError(f"has chunks of {whole_bytes} bytes for an array of shape {shape}")
     numbers = np.zeros(shape, dtype)
-    if chunks.tree is None:
-        return numbers
     room = math.prod(-(-size // long) for size, long in zip(shape, chunks.shape, strict=True))
-    for start, packed, skipped in _listed(chunks, read_at):
-        if any(at >= size for at, size in zip(start, shape, strict=True)):
+    for start, address, size, skipped in _listed(chunks, shape, whole_bytes, read_at):
+        if any(at >= long for at, long in zip(start, shape, strict=True)):
             continue
         room -= 1
         if room < 0:  # the same few bytes could be unpacked for ever
             raise ChunkError(f"has more chunks than an array of shape {shape} has room for")
+        packed = (read_data or read_at)(address, whole_bytes if size is None else size)
         data = _unpacked(packed, chunks, skipped, whole_bytes)
         chunk = np.frombuffer(data, dtype).reshape(chunks.shape)
         ends = [min(at + long, size) for at, long, size in zip(start, chunks.shape, shape, strict=True)]
@@ -120,8 +132,21 @@ def read_chunks(chunks: Chunks, shape: tuple[int, ...], dtype: str, read_at: Rea
     return numbers
 
 
-def _listed(chunks: Chunks, read_at: ReadAt) -> Iterator[tuple[tuple[int, ...], bytes, int]]:
-    """Yield the first index, the bytes and the mask of skipped filters of each chunk."""
+def _listed(chunks: Chunks, shape: tuple[int, ...], whole_bytes: int, read_at: ReadAt) -> Iterator[Place]:
+    """Yield where each chunk lies."""
+    if chunks.index is None:
+        yield from _in_old_tree(chunks, read_at) if chunks.tree is not None else ()
+        return
+    try:
+        found = places(chunks.index, shape, chunks.shape, whole_bytes, read_at)
+    except ListError as error:
+        raise ChunkError(str(error)) from error
+    for place in found:
+        is_at_edge = any(at + by > size for at, by, size in zip(place.start, chunks.shape, shape, strict=True))
+        yield place._replace(skipped=_ALL) if chunks.index.edges_are_plain and is_at_edge else place
+
+
+def _in_old_tree(chunks: Chunks, read_at: ReadAt) -> Iterator[Place]:
     axes = len(chunks.shape)
     key_bytes = 8 + 8 * (axes + 1)
     assert chunks.tree is not None
@@ -146,7 +171,7 @@ def _listed(chunks: Chunks, read_at: ReadAt) -> Iterator[tuple[tuple[int, ...], 
             count += 1
             if count > MAX_CHUNKS:
                 raise ChunkError(f"has more than {MAX_CHUNKS} chunks in an array")
-            yield tuple(start), read_at(child, size), skipped
+            yield Place(tuple(start), child, size, skipped)
 
 
 def _unpacked(packed: bytes, chunks: Chunks, skipped: int, whole_bytes: int) -> bytes:

@@ -29,7 +29,9 @@ MAX_HEADER_BYTES = 10_000
 MAX_AXES = 32  # of NumPy before 2.0
 SMALL_SNAPSHOT_BYTES = 2**12  # thousands of snapshots are remembered in a few megabytes
 SMALL_MEMBER_BYTES = 2**14  # opening a member of a zip archive takes longer than reading that much
-SNAPSHOT_HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors or NumPy"
+SNAPSHOT_HINT = (
+    "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors, ONNX or NumPy"
+)
 
 NPY_MAGIC = b"\x93NUMPY"
 _HEADER = re.compile(
@@ -37,7 +39,7 @@ _HEADER = re.compile(
     r"'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\),? ?\}\s*"
 )
 _LONGEST_START_BYTES = 8 + 4 + MAX_HEADER_BYTES
-_NUMBER_KINDS = "fiu"
+_NUMBER_KINDS = "fiuc"
 _TEXT_KINDS = "U"
 
 
@@ -74,14 +76,14 @@ class Archive(Mapping[str, np.ndarray]):
         return key in self._names
 
     def __getitem__(self, key: str) -> np.ndarray:
-        """Read an array of numbers.
+        """Read an array of numbers, of complex ones the moduli.
 
         Raises:
             KeyError: there is no such array.
             SnapshotError: it is damaged, too large, or holds something else than numbers.
         """
         self.number_header(key)
-        return self._read(key)
+        return modulus(self._read(key))
 
     def number_header(self, key: str) -> ArrayHeader:
         """Return type and shape of an array of numbers without reading it.
@@ -113,7 +115,7 @@ class Archive(Mapping[str, np.ndarray]):
         headers = {key: self.number_header(key) for key in keys}
         if sum(math.prod(header.shape) * header.dtype.itemsize for header in headers.values()) > SMALL_SNAPSHOT_BYTES:
             return None
-        arrays = {key: self._read(key).copy() for key in headers}  # without the bytes that were read with it
+        arrays = {key: modulus(self._read(key)).copy() for key in headers}  # without the bytes that were read with it
         for array in arrays.values():
             array.flags.writeable = False  # they may be asked for again
         return arrays
@@ -211,10 +213,25 @@ class Archive(Mapping[str, np.ndarray]):
             file = self._file.open(member)
         except (ZipError, OSError) as error:
             raise self._damaged(key) from error
-        return MemberStream(file, offset, dtype, shape, member.size, lambda: self._damaged(key))
+        return MemberStream(file, offset, dtype, shape, member.size, lambda: self._damaged(key), modulus)
 
     def _damaged(self, key: str) -> SnapshotError:
         return SnapshotError(f"snapshot {str(self.path)!r} is truncated or damaged at {key!r} ({SNAPSHOT_HINT})")
+
+
+def modulus(numbers: np.ndarray) -> np.ndarray:
+    """Return |z| of complex numbers, and others as they are."""
+    if numbers.dtype.kind != "c":
+        return numbers
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large is told as infinite
+        moduli: np.ndarray = np.abs(numbers)
+        return moduli
+
+
+def complex_notes(dtypes: Iterable[str]) -> tuple[str, ...]:
+    """Say which of the types that weights have are shown as something else."""
+    names = [name for name in dict.fromkeys(dtypes) if name.startswith("complex")]
+    return tuple(f"complex weights ({name}) are shown as their moduli" for name in names)
 
 
 def header_end(start: bytes) -> int:

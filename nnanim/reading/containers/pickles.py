@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
+from types import NoneType
 from typing import Any
 
 MAX_PICKLE_BYTES = 2**26
@@ -55,20 +56,23 @@ Reduce = Callable[[str, tuple[Any, ...]], Any]
 PersistentLoad = Callable[[Any], Any]
 
 
-def load(data: bytes | BytesIO, reduce: Reduce, persistent_load: PersistentLoad) -> Any:
+def load(
+    data: bytes | BytesIO, reduce: Reduce, persistent_load: PersistentLoad, *, objects_as_keys: bool = False
+) -> Any:
     """Read one pickle.
 
     Args:
         data: the bytes; or a stream, which stands behind the pickle then.
         reduce: gets the name of a callable and its arguments, and returns what stands for the result, or an `Unknown`.
         persistent_load: gets a persistent id and returns what stands for it.
+        objects_as_keys: True keeps what a dict holds by an `Unknown`, too, each of which equals itself alone.
 
     Raises:
         PickleError: the bytes are no pickle, or a too large one.
     """
     if isinstance(data, bytes) and len(data) > MAX_PICKLE_BYTES:
         raise PickleError(f"it has {len(data)} bytes (at most {MAX_PICKLE_BYTES} are read)")
-    machine = _Machine(reduce, persistent_load)
+    machine = _Machine(reduce, persistent_load, objects_as_keys=objects_as_keys)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a text of a damaged file has an invalid escape
@@ -92,7 +96,9 @@ def _operations(data: bytes | BytesIO) -> Iterator[tuple[str, Any]]:
 class _Machine:
     """The stack, the memo, and what each operation does to them."""
 
-    def __init__(self, reduce: Reduce, persistent_load: PersistentLoad) -> None:
+    def __init__(self, reduce: Reduce, persistent_load: PersistentLoad, *, objects_as_keys: bool) -> None:
+        # Only keys that cannot be nested: the hash of a tuple recurses as deep as the file likes.
+        self._keys = (str, int, float, bytes, NoneType, *((Unknown,) if objects_as_keys else ()))
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._reduce = reduce
@@ -139,7 +145,7 @@ class _Machine:
             push(self._since_mark())
         elif name == "DICT":
             target: dict[Any, Any] = {}
-            _put_in(target, self._since_mark())
+            self._put_in(target, self._since_mark())
             push(target)
         elif name in ("APPEND", "APPENDS", "ADDITEMS"):
             items = [self.pop()] if name == "APPEND" else self._since_mark()
@@ -150,7 +156,7 @@ class _Machine:
                 target_list.items.extend(items)
         elif name in ("SETITEM", "SETITEMS"):
             items = list(self._last(2)) if name == "SETITEM" else self._since_mark()
-            _put_in(self._top(), items)
+            self._put_in(self._top(), items)
         elif name == "POP":
             self._stack.pop()
         elif name == "POP_MARK":
@@ -189,6 +195,13 @@ class _Machine:
         called = callee.name if isinstance(callee, Named) else "something that is no name"
         self._stack.append(self._reduce(called, arguments))
 
+    def _put_in(self, target: Any, items: list[Any]) -> None:
+        if not isinstance(target, dict):
+            return
+        for key, value in zip(items[::2], items[1::2], strict=False):
+            if isinstance(key, self._keys):
+                target[key] = value
+
     def _top(self) -> Any:
         if self._stack[-1] is _MARK:
             raise PickleError("it is damaged")
@@ -212,15 +225,6 @@ class _Machine:
         values = self._stack[place + 1 :]
         del self._stack[place:]
         return values
-
-
-def _put_in(target: Any, items: list[Any]) -> None:
-    if not isinstance(target, dict):
-        return
-    for key, value in zip(items[::2], items[1::2], strict=False):
-        # Only keys that cannot be nested: the hash of a tuple recurses as deep as the file likes.
-        if isinstance(key, str | int | float | bytes) or key is None:
-            target[key] = value
 
 
 def _text(value: Any) -> str:

@@ -26,3 +26,8 @@ def open_regular(path: Path) -> BufferedReader:
     except OSError:
         os.close(number)
         raise
+
+
+def is_plain_name(name: str) -> bool:
+    """Tell whether a name that a file gives is that of a file beside it, and leads nowhere else."""
+    return name not in ("", ".", "..") and not any(mark in name for mark in "/\\\0")

@@ -6,6 +6,7 @@ Source: ``torch/serialization.py`` and ``torch/_utils.py`` of PyTorch 2.13.
 from __future__ import annotations
 
 from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from nnanim.reading.containers.torch_tensors import (
     view_of,
 )
 from nnanim.reading.containers.zip_file import Member, ZipError, ZipFile
-from nnanim.reading.streams import MemberStream, Stream
+from nnanim.reading.streams import FileStream, MemberStream, Stream
 
 HINT = "a PyTorch snapshot is a zip archive written by torch.save"
 
@@ -37,6 +38,7 @@ class TorchArchive:
         self._file = file
         self._prefix = next((name for name in file.names if name.endswith("/data.pkl")), "").removesuffix("data.pkl")
         self.is_torch: bool = bool(self._prefix)
+        self._storages: dict[str, BufferedReader | None] = {}
 
     def contents(self) -> Any:
         """Return what was saved, with a `Tensor` for each tensor.
@@ -51,31 +53,49 @@ class TorchArchive:
             raise SnapshotError(f"cannot read the pickle in snapshot {str(self.path)!r}: {error} ({HINT})") from error
 
     def array(self, tensor: Tensor) -> np.ndarray:
-        """Read a tensor, bfloat16, float8 and quantised ones as float32. What is writeable is the caller's own.
+        """Read a tensor as `read_tensor` gives it. What is writeable is the caller's own.
 
         Raises:
             SnapshotError: its storage is missing, too small or too large.
         """
-        return read_tensor(tensor, self._numbers)
+        return read_tensor(tensor, self._numbers, str(self.path))
 
     def stream(self, tensor: Tensor) -> Stream | None:
-        """Return the numbers of a tensor some at a time; None where they do not fill a storage from its beginning.
+        """Return the numbers of a tensor some at a time; None where they do not lie one behind the other.
+
+        Of a storage that holds several tensors, as the flattened weights of an LSTM, the sum is checked once.
 
         Raises:
             SnapshotError: its storage is missing, too small or too large.
         """
-        decode = decoder_of(tensor)
-        if not lies_in_a_row(tensor) or tensor.offset or tensor.quantum is not None:
+        if not lies_in_a_row(tensor) or tensor.quantum is not None:
             return None
         name = f"data/{tensor.storage.key}"
         member = self._member(name, MAX_MEMBER_BYTES)
-        check_size(member.size, tensor, str(self.path))
-        dtype = np.dtype(self._order + tensor.code)
+        needed = check_size(member.size, tensor, str(self.path))
+        dtype, decode = np.dtype(self._order + tensor.code), decoder_of(tensor)
+        skip = tensor.offset * dtype.itemsize
+
+        def damaged(_: OSError | None = None) -> SnapshotError:
+            return self._damaged(name)
+
         try:
+            shared = None if needed == member.size and not skip else self._shared(member)
+            if shared is not None:
+                return FileStream(shared, skip, dtype, tensor.shape, damaged, decode)
             file = self._file.open(member)
         except (ZipError, OSError) as error:
-            raise self._damaged(name) from error
-        return MemberStream(file, 0, dtype, tensor.shape, member.size, lambda: self._damaged(name), decode)
+            raise damaged() from error
+        return MemberStream(file, skip, dtype, tensor.shape, member.size, damaged, decode)
+
+    def _shared(self, member: Member) -> BufferedReader | None:
+        """Return a storage of several tensors, whose sum is right, to be read at any place; None where it is packed."""
+        name = member.info.filename
+        if name not in self._storages:
+            self._storages[name] = self._file.window(member)
+            if self._storages[name] is not None:
+                self._file.check(member)
+        return self._storages[name]
 
     def _numbers(self, tensor: Tensor) -> np.ndarray:
         name = f"data/{tensor.storage.key}"

@@ -65,14 +65,14 @@ class LegacyFile:
         return saved
 
     def array(self, tensor: Tensor) -> np.ndarray:
-        """Read a tensor, bfloat16, float8 and quantised ones as float32. What is writeable is the caller's own.
+        """Read a tensor as `read_tensor` gives it. What is writeable is the caller's own.
 
         Raises:
             SnapshotError: its storage is missing, too small or too large.
         """
         if self._places is None:
             self.contents()
-        return read_tensor(tensor, self._numbers)
+        return read_tensor(tensor, self._numbers, str(self.path))
 
     def stream(self, tensor: Tensor) -> Stream | None:
         """Return the numbers of a tensor some at a time; None where they do not lie one behind the other.
@@ -131,7 +131,7 @@ class LegacyFile:
                 raise PickleError(f"storage {key!r} is of an unknown type")
             self._file.seek(start)
             count = int.from_bytes(self._file.read(_COUNT_BYTES), "little" if self._order == "<" else "big")
-            length = count * int(storage.dtype[-1])
+            length = count * np.dtype(storage.code).itemsize
             start += _COUNT_BYTES
             if length > size - start:
                 raise PickleError("it is truncated")

@@ -16,8 +16,9 @@ import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.reading.containers.float8 import FLOAT8, from_float8
-from nnanim.reading.containers.npz_archive import MAX_AXES, MAX_MEMBER_BYTES
+from nnanim.reading.containers.npz_archive import MAX_AXES, MAX_MEMBER_BYTES, modulus
 from nnanim.reading.containers.pickles import Named, PickleError, Unknown
+from nnanim.reading.containers.torch_sparse import Sparse, dense_of, sparse_of
 from nnanim.reading.snapshots.to_layers import from_bfloat16
 
 _STORAGES = {
@@ -35,6 +36,8 @@ _STORAGES = {
     "QInt8Storage": "i1",
     "QUInt8Storage": "u1",
     "QInt32Storage": "i4",
+    "ComplexFloatStorage": "c8",
+    "ComplexDoubleStorage": "c16",
 }
 _DTYPES = {
     "float64": "f8",
@@ -50,8 +53,13 @@ _DTYPES = {
     "int8": "i1",
     "uint8": "u1",
     "bool": "b1",
+    "complex64": "c8",
+    "cfloat": "c8",
+    "complex128": "c16",
+    "cdouble": "c16",
     **{name: name for name in FLOAT8},
 }
+COMPLEX = ("c8", "c16")
 _PLAIN = {"collections.OrderedDict": dict, "builtins.dict": dict, "__builtin__.dict": dict}
 _SCALARS = {"numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"}
 
@@ -69,6 +77,11 @@ class Storage:
     key: str
     dtype: str
     count: int
+
+    @property
+    def code(self) -> str:
+        """NumPy's code of a number's bits in the file, without the order of bytes."""
+        return code_of(self.dtype)
 
 
 @dataclass(frozen=True)
@@ -88,7 +101,7 @@ class Quantum:
 
 @dataclass(frozen=True)
 class Tensor:
-    """A view of a storage, sizes and strides in numbers."""
+    """A view of a storage, sizes and strides in numbers; storage and type of a sparse tensor are its values'."""
 
     storage: Storage
     dtype: str
@@ -96,20 +109,31 @@ class Tensor:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     quantum: Quantum | None = None
+    sparse: Sparse | None = None
 
     @property
     def code(self) -> str:
         """NumPy's code of the bits in the file, without the order of bytes."""
-        return "u2" if self.dtype == "bf2" else "u1" if self.dtype in FLOAT8 else self.dtype
+        return code_of(self.dtype)
 
     @property
     def is_real(self) -> bool:
-        """Whether it holds real numbers that can be read."""
-        return self.dtype in ("f2", "f4", "f8", "bf2", *FLOAT8) or self.quantum is not None
+        """Whether it can be read as real numbers that are no whole ones."""
+        return self.dtype in ("f2", "f4", "f8", "bf2", *COMPLEX, *FLOAT8) or self.quantum is not None
+
+
+def code_of(dtype: str) -> str:
+    """Return NumPy's code of the bits of a number, without the order of bytes: ``"u2"`` for ``"bf2"``."""
+    return "u2" if dtype == "bf2" else "u1" if dtype in FLOAT8 else dtype
+
+
+def dtype_of(name: str) -> str:
+    """Return the type that PyTorch calls ``"torch.float32"``; empty where it is not known."""
+    return _DTYPES.get(name.rsplit(".", 1)[-1], "")
 
 
 def view_of(data: np.ndarray, tensor: Tensor, order: str, where: str) -> np.ndarray:
-    """Return the numbers of a tensor, bfloat16 and float8 as float32, quantised ones as they are.
+    """Return the numbers of a tensor, bfloat16 and float8 as float32, complex and quantised ones as they are.
 
     Args:
         data: the bytes of its storage, uint8.
@@ -158,19 +182,25 @@ def check_size(size: int, tensor: Tensor, where: str) -> int:
     return needed
 
 
-def read_tensor(tensor: Tensor, read: Callable[[Tensor], np.ndarray]) -> np.ndarray:
-    """Read a tensor, a quantised one as the float32 numbers that it stands for.
+def read_tensor(tensor: Tensor, read: Callable[[Tensor], np.ndarray], where: str) -> np.ndarray:
+    """Read a tensor: quantised as the float32 numbers that it stands for, sparse as dense, complex as its modulus.
 
     Args:
         tensor: the tensor.
-        read: reads the numbers of one as they are in the file.
+        read: reads the numbers of a dense one as they are in the file.
+        where: the file's name, for the message.
 
     Raises:
         SnapshotError: the file is damaged.
     """
-    numbers, quantum = read(tensor), tensor.quantum
+    if tensor.sparse is not None:
+        parts = [read(each) for each in (tensor.sparse.values, *tensor.sparse.places)]
+        numbers = dense_of(tensor.sparse, tensor.shape, parts, where)
+    else:
+        numbers = read(tensor)
+    quantum = tensor.quantum
     if quantum is None:
-        return numbers
+        return modulus(numbers)
     scale, zero = (read(each) if isinstance(each, Tensor) else each for each in (quantum.scale, quantum.zero))
     if quantum.axis is not None:
         sizes = [-1 if axis == quantum.axis else 1 for axis in range(numbers.ndim)]
@@ -179,15 +209,17 @@ def read_tensor(tensor: Tensor, read: Callable[[Tensor], np.ndarray]) -> np.ndar
 
 
 def decoder_of(tensor: Tensor) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Return what makes float32 of the bits in the file; None where these are numbers already."""
+    """Return what makes real numbers of the bits in the file; None where these are such already."""
     if tensor.dtype in FLOAT8:
         return partial(from_float8, name=tensor.dtype)
+    if tensor.dtype in COMPLEX:
+        return modulus
     return from_bfloat16 if tensor.dtype == "bf2" else None
 
 
 def lies_in_a_row(tensor: Tensor) -> bool:
     """Tell whether the numbers of a tensor lie one behind the other, row by row."""
-    return tensor.strides == _in_a_row(tensor.shape)
+    return tensor.sparse is None and tensor.strides == _in_a_row(tensor.shape)
 
 
 def _in_a_row(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -235,7 +267,7 @@ class Maker:
                 "torch._utils._rebuild_tensor_v3",
                 (Storage() as storage, int(offset), tuple(shape), tuple(strides), _, _, Named(name=dtype), *_),
             ):
-                return self._tensor(storage, _DTYPES.get(dtype.rsplit(".", 1)[-1], ""), offset, shape, strides)
+                return self._tensor(storage, dtype_of(dtype), offset, shape, strides)
             case "torch._utils._rebuild_qtensor", (
                 Storage() as storage,
                 int(offset),
@@ -251,6 +283,12 @@ class Maker:
                 (Tensor() as data, *_),
             ):
                 return data
+            case "torch._utils._rebuild_sparse_tensor", (str(layout), tuple(parts)):
+                sparse, sizes = sparse_of(layout, parts, lambda part: isinstance(part, Tensor) and not part.sparse)
+                values = sparse.values
+                return Tensor(values.storage, values.dtype, values.offset, sizes, (), None, sparse)
+            case "torch.serialization._get_layout", (str(layout),):
+                return layout.removeprefix("torch.")
             case "torch.Size", (list() | tuple() as sizes,):
                 return tuple(sizes)
             case "_codecs.encode", (str(text), "latin1"):

@@ -21,7 +21,7 @@ import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader, natural_key
-from nnanim.reading.containers.npz_archive import Archive, open_archive, open_members, read_arrays
+from nnanim.reading.containers.npz_archive import Archive, complex_notes, open_archive, open_members, read_arrays
 from nnanim.reading.containers.zip_file import ZipFile
 from nnanim.reading.snapshots.chainer_links import is_transposed, why_skipped
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
@@ -34,7 +34,7 @@ _ITERATOR_EPOCH = re.compile(r"updater/iterator:([^/]+)/epoch")
 _LOG = r"extensions/[^/]+/_log"
 _CLASSIFIER = "predictor/"
 _ROOTS = ("extensions/", "extension_triggers/", "updater/", "optimizer:")
-_NUMBER_KINDS = "fiub"
+_NUMBER_KINDS = "fiubc"
 _MAX_REMEMBERED = 8  # models of a snapshot
 _TAILS = ("W", "W.npy")
 
@@ -117,6 +117,7 @@ def _scan_model(archive: Archive, names: tuple[str, ...], prefix: str) -> Conten
         prefix=layout.prefix,
         weights=weights,
         tensors=tensors,
+        notes=complex_notes(tensor.dtype for tensor in tensors),
         arrays=archive.small_arrays(key for key in (*layout.weights, *layout.biases) if key is not None),
     )
 

@@ -52,6 +52,7 @@ class Contents:
         convention: whose names and shapes they are: ``"pytorch"``, ``"keras"``, ``"chainer"``, ``"numpy"``, ``"onnx"``.
         connections: pairs of keys of tensors, the second of which takes in what the first puts out, as the file's own
             graph tells; None where the file has no graph.
+        roles: what the file's own graph says of tensors, words of `nnanim.model.role_table` by key.
         epoch: what the file says, or None where it says nothing.
         iteration: updates that were done, or None where nothing says so.
         written: digits that order the moments that dates and times in the names tell; empty where they tell none.
@@ -74,6 +75,7 @@ class Contents:
     tensors: tuple[ArrayHeader, ...] = ()
     convention: str = "pytorch"
     connections: tuple[tuple[str, str], ...] | None = None
+    roles: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     epoch: int | float | None = None
     iteration: int | None = None
     written: str = ""

@@ -5,6 +5,7 @@ None knows the others. A file is opened once to be looked at, whatever it turns 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
@@ -21,6 +22,10 @@ from nnanim.reading.snapshots.shards import PYTORCH_INDEX, SAFETENSORS_INDEX
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch before 1.6
+DCP_NAME = ".metadata"  # of torch.distributed.checkpoint
+ONNX_SUFFIX, ONNX_START = ".onnx", b"\x08"  # the field ir_version, which stands first
+FLAX_NAMES = re.compile(r".*\.msgpack|checkpoint_[0-9]+(?:\.[0-9]+)?")
+FLAX_DICTS = (*range(0x81, 0x90), 0xDE, 0xDF)
 _HEAD_BYTES = 32  # longer than what a pickle of PyTorch's old format begins with
 _KERAS_SUFFIXES = (".h5", ".hdf5")
 _MODULES = {"numpy": "npz", "lightning": "pytorch"}  # of formats that are called otherwise than their module
@@ -76,7 +81,8 @@ def explain(path: Path) -> None:
     from nnanim.reading.snapshots.unreadable import OBJECTS, what_it_is
 
     head = _head(path)
-    if head.startswith(LEGACY_MAGIC):  # it was looked into, and holds no weights
+    is_known = head.startswith(LEGACY_MAGIC) or path.name == DCP_NAME or _is_onnx(path, head) or _is_flax(path, head)
+    if is_known:  # it was looked into, and holds no weights
         return
     # Arrays of objects may well be a data set beside the snapshots.
     if (told := what_it_is(path)) not in (None, OBJECTS):
@@ -95,12 +101,26 @@ def explain(path: Path) -> None:
 
 def _look(path: Path, raw: FileIO, head: bytes) -> Contents | None:
     """Tell the format by the first bytes and, in a zip archive, by its names."""
+    if path.name == DCP_NAME:
+        from nnanim.reading.snapshots import torch_dcp
+
+        return torch_dcp.look(path)
     is_zip, is_hdf5 = head[:4] in MAGICS, head[:8] == HDF5_MAGIC
     if head.startswith(LEGACY_MAGIC) or path.name.endswith(PYTORCH_INDEX):
         from nnanim.reading.snapshots import pytorch
 
         with BufferedReader(raw) as file:
             return pytorch.look_index(path) if path.name.endswith(PYTORCH_INDEX) else pytorch.look_legacy(path, file)
+    if _is_onnx(path, head):
+        from nnanim.reading.snapshots import onnx
+
+        with BufferedReader(raw) as file:
+            return onnx.look(path, file)
+    if _is_flax(path, head):
+        from nnanim.reading.snapshots import flax
+
+        with BufferedReader(raw) as file:
+            return flax.look(path, file)
     if not (is_zip or is_hdf5 or head[8:9] == b"{" or path.name.endswith(SAFETENSORS_INDEX)):
         return None
     with BufferedReader(raw) as file:
@@ -112,12 +132,21 @@ def _look(path: Path, raw: FileIO, head: bytes) -> Contents | None:
             found = keras.look(path, file)
             if found is not None:
                 return found
-            from nnanim.reading.snapshots import chainer_hdf5
+            from nnanim.reading.snapshots import chainer_hdf5, hdf5
 
-            return chainer_hdf5.look(path, file)
+            return chainer_hdf5.look(path, file) or hdf5.look(path, file)
         from nnanim.reading.snapshots import safetensors
 
         return safetensors.look(path, file)
+
+
+def _is_onnx(path: Path, head: bytes) -> bool:
+    return path.name.endswith(ONNX_SUFFIX) and head[:1] == ONNX_START
+
+
+def _is_flax(path: Path, head: bytes) -> bool:
+    """Tell whether a file is named and begins as Flax's do: with a dict that is not empty."""
+    return FLAX_NAMES.fullmatch(path.name) is not None and bool(head) and head[0] in FLAX_DICTS
 
 
 def _look_inside(path: Path, file: BufferedIOBase) -> Contents | None:

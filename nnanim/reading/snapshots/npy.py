@@ -25,7 +25,9 @@ from nnanim.reading.containers.npz_archive import (
     MAX_HEADER_BYTES,
     MAX_MEMBER_BYTES,
     NPY_MAGIC,
+    complex_notes,
     header_end,
+    modulus,
     parse_header,
 )
 from nnanim.reading.containers.npz_archive import ArrayHeader as NpyHeader
@@ -84,6 +86,7 @@ def scan(files: Mapping[str, Path]) -> NpyContents | None:
         written_by="numpy",
         weights=parameters.weights,
         tensors=tuple(tensors),
+        notes=complex_notes(tensor.dtype for tensor in tensors),
         convention="numpy",
         epoch=number if is_epoch else None,
         iteration=None if is_epoch else number,
@@ -131,7 +134,7 @@ class _Open:
             if header is None or header.order == "F":
                 return None
             stack.pop_all()
-            return FileStream(file, header.offset, header.dtype, header.shape, damaged, is_own=True)
+            return FileStream(file, header.offset, header.dtype, header.shape, damaged, modulus, is_own=True)
 
 
 @contextmanager
@@ -172,7 +175,7 @@ def _header_of(path: Path, file: BufferedReader) -> NpyHeader | None:
     if start[:6] != NPY_MAGIC or len(start) < min(end, MAX_HEADER_BYTES) or end > MAX_HEADER_BYTES:
         raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({HINT})")
     header = parse_header(start)
-    if header is None or header.dtype.kind != "f":
+    if header is None or header.dtype.kind not in "fc":
         return None
     dtype, shape = header.dtype, header.shape
     if len(shape) > MAX_AXES:
@@ -188,7 +191,7 @@ def _read(path: Path) -> np.ndarray:
     with _open(path) as file:
         header = _header_of(path, file)
         if header is None:
-            raise SnapshotError(f"snapshot {str(path)!r} holds no real numbers ({HINT})")
+            raise SnapshotError(f"snapshot {str(path)!r} holds no numbers that weights could be ({HINT})")
         numbers = np.empty(prod(header.shape), header.dtype)
         try:
             file.seek(header.offset)
@@ -197,6 +200,7 @@ def _read(path: Path) -> np.ndarray:
             raise _unreadable(path, error) from error
     if count != numbers.nbytes:
         raise _changed(path)
+    numbers = modulus(numbers)
     return numbers.reshape(header.shape) if header.order == "C" else numbers.reshape(header.shape[::-1]).T
 
 

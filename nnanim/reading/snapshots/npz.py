@@ -17,7 +17,7 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader, natural_key
 from nnanim.reading.connections import read_connections
-from nnanim.reading.containers.npz_archive import Archive, open_members, read_arrays
+from nnanim.reading.containers.npz_archive import Archive, complex_notes, open_members, read_arrays
 from nnanim.reading.containers.zip_file import ZipFile
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights, is_weight_name
@@ -46,14 +46,15 @@ def look(file: ZipFile) -> Contents | None:
     if not found.weights:
         raise SnapshotError(f"snapshot {str(file.path)!r} holds no weights ({HINT})")
     connections, notes = _connections(file, shapes) if RECORDED in archive else (None, ())
+    tensors = tuple(ArrayHeader(key, shape, archive.header(key).dtype.name) for key, shape in shapes.items())
     return Contents(
         path=file.path,
         format=FORMAT,
         weights=found.weights,
-        tensors=tuple(ArrayHeader(key, shape, archive.header(key).dtype.name) for key, shape in shapes.items()),
+        tensors=tensors,
         convention=FORMAT,
         connections=connections,
-        notes=notes,
+        notes=(*complex_notes(tensor.dtype for tensor in tensors), *notes),
         epoch=epoch,
         iteration=None if iteration is None else int(iteration),
         is_ordered=True,  # of the call that wrote it
@@ -110,7 +111,7 @@ def _shapes(archive: Archive) -> dict[str, tuple[int, ...]]:
         if len(key) > MAX_KEY_LENGTH or _STATE.search(key):
             continue
         header = archive.header(key)
-        if header.dtype.kind == "f":
+        if header.dtype.kind in "fc":
             shapes[key] = header.shape
     if RECORDED in archive:
         return shapes

@@ -23,7 +23,7 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.containers.float8 import FLOAT8
-from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
+from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES, complex_notes
 from nnanim.reading.containers.regular_file import open_regular
 from nnanim.reading.containers.torch_archive import HINT, TorchArchive
 from nnanim.reading.containers.torch_legacy import MAGIC, LegacyFile
@@ -41,7 +41,7 @@ LIGHTNING = "lightning"
 STABLE_BASELINES = "stable-baselines3"
 POLICY = "policy.pth"  # in the archive of Stable-Baselines3
 LEGACY_NOTE = "the snapshots are in the legacy format that PyTorch wrote before 1.6"
-_NUMPY = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1")
+_NUMPY = ("f2", "f4", "f8", "c8", "c16", "i1", "i2", "i4", "i8", "u1")
 _NAMES = {"bf2": "bfloat16", "b1": "bool"}
 _QUANTISED = {"i1": "qint8", "u1": "quint8", "i4": "qint32"}
 _MAX_DATA_BYTES = 2**24
@@ -69,7 +69,7 @@ def look(file: ZipFile) -> TorchContents | None:
     archive = _archive(file)
     if not archive.is_torch:
         return None
-    contents = _look(file.path, find_state(archive.contents()))
+    contents = describe(file.path, find_state(archive.contents()))
     if contents is not None and POLICY in file:
         return replace(contents, iteration=_steps_of(file), written_by=STABLE_BASELINES)
     return contents
@@ -81,7 +81,7 @@ def look_legacy(path: Path, file: BufferedIOBase) -> TorchContents | None:
     Raises:
         SnapshotError: the file cannot be read.
     """
-    contents = _look(path, find_state(LegacyFile(path, file).contents()))
+    contents = describe(path, find_state(LegacyFile(path, file).contents()))
     return contents and replace(contents, notes=(LEGACY_NOTE, *contents.notes))
 
 
@@ -100,11 +100,18 @@ def look_index(path: Path) -> TorchContents | None:
                 files |= dict.fromkeys(model.tensors, shard)
     if not tensors:
         return None
-    contents = _look(path, State((FoundModel("", tensors),), None, None, False), files)
+    contents = describe(path, State((FoundModel("", tensors),), None, None, False), files)
     return contents and replace(contents, parts=tuple(sorted(set(files.values()))))
 
 
-def _look(path: Path, state: State, files: Mapping[str, Path] = {}) -> TorchContents | None:
+def describe(path: Path, state: State, files: Mapping[str, Path] = {}) -> TorchContents | None:
+    """Describe the models that were found in what was saved; None where there are none.
+
+    Args:
+        path: the file.
+        state: what was found.
+        files: the shard that each tensor lies in, by key.
+    """
     if not state.models:
         return None
     is_alone = sum(not model.is_copy for model in state.models) < 2
@@ -156,8 +163,12 @@ def _describe(
 
 def _notes(tensors: Iterable[Tensor]) -> list[str]:
     """Say which numbers are not shown as they are in the file."""
-    names = dict.fromkeys(map(dtype_name, tensors))
-    notes = [
+    listed = list(tensors)
+    names = dict.fromkeys(map(dtype_name, listed))
+    notes = list(complex_notes(names))
+    if any(tensor.sparse is not None for tensor in listed):
+        notes.append("sparse weights are shown as dense ones")
+    notes += [
         f"weights of type {name} are shown as the numbers that they stand for, without their scales"
         for name in names
         if name in FLOAT8
@@ -175,7 +186,7 @@ def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int]
 
 
 def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read arrays of a snapshot as they are in the file, bfloat16 and float8 as float32.
+    """Read arrays of a snapshot, bfloat16 and float8 as float32, complex ones as moduli, sparse ones as dense.
 
     Raises:
         SnapshotError: the file cannot be read.

@@ -24,19 +24,19 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.containers.float8 import from_float8
-from nnanim.reading.containers.npz_archive import MAX_AXES, MAX_MEMBER_BYTES
+from nnanim.reading.containers.npz_archive import MAX_AXES, MAX_MEMBER_BYTES, complex_notes, modulus
 from nnanim.reading.containers.regular_file import open_regular
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights
 from nnanim.reading.snapshots.shards import SAFETENSORS_INDEX as INDEX_SUFFIX
 from nnanim.reading.snapshots.shards import read_index
 from nnanim.reading.snapshots.to_layers import from_bfloat16, read_layers
-from nnanim.reading.streams import FileStream, Stream
+from nnanim.reading.streams import Decode, FileStream, Stream
 
 FORMAT = "safetensors"
 HINT = "a safetensors snapshot is a JSON header and the numbers behind it"
 MAX_HEADER_BYTES = 2**26
-_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "C64": "<c8"}
 _FLOAT8 = {"F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"}
 _REAL = (*_TYPES, *_FLOAT8)
 _WHOLE = {"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1", "U8": "<u1", "BOOL": "|b1"}
@@ -118,7 +118,8 @@ def scan(path: Path, file: BufferedIOBase | None = None) -> SafetensorsContents:
         epoch=_counter(said, "epoch"),
         iteration=_counter(said, "step") or _counter(said, "iteration"),
         turned=found_weights.turned,
-        notes=tuple(
+        notes=complex_notes(_dtype_name(place.dtype) for place in places.values())
+        + tuple(
             f"weights of type {name} are shown as the numbers that they stand for, without their scales"
             for dtype, name in _FLOAT8.items()
             if any(place.dtype == dtype for place in places.values())
@@ -134,7 +135,7 @@ def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int]
 
 
 def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read arrays of a snapshot as they are in the file, bfloat16 and float8 as float32.
+    """Read arrays of a snapshot, bfloat16 and float8 as float32, complex ones as moduli.
 
     Raises:
         SnapshotError: a file cannot be read, or ends too early.
@@ -169,7 +170,9 @@ class _Open:
         def damaged(error: OSError | None) -> SnapshotError:
             return _truncated(key, place) if error is None else _unreadable(place.path, error)
 
-        decode = from_bfloat16 if place.dtype == "BF16" else None
+        decode: Decode | None = from_bfloat16 if place.dtype == "BF16" else None
+        if place.dtype == "C64":
+            decode = modulus
         if place.dtype in _FLOAT8:
             decode = partial(from_float8, name=_FLOAT8[place.dtype])
         return FileStream(self._file(place.path), place.start, _CODES[place.dtype], place.shape, damaged, decode)
@@ -211,7 +214,7 @@ def _array(file: BufferedIOBase, key: str, place: Place) -> np.ndarray:
         raise _truncated(key, place)
     if place.dtype in _FLOAT8:
         return from_float8(numbers, _FLOAT8[place.dtype])
-    return from_bfloat16(numbers) if place.dtype == "BF16" else numbers
+    return from_bfloat16(numbers) if place.dtype == "BF16" else modulus(numbers)
 
 
 def _header(path: Path, file: BufferedIOBase) -> tuple[dict[str, Place], dict[str, Any]]:

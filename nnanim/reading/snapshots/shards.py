@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from nnanim.errors import SnapshotError
-from nnanim.reading.containers.regular_file import open_regular
+from nnanim.reading.containers.regular_file import is_plain_name, open_regular
 
 SAFETENSORS_INDEX = ".safetensors.index.json"
 PYTORCH_INDEX = ".bin.index.json"
@@ -39,7 +39,7 @@ def read_index(path: Path) -> list[Path]:
         raise SnapshotError(f"index {str(path)!r} has no weight_map (it says which tensor is in which file)")
     names = list(dict.fromkeys(files.values()))
     for name in names:
-        if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+        if not is_plain_name(name):
             raise SnapshotError(f"index {str(path)!r} names the file {name!r} (shards lie beside their index)")
     shards = [path.parent / name for name in names]
     for shard in shards:

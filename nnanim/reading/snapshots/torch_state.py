@@ -44,6 +44,7 @@ _NOT_MODELS = re.compile(
 _COPIES = re.compile(r"(?:^|[_.])(?:ema|swa|averaged?|avg|shadow|target|teacher|best)(?:[_.]|$)", re.IGNORECASE)
 _EPOCHS = ("epoch", "epochs", "current_epoch", "epoch_num", "n_epoch", "last_epoch")
 _ITERATIONS = ("global_step", "step", "iteration", "iter", "it", "steps", "n_iter", "num_updates", "iterations")
+COUNTERS = (*_EPOCHS, *_ITERATIONS)
 _MODULE_GROUPS = ("_parameters", "_buffers", "_modules")
 _SCRIPT = "__torch__."
 # A quantised layer keeps (weight, bias) in one: torch/ao/nn/quantized/modules/linear.py.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from nnanim.reading.containers.zip_file import ZipError, open_zip
 
 HEAD_BYTES = 512  # that are looked at
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_DCP_PIECES = ".distcp"  # many zip archives one behind the other
 _TAR_MAGIC = slice(257, 262)
 
 Test = Callable[[str, bytes], bool]
@@ -55,12 +57,14 @@ _KINDS: tuple[tuple[Test, str], ...] = (
     ),
     (_suffix(".mat"), "is a MATLAB file (read it with scipy.io.loadmat and save its weights with numpy.savez)"),
     (
-        _suffix(".distcp"),
-        "is part of a torch.distributed.checkpoint (python -m torch.distributed.checkpoint.format_utils dcp_to_torch"
-        " FOLDER model.pt makes one file of it)",
+        _suffix(_DCP_PIECES),
+        "is part of a torch.distributed.checkpoint whose .metadata is missing (it is written last: the saving was cut"
+        " off, or the folder not copied whole)",
     ),
+    (_suffix(".msgpack"), "holds no weights of Flax (flax.serialization.to_bytes writes them)"),
+    (_suffix(".onnx"), "is no ONNX model (one begins with the version of its format, and is binary)"),
     (
-        _suffix(".tflite", ".pb", ".mlmodel", ".onnx", ".msgpack"),
+        _suffix(".tflite", ".pb", ".mlmodel"),
         "is a format that is not read yet (save the weights as .npz or .safetensors)",
     ),
     (
@@ -76,12 +80,14 @@ _KINDS: tuple[tuple[Test, str], ...] = (
 )
 # What a pickle of PyTorch names where its tensors are of a kind that is not read.
 _TENSORS = (
-    (b"_rebuild_sparse", "holds sparse tensors, which are not read (save tensor.to_dense())"),
-    (b"ComplexFloat", "holds complex tensors, which are not read (save tensor.abs())"),
-    (b"ComplexDouble", "holds complex tensors, which are not read (save tensor.abs())"),
     (b"qint8", "holds quantised tensors (qint8) of a kind that is not read (save tensor.dequantize())"),
     (b"QInt8", "holds quantised tensors (qint8) of a kind that is not read (save tensor.dequantize())"),
 )
+# https://orbax.readthedocs.io/en/latest/guides/checkpoint/checkpoint_format.html
+_ORBAX = ("_CHECKPOINT_METADATA", "manifest.ocdbt", "_sharding")
+_ORBAX_WAY_OUT = "restore it, and write flax.serialization.to_bytes(params) to a file called step_100.msgpack"
+_MAX_FOLDERS = 200
+_MAX_DEPTH = 3
 OBJECTS = "holds Python objects, which are pickled and never loaded (save arrays of numbers, one for each weight)"
 
 
@@ -92,11 +98,30 @@ def what_it_is(path: Path) -> str | None:
             head = file.read(HEAD_BYTES)
     except OSError:
         return None
-    if head.startswith(b"PK\x03\x04"):
+    if head.startswith(b"PK\x03\x04") and path.suffix != _DCP_PIECES:
         return OBJECTS if _holds_objects(path) else _tensors_of(path)
     if head.startswith(b"\x93NUMPY"):
         return OBJECTS if b"'|O'" in head else None
     return next((told for fits, told in _KINDS if fits(path.name, head)), None)
+
+
+def is_of_orbax(folder: Path) -> str | None:
+    """Say that a folder holds checkpoints of Orbax, whose arrays are spread over a database of files; else None."""
+    waiting = [(folder, 0)]
+    for _ in range(_MAX_FOLDERS):
+        if not waiting:
+            return None
+        place, depth = waiting.pop(0)
+        try:
+            with os.scandir(place) as entries:
+                found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        except OSError:
+            continue
+        if any(name in _ORBAX and not is_folder for name, is_folder in found):
+            where = "it" if place == folder else repr(place.relative_to(folder).as_posix())
+            return f"{where} is a checkpoint of Orbax, which is not read ({_ORBAX_WAY_OUT})"
+        waiting += [(place / name, depth + 1) for name, is_folder in found if is_folder and depth < _MAX_DEPTH]
+    return None
 
 
 def _tensors_of(path: Path) -> str | None:

@@ -1,0 +1,96 @@
+"""Snapshots that ``torch.distributed.checkpoint`` writes: a folder with ``.metadata`` and files of pieces.
+
+What was saved is read as what ``torch.save`` writes of the same is: see `nnanim.reading.snapshots.torch_state`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+
+from nnanim.model.layers import Layer, LayerHeader
+from nnanim.reading.containers.torch_dcp import Piece, Pieces, read_metadata
+from nnanim.reading.snapshots.contents import Arrays, Contents
+from nnanim.reading.snapshots.pytorch import FORMAT as PYTORCH
+from nnanim.reading.snapshots.pytorch import TorchContents, describe
+from nnanim.reading.snapshots.to_layers import read_layers
+from nnanim.reading.snapshots.torch_state import COUNTERS, find_state
+
+FORMAT = "torch_dcp"
+_MAX_COUNTER_BYTES = 2**14
+
+
+@dataclass(frozen=True)
+class DcpContents(TorchContents):
+    """What a checkpoint says of itself, with the places of all pieces."""
+
+    pieces: dict[str, list[Piece]] = field(default_factory=dict, repr=False, compare=False)
+
+
+def look(path: Path) -> DcpContents | None:
+    """Read counters, names and shapes of a snapshot, but no weights; None where it holds none.
+
+    Args:
+        path: its ``.metadata``.
+
+    Raises:
+        SnapshotError: the checkpoint cannot be read.
+    """
+    checkpoint = read_metadata(path)
+    with ExitStack() as stack:
+        pieces = Pieces(path, checkpoint.pieces, stack)
+        counters = [name for name in COUNTERS if name in checkpoint.pieces and name not in checkpoint.tensors]
+        counted = {name: pieces.object(name, _MAX_COUNTER_BYTES) for name in counters}
+    found = describe(path, find_state(checkpoint.nested(counted)))
+    if found is None:
+        return None
+    parts = tuple(sorted({path.parent / piece.file for each in checkpoint.pieces.values() for piece in each}))
+    others = tuple(_with(other, checkpoint.pieces, parts) for other in found.others)
+    return _with(found, checkpoint.pieces, parts, others)
+
+
+def _with(
+    found: Contents, pieces: dict[str, list[Piece]], parts: tuple[Path, ...], others: tuple[Contents, ...] = ()
+) -> DcpContents:
+    known = {each.name: getattr(found, each.name) for each in fields(found)}
+    known |= {"format": FORMAT, "written_by": PYTORCH, "pieces": pieces, "parts": parts, "others": others}
+    return DcpContents(**known)
+
+
+def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
+    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
+    return read_layers(contents, layers, shape, read_arrays)
+
+
+def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read arrays of a snapshot.
+
+    Raises:
+        SnapshotError: a file cannot be read.
+    """
+    with open_arrays(contents) as arrays:
+        return {key: arrays.read(key) for key in keys}
+
+
+class _Open:
+    """The tensors of a checkpoint."""
+
+    def __init__(self, contents: DcpContents, stack: ExitStack) -> None:
+        self._places = contents.places
+        self._pieces = Pieces(contents.path, contents.pieces, stack)
+
+    def read(self, key: str) -> np.ndarray:
+        """Read one tensor, as `nnanim.reading.snapshots.contents.Arrays` says."""
+        return self._pieces.array(self._places[key])
+
+
+@contextmanager
+def open_arrays(contents: Contents) -> Iterator[Arrays]:
+    """Open a snapshot to read its tensors one at a time."""
+    assert isinstance(contents, DcpContents)
+    with ExitStack() as stack:
+        yield _Open(contents, stack)
