@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from archives import network
 from click.testing import CliRunner
 from folders import result_folder, save, trainer_arrays, weights
 
-from nnanim import open_run
+from nnanim import OutputError, open_run
 from nnanim.cli import main
 from nnanim.comparing.comparison import compare
 from nnanim.comparing.side_by_side import OTHER_STARTS, SideBySide, remark_of
@@ -270,3 +271,34 @@ def painted(part: LegendPart) -> list[tuple[TextPlace, str]]:
 
     part.paint_ground(Scribe())
     return found
+
+
+def test_an_svg_of_many_edges_shows_those_that_can_move(tmp_path: Path) -> None:
+    runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (6, 12, 4), epochs=(1, 2))) for seed in range(3)}
+    picture = SideBySide(runs)
+    assert sum(len(run.edges.weight) for run in picture[0].runs) == 360
+    picture.write(tmp_path / "out.svg", f"{tmp_path}/frames/")
+    assert "@keyframes" in (tmp_path / "out.svg").read_text(encoding="utf-8")
+    shown = json.loads((tmp_path / "frames/frames.json").read_text(encoding="utf-8"))["frames"][0]["runs"]
+    assert [len(run["edges"]["weight"]) for run in shown] == [120] * 3
+    movable = picture._movable()
+    assert movable is not picture
+    assert 30 < len(movable[0].runs[0].edges.weight) < 100
+    with pytest.raises(OutputError, match="browsers are asked to move 300 at most"):
+        SideBySide(runs, max_edges=120).write(tmp_path / "asked.svg")
+
+
+def test_layers_whose_dots_have_no_room_are_told(tmp_path: Path) -> None:
+    shape = (3,) * 11
+    groups = {
+        name: [(f"{name}{seed}", result_folder(tmp_path / f"{name}{seed}", shape, epochs=(1,))) for seed in range(2)]
+        for name in ("a", "b")
+    }
+    runs = {name: open_run(members[0][1]) for name, members in groups.items()}
+    many = SideBySide(runs, lines=compare(groups, by_layer=True).lines, figsize=(9, 16))
+    assert "dots of the first 8 of 10 layers are drawn: the table has all" in many.notes
+    assert not [
+        note
+        for note in SideBySide(runs, lines=compare(groups).lines, figsize=(9, 8)).notes
+        if note.startswith("dots of")
+    ]

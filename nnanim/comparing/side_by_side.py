@@ -22,7 +22,7 @@ from nnanim.frames.selection import Selection
 from nnanim.frames.timeline import timeline
 from nnanim.frames.together import bring_together
 from nnanim.frames.weights import Weights, read_weights
-from nnanim.options import OptionFields, Options, make_options
+from nnanim.options import MOST_MOVING, OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.difference import Difference, called
 from nnanim.panels.dots import MOST_LAYERS, Spread, height_of_dots
@@ -102,6 +102,14 @@ class SideBySide(Sequence[TogetherFrame]):
             SnapshotError: a snapshot cannot be read, or is not like the others.
             MetricError: no run has the metric.
         """
+        self._again: dict[str, Any] = {
+            "by": by,
+            "lines": lines,
+            "difference": difference,
+            "drawn": drawn,
+            "remark": remark,
+        }
+        self._lines = lines
         self.runs: dict[str, Run] = dict(runs)
         self.options: Options = make_options(options)
         self._check()
@@ -211,7 +219,10 @@ class SideBySide(Sequence[TogetherFrame]):
     def notes(self) -> tuple[str, ...]:
         """What a user should be told about the runs and their picture."""
         told = [f"{name}: {note}" for name, run in self.runs.items() for note in run.notes]
-        return (*told, *self._about_view, *self.together.notes, *self.figure.notes)
+        layers = len({line.layer for line in self._lines if line.layer is not None})
+        many = f"dots of the first {MOST_LAYERS} of {layers} layers are drawn: the table has all"
+        dots = (many,) if layers > MOST_LAYERS and spreads_of(self._lines) else ()
+        return (*told, *self._about_view, *dots, *self.together.notes, *self.figure.notes)
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -260,8 +271,27 @@ class SideBySide(Sequence[TogetherFrame]):
         targets = find_targets([path for path in paths if path not in stills], file_format)
         if any(target.format in (PAGE, SVG) for target in targets):
             self._check_strokes()
+        svgs = [target for target in targets if target.format == SVG]
+        movable = self._movable() if svgs else self
+        passes = [(self, targets)]
+        if movable is not self:  # fewer edges, so other pictures
+            others = [target for target in targets if target.format != SVG]
+            passes = [(self, others), (movable, svgs)] if others else [(movable, svgs)]
+        for picture, own in passes:
+            picture._film().write(
+                own,
+                lambda: self.html(comment=comment),
+                comment=comment,
+                progress=progress,
+                jobs=jobs,
+                executor=executor,
+            )
+        for path in stills:
+            self.write_still(path)
+
+    def _film(self) -> Film:
         theme = self.figure.style.theme
-        film = Film(
+        return Film(
             self.painter,
             self,
             self.figure.sheet,
@@ -271,16 +301,23 @@ class SideBySide(Sequence[TogetherFrame]):
             self.options.loop,
             self.options.full_color,
         )
-        film.write(
-            targets,
-            lambda: self.html(comment=comment),
-            comment=comment,
-            progress=progress,
-            jobs=jobs,
-            executor=executor,
-        )
-        for path in stills:
-            self.write_still(path)
+
+    def _movable(self) -> SideBySide:
+        """Return this picture, or where nobody said how many edges to show, one with those that an SVG can move.
+
+        Where not even these can, the SVG is refused when it is written.
+        """
+        frames = self[0].runs
+        edges = sum(len(run.edges.weight) for run in frames)
+        others = sum(int(np.isfinite(run.nodes.bias).sum()) for run in frames)
+        others += sum(len(part.text_places) for part in self.painter.ground.parts)
+        others += 2 * sum(len(history.curves) for history in self.together.histories)  # the dot, and how far it is seen
+        fit = (MOST_MOVING - others) // len(frames)
+        layers = max(len(set(run.edges.layer.tolist())) for run in frames)
+        if edges + others <= MOST_MOVING or fit < max(layers, 1) or self.options.max_edges is not None:
+            return self
+        fields = {name: getattr(self.options, name) for name in OptionFields.__annotations__}
+        return SideBySide(self.runs, **self._again, **{**fields, "max_edges": fit})
 
     def _is_still(self, path: str | Path) -> bool:
         suffix = Path(path).suffix.lower()

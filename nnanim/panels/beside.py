@@ -52,6 +52,7 @@ class Beside(Protocol):
 
 class _ByChange(ByChange):
     def small_print(self, symbol: str, since: str, domain: str) -> str:
+        symbol = symbol.replace("|weight|", "|w|")  # beside the curves there is little room
         return f"{symbol} since {since}, by {domain} or more"
 
 
@@ -98,7 +99,7 @@ class NetworksBeside:
         return replace(
             legend,
             ramp=coloring.ends if coloring.is_explained(len(longest)) else None,
-            samples=(*thin, (f"≥{thick}", share)),
+            samples=(*thin, (thick.replace("≥ ", "≥"), share)),
             samples_print=lines,
         )
 
