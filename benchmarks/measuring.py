@@ -51,7 +51,7 @@ class Measurement:
         file_kb: of what is left behind.
         told: what it wrote to its standard output, as JSON.
         private_mb: memory of all processes that no file lies behind.
-        resident_mb: the most that the first process ever had in memory, mapped files too, as the system keeps it.
+        resident_mb: the most that a process of them ever had in memory, mapped files too, as the system keeps it.
     """
 
     wall_s: float
@@ -68,6 +68,7 @@ class _Seen:
     cpu_s: float = 0.0
     peak_mb: float = 0.0
     private_mb: float = 0.0
+    resident_mb: float = 0.0
 
 
 def measure(entry: Entry) -> Measurement | None:
@@ -90,8 +91,8 @@ def measure(entry: Entry) -> Measurement | None:
         size_kb = sum(path.stat().st_size for path in written) / 1000
         said.seek(0)
         told = json.loads(said.read() or b"{}")
-        cpu_s, resident_mb = max(used.ru_utime + used.ru_stime, seen.cpu_s), used.ru_maxrss * 1024 / 1e6
-        return Measurement(wall_s, cpu_s, seen.peak_mb, size_kb, told, seen.private_mb, resident_mb)
+        cpu_s = max(used.ru_utime + used.ru_stime, seen.cpu_s)
+        return Measurement(wall_s, cpu_s, seen.peak_mb, size_kb, told, seen.private_mb, seen.resident_mb)
 
 
 def _watch(pid: int, seen: _Seen) -> None:
@@ -112,7 +113,8 @@ def _watch(pid: int, seen: _Seen) -> None:
                     times = process.cpu_times()
                     cpu_s += times.user + times.system + times.children_user + times.children_system
                     memory += process.memory_full_info().pss
-                    private += _private(process.pid)
+                    private += _of_status(process.pid, "RssAnon:")
+                    seen.resident_mb = max(seen.resident_mb, _of_status(process.pid, "VmHWM:") / 1e6)
                 except (psutil.Error, OSError):
                     continue
             seen.peak_mb = max(seen.peak_mb, memory / 1e6)
@@ -123,10 +125,10 @@ def _watch(pid: int, seen: _Seen) -> None:
         return
 
 
-def _private(pid: int) -> int:
-    """Return how many bytes of a process have no file behind them (Linux)."""
+def _of_status(pid: int, name: str) -> int:
+    """Return how many bytes the system's status of a process tells (Linux)."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
-        if line.startswith("RssAnon:"):
+        if line.startswith(name):
             return 1024 * int(line.split()[1])
     return 0
 

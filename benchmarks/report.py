@@ -182,29 +182,22 @@ def reading_section(bench: Bench) -> list[str]:
     """Return what reading large files took, beside a plain pass of NumPy."""
     rows, limits = [], []
     for label, words, largest_mb in _LARGE:
-        rows.append(
-            [
-                f"{words}, one pass of NumPy",
-                *_values(bench, NUMPY, label, (("pass_s", 2), ("pass_cpu_s", 2))),
-                *3 * [""],
-            ]
-        )
+        plain = _values(bench, NUMPY, label, (("pass_s", 2), ("pass_cpu_s", 2)))
+        rows.append([f"{words}, one pass of NumPy", *plain, "", "", "", ""])
         for tool in (ONE, TWO):
             fields = (("wall_s", 2), ("cpu_s", 2), ("private_mb", 0), ("resident_mb", 0))
-            for size, told in (("large", words), ("small", "as many files of a few KB")):
-                values = _values(bench, tool, f"{label} {size}", fields)
-                rows.append(
-                    [f"{told}, {tool}", *values, "" if size == "small" else _number(_of_pass(bench, tool, label), 2)]
-                )
+            ratios = [_number(_of_pass(bench, tool, label, what), 2) for what in ("wall_s", "cpu_s")]
+            rows.append([f"{words}, {tool}", *_values(bench, tool, f"{label} large", fields), *ratios])
+            rows.append([f"as many files of a few KB, {tool}", *_values(bench, tool, f"{label} small", fields), "", ""])
         limits.append(f"{150 + 3 * largest_mb:.0f} MB for {label}")
-    head = ["", "wall s", "CPU s", "private MB", "resident MB", "CPU of reading / NumPy"]
+    head = ["", "wall s", "CPU s", "private MB", "resident MB", "wall / NumPy", "CPU / NumPy"]
     return [
         *("## Reading large files", ""),
         "`nnanim render --view layers` to GIF, the files in the page cache. The pass maps the files and sums squares,"
         " and squared differences to the first, in pieces of 65 536 numbers; of a zip archive it takes the CRC-32 too."
-        " Private is memory without a file behind it, looked at every 0.1 s; resident is the most of the first process,"
-        " as the system keeps it. The ratio is of CPU time, the command's less that on small files, by the pass's; the"
-        " median of the repetitions, whose three were measured in turn. Targets: at most 2, and private memory of at"
+        " Private is memory without a file behind it, looked at every 0.1 s; resident is the most of a process with its"
+        " mapped files, as the system keeps it. The ratio is what the command takes less what it takes on small files, by"
+        " what the pass takes: the median of the repetitions, whose three were measured in turn. Targets: at most 2, and private memory of at"
         f" most 150 MB and three times the largest tensor, {' and '.join(limits)}."
         f" The load was {os.getloadavg()[1]:.1f} over the last 5 minutes, on {len(os.sched_getaffinity(0))} CPUs.",
         "",
@@ -212,10 +205,10 @@ def reading_section(bench: Bench) -> list[str]:
     ]
 
 
-def _of_pass(bench: Bench, tool: str, label: str) -> float:
+def _of_pass(bench: Bench, tool: str, label: str, what: str) -> float:
     """Return what reading takes, as a multiple of the pass: the median over the repetitions."""
-    large, small = (bench.values(tool, f"{label} {size}", "cpu_s") for size in ("large", "small"))
-    least = bench.values(NUMPY, label, "pass_cpu_s")
+    large, small = (bench.values(tool, f"{label} {size}", what) for size in ("large", "small"))
+    least = bench.values(NUMPY, label, "pass_s" if what == "wall_s" else "pass_cpu_s")
     ratios = [(one - other) / by for one, other, by in zip(large, small, least, strict=False)]
     return median(ratios) if ratios else nan
 

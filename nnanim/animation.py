@@ -268,6 +268,8 @@ class Animation(Sequence[Frame]):
         Raises:
             OptionError: so many edges, or the neurons alone, cannot move.
         """
+        if self[0].tiles is not None:  # whose cells are too many
+            return Animation.of(self.run, replace(self.options, image="none"))._movable()
         rings = int(np.isfinite(self[0].nodes.bias).sum())
         texts = sum(len(part.text_places) for part in self._painter.ground.parts)
         others = rings + texts + 2 * len(self._history.curves)  # of a curve the dot, and how far it is seen
@@ -301,7 +303,7 @@ class Animation(Sequence[Frame]):
     def _still_markup(self) -> str:
         """Return the end as a picture that any page can hold; one of thousands of cells is made of pixels."""
         frame = self._frame(len(self) - 1, still=True)
-        if isinstance(self._history.shown, CellHistory):
+        if isinstance(self._history.shown, CellHistory) or frame.tiles is not None:
             picture = base64.b64encode(self._repr_png_()).decode()
             return f'<img alt="{html.escape(frame.title)}" src="data:image/png;base64,{picture}">'
         return still_svg(next(self._painter.pictures([self._figure.sheet(frame)])), frame)
@@ -318,7 +320,13 @@ class Animation(Sequence[Frame]):
         stays_s = [0.0] * len(self._history)
         for moment in self._moments:
             stays_s[self._history.place(moment.at).before] += moment.duration_s
-        return tell(self._history, stays_s, self.options, room)
+        if not isinstance(self._history.shown, Weights) or self._history.shown.tiles is None:
+            return tell(self._history, stays_s, self.options, room)
+        options = replace(self.options, image="none")  # a page has no tiles
+        history = make_history(self.run, options, pick_view(self.run, options).read)
+        told = tell(with_moments(history) if options.moments else history, stays_s, options, room)
+        told.data["remarks"] = " · ".join(filter(None, [told.data["remarks"], "edges in place of tiles"]))
+        return told
 
     def _check_page(self) -> None:
         """Refuse a page of what the player cannot show.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ ENDINGS = ("both", "change", "ink")
 SPACINGS = ("even", "log")
 NODE_CHOICES = ("strongest", "even")
 EDGE_CHOICES = ("weight", "change")
+IMAGES = ("auto", "none")  # or a size
 CLOCKS = ("epoch", "iteration", "share")  # of several runs in one picture
 
 SUFFIX_FORMATS = {
@@ -118,6 +120,9 @@ class Options:
         max_edges: edges to show; by default 160, and in an animated SVG no more than can move there.
         edges: which: the strongest by ``"weight"`` or by ``"change"`` over the run.
         bias: whether the rings of the nodes show biases.
+        image: size of the image that the network takes in, whose weights are then shown as a small picture for each
+            unit of the first layer: ``"28x28"``, ``"32x32x3"``, ``"none"``, or ``"auto"`` where a square or a
+            convolution shows it.
         input_labels: names of the input neurons.
         output_labels: names of the output neurons.
         font: a font file for characters that the bundled font lacks.
@@ -153,6 +158,7 @@ class Options:
     max_edges: int | None = None
     edges: str = EDGE_CHOICES[0]
     bias: bool = True
+    image: str = "auto"
     input_labels: Sequence[str] = ()
     output_labels: Sequence[str] = ()
     font: str | None = None
@@ -198,12 +204,30 @@ class Options:
             return ()
         return (self.metric,) if isinstance(self.metric, str) else tuple(self.metric)
 
+    @property
+    def image_size(self) -> tuple[int, int, int] | None:
+        """Height, width and channels of the image that the user named, or None.
+
+        Raises:
+            OptionError: it is no size.
+        """
+        if self.image in IMAGES:
+            return None
+        found = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})(?:x([1-9][0-9]{0,2}))?", self.image)
+        if found is None:
+            raise OptionError(
+                f"image is {self.image!r}: it must be height x width (x channels) such as 28x28 or 32x32x3, or one of"
+                f" {', '.join(IMAGES)}"
+            )
+        return int(found[1]), int(found[2]), int(found[3] or 1)
+
     def _conflicts(self) -> list[tuple[tuple[str, bool], tuple[str, bool]]]:
         return [
             (("fps", self.fps is not None), ("duration", self.duration_s is not None)),
             (("every", self.every != 1), ("max_frames", self.max_frames is not None)),
             (("color 'sign'", self.color == "sign"), ("since 'previous'", self.since == "previous")),
             (("metric", self.metric is not None), ("panels 'network'", self.panels == "network")),
+            (("image", self.image_size is not None), ("input_labels", bool(self.input_labels))),
         ]
 
     def _check_size(self) -> None:
@@ -251,6 +275,7 @@ class OptionFields(TypedDict, total=False):
     max_edges: int | None
     edges: str
     bias: bool
+    image: str
     input_labels: Sequence[str]
     output_labels: Sequence[str]
     font: str | None

@@ -288,6 +288,84 @@ def _damage_table(content: bytes, dice: random.Random) -> bytes:
     return "\n".join(lines).encode("utf-8", "surrogatepass")
 
 
+def _damage_protobuf(content: bytes, dice: random.Random) -> bytes:
+    """Change a field of a protocol buffer, however deep it lies; all lengths around it fit."""
+    fields = _fields(content)
+    at = dice.randrange(len(fields))
+    number, kind, value = fields[at]
+    if isinstance(value, bytes) and len(value) > 1 and dice.randrange(6):
+        try:
+            fields[at] = (number, kind, _damage_protobuf(value, dice))
+            return b"".join(_field(*each) for each in fields)
+        except ValueError:
+            pass  # a text, or numbers
+    match dice.randrange(5):
+        case 0:
+            del fields[at]
+        case 1:
+            fields.insert(dice.randrange(len(fields)), fields[at])
+        case 2:
+            fields[at] = (dice.choice((1, 2, 5, 7, 8, 9, 13, 14, 31)), kind, value)
+        case _ if isinstance(value, int):
+            fields[at] = (number, kind, dice.choice(NASTY))
+        case _:
+            other = dice.choice(TEXTS).encode("utf-8", "surrogatepass") if dice.randrange(2) else mutate(value, dice)
+            fields[at] = (number, kind, other)
+    return b"".join(_field(*each) for each in fields)
+
+
+def _fields(content: bytes) -> list[tuple[int, int, int | bytes]]:
+    found: list[tuple[int, int, int | bytes]] = []
+    at = 0
+    while at < len(content):
+        key, at = _varint(content, at)
+        kind = key & 7
+        if kind == 0:
+            value, at = _varint(content, at)
+            found.append((key >> 3, kind, value))
+            continue
+        if kind not in (1, 2, 5):
+            raise ValueError("no protocol buffer")
+        size, at = _varint(content, at) if kind == 2 else ({1: 8, 5: 4}[kind], at)
+        if at + size > len(content):
+            raise ValueError("no protocol buffer")
+        found.append((key >> 3, kind, content[at : at + size]))
+        at += size
+    if not found:
+        raise ValueError("no protocol buffer")
+    return found
+
+
+def _field(number: int, kind: int, value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        return _number(number << 3) + _number(value)
+    return _number(number << 3 | kind) + (_number(len(value)) if kind == 2 else b"") + value
+
+
+def _varint(content: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for place, byte in enumerate(content[at : at + 10]):
+        value |= (byte & 127) << 7 * place
+        if byte < 128:
+            return value, at + place + 1
+    raise ValueError("no protocol buffer")
+
+
+def _number(value: int) -> bytes:
+    data = b""
+    while value > 127:
+        data += bytes([value & 127 | 128])
+        value >>= 7
+    return data + bytes([value])
+
+
+def _is_protobuf(content: bytes) -> bool:
+    try:
+        return content[:1] == b"\x08" and len(_fields(content)) > 1
+    except ValueError:
+        return False
+
+
 def _is_safetensors(content: bytes) -> bool:
     return content[8:9] == b"{" and len(content) > 16 and int.from_bytes(content[:8], "little") <= len(content) - 8
 
@@ -299,5 +377,6 @@ STRUCTURES: list[tuple[Callable[[bytes], bool], Callable[[bytes, random.Random],
     (lambda content: content[:1] in (b"{", b"["), _damage_json),
     (lambda content: content[:1] == b"\x80", _damage_pickle),
     (lambda content: content[:6] == b"\x93NUMPY", _damage_npy),
+    (_is_protobuf, _damage_protobuf),
     (lambda content: content[:200].isascii() and b"," in content[:200] and b"\0" not in content, _damage_table),
 ]

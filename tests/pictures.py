@@ -2,19 +2,93 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from folders import save, trainer_arrays
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.font_manager import FontProperties
 
 from nnanim import Animation, Frame, Run, open_run
+from nnanim.comparing.side_by_side import SideBySide
+from nnanim.design.theme import POINTS_PER_INCH
+from nnanim.frames.frame import TogetherFrame
+from nnanim.painting.brush import Brush, Place
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_results"
 IRIS = SAMPLES / "iris"
 BACKGROUND = 255.0
+TOUCH_PT = 0.3  # letters are hinted to whole pixels
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text of a picture, and the box around its letters in points from the lower left corner, y up."""
+
+    text: str
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    def crosses(self, other: Written) -> bool:
+        """Tell whether the boxes of two texts have more in common than an edge."""
+        across = min(self.right, other.right) - max(self.left, other.left)
+        up = min(self.top, other.top) - max(self.bottom, other.bottom)
+        return across > TOUCH_PT and up > TOUCH_PT
+
+
+def written_texts(picture: Animation | SideBySide, frame: Frame | TogetherFrame) -> list[Written]:
+    """Return all texts of a frame that are painted, moving or not, with the boxes of their letters."""
+    figure: Any = picture._figure if isinstance(picture, Animation) else picture.figure
+    painter = picture._painter if isinstance(picture, Animation) else picture.painter
+    ground, sheet = figure.ground, figure.sheet(frame)
+    dpi, found = ground.style.dpi, []
+
+    class Scribe(Brush):
+        def text(self, place: Place, content: str) -> None:
+            font = FontProperties(family=self._families, size=place.size_pt)
+
+            def measured(text: str) -> list[float]:
+                size = self._renderer.get_text_width_height_descent(text, font, ismath=False)
+                return [length * POINTS_PER_INCH / dpi for length in size]
+
+            width, height, descent = measured(content)
+            _, line, below = measured("lp")
+            baseline = place.y - {"top": line - below, "center": line / 2 - below, "baseline": 0.0}[place.va]
+            left = place.x - {"left": 0.0, "center": width / 2, "right": width}[place.ha]
+            found.append(Written(content, left, baseline - descent, left + width, baseline + height - descent))
+
+    brush = Scribe(RendererAgg(*ground.size_px, dpi), dpi, ground.style.families)
+    (drawings,) = painter.drawings([sheet])
+    for part, look, drawing in zip(ground.parts, sheet.looks, drawings, strict=True):
+        part.paint_ground(brush)
+        part.paint(brush, look, drawing)
+        for place, text in zip(part.text_places, part.texts(look), strict=True):
+            brush.text(place, text)
+    return [each for each in found if each.text.strip()]
+
+
+def crossing_texts(picture: Animation | SideBySide, frame: Frame | TogetherFrame) -> Iterator[tuple[str, str]]:
+    """Yield the texts of a frame that overlap."""
+    for one, other in itertools.combinations(written_texts(picture, frame), 2):
+        if one.crosses(other):
+            yield one.text, other.text
+
+
+def cut_off_texts(picture: Animation | SideBySide, frame: Frame | TogetherFrame) -> list[str]:
+    """Return the texts of a frame that reach out of the picture."""
+    width, height = (length * POINTS_PER_INCH / picture.options.dpi for length in picture.size_px)
+    return [
+        each.text
+        for each in written_texts(picture, frame)
+        if min(each.left, each.bottom) < -TOUCH_PT or each.right > width + TOUCH_PT or each.top > height + TOUCH_PT
+    ]
 
 
 def run_with(path: Path, snapshots: Sequence[Sequence[Any]], rows: list[dict[str, Any]] | None = None) -> Run:

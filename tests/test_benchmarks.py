@@ -155,7 +155,7 @@ def test_report_fills_every_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "| 784-100-10, 10 snapshots, reading / drawing | < 1 | 0.25 |" in page
     assert "| share of imports in 20 snapshots, 2 processes | < 0.33 | 1.00 |" in page
     # Of 2 s of CPU and 1.5 on small files the half second is what one pass takes.
-    assert "| 3 × 438 MB of safetensors (BERT-base), nnanim | 4.00 | 2.00 | 60 | 70 | 1.00 |" in page
+    assert "| 3 × 438 MB of safetensors (BERT-base), nnanim | 4.00 | 2.00 | 60 | 70 | 1.00 | 1.00 |" in page
     assert "431 MB for safetensors and 178 MB for PyTorch" in page
 
 

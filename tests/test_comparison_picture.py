@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from folders import log_rows, result_folder, save, trainer_arrays, weights
-from pictures import run_with
+from pictures import crossing_texts, cut_off_texts, run_with, written_texts
 from PIL import Image
 
 from nnanim import OptionError, open_run
@@ -22,11 +22,8 @@ from nnanim.cli import main
 from nnanim.comparing.comparison import compare
 from nnanim.comparing.side_by_side import SideBySide
 from nnanim.comparing.statistics import STATISTICS
-from nnanim.design.fonts import text_width_pt
 from nnanim.design.layout import cells, spread
 from nnanim.design.theme import MOST_RUNS, theme_of_runs
-from nnanim.frames.frame import TogetherFrame
-from nnanim.painting.brush import Brush, Place
 from nnanim.panels.dots import DOT_PT, DotsPart
 
 EFFECTS = Path(__file__).resolve().parent.parent / "sample_results/effects"
@@ -119,7 +116,7 @@ def test_a_run_that_ended_says_so_and_one_that_has_not_begun(tmp_path: Path) -> 
         ["epoch 2", "epoch 2"],
         ["ended at epoch 2", "epoch 3"],
     ]
-    texts = [text for _, text in written(picture, picture[2])]
+    texts = [each.text for each in written_texts(picture, picture[2])]
     assert "ended at epoch 2" in texts
     assert "epoch 3" in texts
 
@@ -198,65 +195,14 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
         SideBySide(two, metric=["main/accuracy", "main/loss"])
 
 
-def written(picture: SideBySide, frame: TogetherFrame) -> list[tuple[Place, str]]:
-    """Return all texts of a frame, moving or not."""
-    texts: list[tuple[Place, str]] = []
-
-    class Scribe(Brush):
-        def __init__(self) -> None:
-            pass
-
-        def text(self, place: Place, content: str) -> None:
-            texts.append((place, content))
-
-        def line(self, *_: Any, **__: Any) -> None: ...
-        def lines(self, *_: Any, **__: Any) -> None: ...
-        def area(self, *_: Any, **__: Any) -> None: ...
-        def areas(self, *_: Any, **__: Any) -> None: ...
-        def circles(self, *_: Any, **__: Any) -> None: ...
-
-    sheet = picture.figure.sheet(frame)
-    for part, look in zip(picture.figure.parts, sheet.looks, strict=True):
-        part.paint_ground(Scribe())
-        texts += zip(part.text_places, part.texts(look), strict=True)
-    return [(place, text) for place, text in texts if text]
-
-
-@dataclass(frozen=True)
-class Extent:
-    """Where a text stands, in points."""
-
-    text: str
-    left: float
-    right: float
-    bottom: float
-    top: float
-
-    @classmethod
-    def of(cls, place: Place, text: str, families: tuple[str, ...]) -> Extent:
-        width, height = text_width_pt(text, place.size_pt, families), 0.74 * place.size_pt  # of capital letters
-        left = place.x - {"left": 0.0, "center": 0.5, "right": 1.0}[place.ha] * width
-        bottom = place.y - {"baseline": 0.0, "bottom": 0.0, "center": 0.5, "top": 1.0}[place.va] * height
-        return cls(text, left, left + width, bottom, bottom + height)
-
-
-def crossing(picture: SideBySide, frame: TogetherFrame) -> Iterator[tuple[str, str]]:
-    families = picture.figure.style.families
-    extents = [Extent.of(place, text, families) for place, text in written(picture, frame)]
-    for one, other in itertools.combinations(extents, 2):
-        if one.left < other.right and other.left < one.right and one.bottom < other.top and other.bottom < one.top:
-            yield one.text, other.text
-
-
 def test_remarks_stay_in_their_panel(tmp_path: Path) -> None:
     runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (20, 30, 3))) for seed in range(4)}
     picture = SideBySide(runs, max_edges=40, figsize=(6, 5))
-    assert not list(crossing(picture, picture[0]))
+    assert not list(crossing_texts(picture, picture[0]))
     left = min(part.row.left for part in picture.figure.parts if type(part).__name__ == "RunHeaderPart")
-    remarks = [(place, text) for place, text in written(picture, picture[0]) if " edges" in text]
+    remarks = [each for each in written_texts(picture, picture[0]) if " edges" in each.text]
     assert len(remarks) == 4
-    for place, text in remarks:
-        assert Extent.of(place, text, picture.figure.style.families).left >= left
+    assert all(each.left >= left for each in remarks)
 
 
 def test_the_difference_of_a_run_from_itself_is_grey(tmp_path: Path) -> None:
@@ -284,7 +230,7 @@ def test_the_difference_has_a_colour_for_each_sign(tmp_path: Path) -> None:
     assert (last.color[change > 0] == theme.positive).all()
     assert (last.color[change < 0] == theme.negative).all()
     assert (last.color[change == 0] == theme.unchanged).all()
-    texts = [text for _, text in written(picture, picture[0])]
+    texts = [each.text for each in written_texts(picture, picture[0])]
     assert "than in one, by 3 or more" in texts
     assert {"weight smaller", "larger"} <= set(texts)
 
@@ -330,16 +276,9 @@ def test_no_texts_overlap(tmp_path: Path, view: str, count: int, figsize: Any) -
     }
     picture = SideBySide(runs, view=view, figsize=figsize)
     for frame in (picture[0], picture[-1]):
-        texts = written(picture, frame)
-        assert len(texts) > 4 * count
-        assert not list(crossing(picture, frame))
-        width, height = (72 * side for side in figsize)
-        for place, text in texts:
-            extent = Extent.of(place, text, picture.figure.style.families)
-            assert extent.left >= 0
-            assert extent.right <= width
-            assert extent.bottom >= 0
-            assert extent.top <= height
+        assert len(written_texts(picture, frame)) > 4 * count
+        assert not cut_off_texts(picture, frame)
+        assert not list(crossing_texts(picture, frame))
 
 
 def test_each_run_has_its_colour_in_curve_and_panel(tmp_path: Path) -> None:
@@ -403,11 +342,11 @@ def test_other_processes_write_the_same_bytes(tmp_path: Path, view: str) -> None
 @pytest.mark.parametrize("panels", ["curve", "network"])
 def test_curves_alone_and_networks_alone(tmp_path: Path, panels: str) -> None:
     picture = pair(tmp_path, panels=panels)
-    texts = [text for _, text in written(picture, picture[-1])]
+    texts = [each.text for each in written_texts(picture, picture[-1])]
     assert ("accuracy in %" in texts) == (panels == "curve")
     assert ("weakened" in texts) == (panels == "network")
     assert "epoch 3" in texts
-    assert not list(crossing(picture, picture[-1]))
+    assert not list(crossing_texts(picture, picture[-1]))
     picture.write(tmp_path / "out.gif")
     with Image.open(tmp_path / "out.gif") as image:
         assert image.n_frames == (3 if panels == "curve" else 4)  # a network ends in ink too
@@ -494,14 +433,14 @@ def test_layers_have_rows_of_their_own_on_the_axis_of_all(tmp_path: Path) -> Non
     tops = [part.top_of(layer) for layer in part.layers]
     assert tops == sorted(tops, reverse=True)
     assert part.middles("l2")[-1] > next(iter(part.columns().values()))[0].bottom
-    texts = {text for _, text in written(picture, picture[0])}
+    texts = {each.text for each in written_texts(picture, picture[0])}
     assert {"whole network", "layer l1", "layer l2"} <= texts
-    assert not list(crossing(picture, picture[0]))
+    assert not list(crossing_texts(picture, picture[0]))
 
 
 def test_the_picture_says_what_dots_are_and_which_runs_are_drawn(tmp_path: Path) -> None:
     picture = grouped(tmp_path, (2, 2), figsize=(9, 7.5))
-    texts = [text for _, text in written(picture, picture[0])]
+    texts = [each.text for each in written_texts(picture, picture[0])]
     assert {"all runs, at their end:", "one run", "mean", "drawn above: the first run of each group"} <= set(texts)
 
 
@@ -513,8 +452,8 @@ def test_runs_alone_have_no_dots(tmp_path: Path) -> None:
 @pytest.mark.parametrize("names", [("a", "b", "c"), ("a very long name of a setting", "b", "another long name")])
 def test_no_texts_overlap_with_groups(tmp_path: Path, names: Sequence[str]) -> None:
     picture = grouped(tmp_path, (2, 2, 1), names, figsize=(9, 7.5), title="What it does")
-    assert not list(crossing(picture, picture[-1]))
-    told = {text for _, text in written(picture, picture[-1])}
+    assert not list(crossing_texts(picture, picture[-1]))
+    told = {each.text for each in written_texts(picture, picture[-1])}
     assert {"straightness", "effective rank", "directions", "What it does"} <= told
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import struct
@@ -9,6 +10,8 @@ import struct
 import pytest
 from damages import STRUCTURES, damage, mutate, pack, unpack
 from fuzzing import attempt, reduced, seeds
+
+from nnanim.reading.containers.protobuf import ProtobufFile
 
 MUTATIONS = 5000
 PARTS = 10
@@ -28,6 +31,7 @@ CONTENTS = {
     "lines": b'{"a": 1}\n{"a": 2}',
     "json": b'[{"epoch": 1, "loss": 0.5}, {"epoch": 2}]',
     "pickle": b"\x80\x02}(K\x01K\x02K\x03K\x04u.",
+    "protobuf": b"\x08\x08\x3a\x08\x0a\x04\x0a\x02ab\x12\x00\x12\x02xy",
     "table": b"epoch,loss\n1,0.5\n2,0.25\n",
 }
 
@@ -49,6 +53,15 @@ def test_damages_of_structures_keep_what_holds_them_together() -> None:
         made = changes[1](CONTENTS["safetensors"], random.Random(number))
         (length,) = struct.unpack_from("<Q", made)
         json.loads(made[8 : 8 + length].decode("utf-8", "surrogatepass"))
+
+
+def test_damages_of_protocol_buffers_keep_all_lengths() -> None:
+    change = next(change for is_one, change in STRUCTURES if is_one(CONTENTS["protobuf"]))
+    made = {change(CONTENTS["protobuf"], random.Random(number)) for number in range(60)}
+    assert len(made) > 20
+    for content in made:
+        parts = ProtobufFile(io.BytesIO(content))
+        assert all(part.number > 0 for part in parts.fields(0, parts.size))
 
 
 def test_what_is_found_is_made_short() -> None:

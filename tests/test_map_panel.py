@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from folders import save
-from matplotlib.font_manager import FontProperties
+from pictures import crossing_texts, cut_off_texts, written_texts
 
 from nnanim import Animation, Recorder, open_run
 from nnanim.design.theme import pick_theme
-from nnanim.painting.brush import Brush, Place
 from nnanim.painting.graphviz_engine import ENGINES, draw
 from nnanim.panels.layers_legend import wide_pt
 from nnanim.panels.map_panel import MapPanel
@@ -169,39 +168,16 @@ def test_every_weight_is_in_a_box_where_boxes_are_folded(tmp_path: Path) -> None
 @pytest.mark.parametrize("figsize", SIZES)
 @pytest.mark.parametrize("shapes", [TOWERS, many(3), many(14)], ids=["towers", "3 blocks", "14 blocks"])
 def test_no_text_overlaps_another(
-    figsize: tuple[float, float], shapes: dict[str, tuple[int, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    figsize: tuple[float, float], shapes: dict[str, tuple[int, ...]], tmp_path: Path
 ) -> None:
-    written: list[tuple[float, float, float, float, str]] = []
-    write = Brush.text
-
-    def noting(brush: Brush, place: Place, content: str) -> None:
-        font = FontProperties(family=brush._families, size=place.size_pt)
-        size = brush._renderer.get_text_width_height_descent(content, font, ismath=False)
-        width, height, descent = (length * 72 / brush._dpi for length in size)
-        left = place.x - {"left": 0, "center": width / 2, "right": width}[place.ha]
-        bottom = place.y - {"top": height, "center": height / 2, "baseline": descent}[place.va]
-        if content:
-            written.append((left, bottom, left + width, bottom + height, content))
-        write(brush, place, content)
-
-    monkeypatch.setattr(Brush, "text", noting)
     animation = map_of(run_of(tmp_path / "run", shapes), figsize=figsize)
-    animation.write_still(tmp_path / "still.png", 1)  # whose moving texts the brush writes too
-    last = list(dict.fromkeys(written))  # the ground is painted twice
-    names = [text for *_, text in last]
-    assert "epoch 1" in names
     boxes = animation[1].boxes
     assert boxes is not None
-    assert len(last) > len(boxes.rows)
-    width, height = figsize[0] * 72, figsize[1] * 72
-    for index, one in enumerate(last):
-        assert one[0] > -0.5
-        assert one[1] > -0.5
-        assert one[2] < width + 0.5
-        assert one[3] < height + 0.5
-        for other in last[index + 1 :]:
-            apart = one[2] <= other[0] + 0.3 or other[2] <= one[0] + 0.3 or one[3] <= other[1] + 0.3
-            assert apart or other[3] <= one[1] + 0.3, (one[4], other[4])
+    texts = [each.text for each in written_texts(animation, animation[1])]
+    assert "epoch 1" in texts
+    assert len(texts) > len(boxes.rows)
+    assert not list(crossing_texts(animation, animation[1]))
+    assert not cut_off_texts(animation, animation[1])
 
 
 @pytest.mark.parametrize("figsize", SIZES)
@@ -277,3 +253,40 @@ def test_joins_of_a_recording_are_drawn(tmp_path: Path) -> None:
         ("conv.weight", "head.weight"),
     }
     assert animation[0].image.shape == (600, 900, 3)
+
+
+def test_boxes_without_arrows_stand_in_the_models_order(tmp_path: Path) -> None:
+    names = ["stem", "branch1x1", "branch3x3_1", "branch3x3_2", "branch5x5_1", "branch5x5_2", "branch_pool", "head"]
+    animation = map_of(run_of(tmp_path / "run", {f"{name}.weight": (4, 4, 1, 1) for name in names}))
+    assert pairs(animation) == set()
+    x, y = panel_of(animation).part.places.boxes_pt[:, :2].round().T
+    by_column = np.lexsort((-y, x)).tolist()
+    by_row = np.lexsort((x, -y)).tolist()
+    assert list(range(len(names))) in (by_column, by_row)
+
+
+def test_a_map_is_the_default_only_where_nearly_all_is_known(tmp_path: Path) -> None:
+    shapes = {f"left.{2 * n}.weight": (4, 4) for n in range(9)}
+    apart = {"left_head.weight": (7, 3), "right_head.weight": (7, 3)}
+    one = open_run(run_of(tmp_path / "one", shapes | dict([*apart.items()][:1])))
+    both = open_run(run_of(tmp_path / "both", shapes | apart))
+    assert (one.view, both.view) == ("map", "layers")
+
+
+@pytest.mark.parametrize("figsize", SIZES)
+def test_arrows_stay_in_the_room_of_the_map(figsize: tuple[float, float], tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run")
+    names = ["stem", "a", "b", "c", "d", "head"]
+    for epoch in (1, 2):
+        shapes = {**{f"{name}.weight": (4, 4) for name in names}, "side.x.weight": (4, 4), "side.y.weight": (4, 4)}
+        recorder.record({key: np.full(shape, 1.0 + epoch, "f4") for key, shape in shapes.items()}, epoch=epoch)
+    arrows = [["stem", "a"], ["a", "b"], ["b", "c"], ["c", "d"], ["d", "head"], ["stem", "head"], ["stem", "d"]]
+    named = [[f"{end}.weight" for end in arrow] for arrow in arrows]
+    content = {"version": 1, "arrows": named, "joins": {}, "inputs": [], "outputs": []}
+    (tmp_path / "run" / "connections.json").write_text(json.dumps(content))
+    part = panel_of(map_of(tmp_path / "run", figsize=figsize)).part
+    lowest = part.legend.boxes[0].bottom + part.legend.boxes[0].height
+    assert len(part.places.curves_pt) == len(arrows)
+    for curve in part.places.curves_pt:
+        assert curve[:, 1].min() >= lowest - 1
+        assert curve[:, 0].max() <= figsize[0] * 72

@@ -297,6 +297,20 @@ def test_what_only_is_called_onnx(tmp_path: Path, content: bytes) -> None:
         open_run(tmp_path)
 
 
+def test_vector_in_the_place_of_a_weight_has_no_bias(tmp_path: Path) -> None:
+    nodes = [node("MatMul", ["x", "v"], "1"), node("Add", ["1", "b"], "2"), node("Gemm", ["2", "w"], "3", transB=1)]
+    run = opened(tmp_path, nodes, {"v": zeros(4), "b": zeros(4), "w": W1})
+    assert [layer.key for layer in run.layers] == ["w"]
+
+
+def test_array_that_is_of_another_type_in_a_later_snapshot(tmp_path: Path) -> None:
+    nodes = [node("Gemm", ["x", "w"], "y", transB=1), node("Add", ["y", "b"], "z")]
+    write_onnx(tmp_path / "model_epoch1.onnx", nodes, [array("w", W1), array("b", B)])
+    write_onnx(tmp_path / "model_epoch2.onnx", nodes, [array("w", W1), array("b", B, kind=8)])
+    with open_run(tmp_path).snapshots[1].open() as arrays, pytest.raises(NnanimError, match="type that is not read"):
+        arrays.read("b")
+
+
 def test_model_without_weights_is_left_out_with_a_note(tmp_path: Path) -> None:
     write_onnx(tmp_path / "model_epoch1.onnx", [node("Gemm", ["x", "w"], "y")], {"w": W1})
     write_onnx(tmp_path / "resize.onnx", [node("Relu", ["x"], "y")], {})

@@ -71,6 +71,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "max_edges": {"max_edges": 9},
     "edges": {"edges": "change"},
     "bias": {"bias": False},
+    "image": {"image": "none"},
     "input_labels": {"input_labels": ("a", "b", "c", "d")},
     "output_labels": {"output_labels": ("x", "y", "z")},
     "font": {},  # a file, whose bytes count: see test_if_changed.py

@@ -40,14 +40,14 @@ def texts_of(node: ast.expr) -> list[str]:
 
 
 def messages() -> Iterator[tuple[str, str]]:
-    """Yield each message with the place where it is raised."""
+    """Yield each message with the place where its error is made."""
     for path in sorted((ROOT / "nnanim").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-                function = node.exc.func
+            if isinstance(node, ast.Call) and node.args:
+                function = node.func
                 name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
                 if name in KNOWN:
-                    for text in texts_of(node.exc.args[0]):
+                    for text in texts_of(node.args[0]):
                         yield f"{path.relative_to(ROOT)}:{node.lineno}", text
 
 

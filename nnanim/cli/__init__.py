@@ -28,6 +28,7 @@ EXIT_INTERRUPTED = 130
 EXIT_BY_SIGNAL = 128  # and the signal's number, as a shell tells it
 WHOLE = 1000  # characters of a sentence that is not to be cut
 ENDING = ("SIGTERM", "SIGHUP")  # a job that is stopped, a terminal that is closed; Windows has no SIGHUP
+RETRY_S = 0.02  # after which a signal that came while a module was imported comes again
 GARBAGE = 50_000  # objects that are made before the collector looks whether they are still in use; Python's own is 700
 
 
@@ -110,14 +111,48 @@ class Group(click.Group):
 
 def _end_as_by_ctrl_c() -> None:
     """End like on Ctrl-C when the job is stopped or its terminal closed, so that it leaves no litter."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     for name in ENDING:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup wants it to be ignored
             signal.signal(number, _terminate)
 
 
-def _terminate(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(EXIT_BY_SIGNAL + number)
+def _terminate(number: int, frame: FrameType | None) -> None:
+    if _is_importing(frame):
+        _once_more(number)
+    else:
+        raise SystemExit(EXIT_BY_SIGNAL + number)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if _is_importing(frame):
+        _once_more(number)
+    else:
+        raise KeyboardInterrupt
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """Tell whether a module is being imported.
+
+    Those in C++ run Python while they begin (Matplotlib's font module makes its enumerations so). Where that raises,
+    they are left half made, and Python ends in SIGABRT or SIGSEGV.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _once_more(number: int) -> None:
+    """Send a signal to this process again in a moment."""
+    main_thread = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main_thread is not None:  # which wakes it too, where it waits
+        threading.Timer(RETRY_S, signal.pthread_kill, (main_thread, number)).start()
+    else:
+        threading.Timer(RETRY_S, signal.raise_signal, (number,)).start()
 
 
 class WrongUsage(click.UsageError):

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from nnanim import options as library
+from nnanim.errors import OptionError
 from nnanim.options import Options
 
 Command = Callable[..., Any]
@@ -42,6 +43,15 @@ def parse_figsize(_ctx: click.Context, _param: click.Parameter, value: str) -> t
     if not (0 < width < float("inf") and 0 < height < float("inf")):
         raise click.BadParameter(f"{value!r} is not a width and a height in inches, as in 9,6")
     return width, height
+
+
+def parse_image(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """Read ``28x28``, ``32x32x3`` or ``none``."""
+    try:
+        library.Options(image=value)
+    except OptionError as error:
+        raise click.BadParameter(str(error)) from error
+    return value
 
 
 def parse_labels(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -315,6 +325,15 @@ max_edges: Option = click.option(
 )
 edges: Option = _choice("edges", library.EDGE_CHOICES, "What makes an edge strong: its weight, or its change.")
 bias: Option = click.option("--bias/--no-bias", default=DEFAULTS.bias, show_default=True, help="Show biases as rings.")
+image: Option = click.option(
+    "--image",
+    metavar="HxW|HxWxC|none",
+    default=DEFAULTS.image,
+    show_default=True,
+    callback=parse_image,
+    help="Size of the image that the network takes in: each unit of the first layer is then a small picture of its"
+    " weights.",
+)
 input_labels: Option = click.option(
     "--input-labels",
     metavar="A,B,...|FILE",
@@ -328,7 +347,7 @@ font: Option = click.option("--font", metavar="FILE", help="Font file for charac
 quiet: Option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 
 _LOOKS = (title, metric, color, since, scale, theme, palette, figsize, dpi)
-_CONTENTS = (max_nodes, nodes, max_edges, edges, bias, input_labels, output_labels, font)
+_CONTENTS = (max_nodes, nodes, max_edges, edges, bias, image, input_labels, output_labels, font)
 _TIME = (fps, hold_s, ending, duration_s, loop, full_color, moments, tween, every, max_frames, spacing, start, stop)
 
 
@@ -349,7 +368,7 @@ def still_options(command: Command) -> Command:
 
 def comparison_options(command: Command) -> Command:
     """Add all options of a picture of several runs to a command."""
-    lacking = {scale, tween, moments}  # one scale for all runs, nothing between two snapshots, no moments of one
+    lacking = {scale, tween, moments, image}  # one scale for all runs, no moments of one, neurons alone
     return _add(command, tuple(each for each in (*_LOOKS, view, panels, by, *_TIME, *_CONTENTS) if each not in lacking))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -111,7 +112,7 @@ class SideBySide(Sequence[TogetherFrame]):
         }
         self._lines = lines
         self.runs: dict[str, Run] = dict(runs)
-        self.options: Options = make_options(options)
+        self.options: Options = replace(make_options(options), image="none")  # networks are small here
         self._check()
         spreads = spreads_of(lines)
         self._view, self._about_view = self._choose_view()
@@ -160,7 +161,7 @@ class SideBySide(Sequence[TogetherFrame]):
             chosen: list[Selection] = []
 
             def read(_run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> Weights:
-                shown = read_weights(snapshots, options, chosen[0] if chosen else None)
+                shown = read_weights(snapshots, options, None, chosen[0] if chosen else None)
                 chosen.append(shown.selection)
                 return shown
 

@@ -11,7 +11,7 @@ from nnanim.design.coloring import COLORINGS
 from nnanim.design.scales import IntensityScale, WidthScale
 from nnanim.design.theme import Ramp, Theme
 from nnanim.frames.cells import CellHistory
-from nnanim.frames.history import History
+from nnanim.frames.history import History, Series
 from nnanim.options import Options
 
 STEPS = 48  # colours between zero and each end of the ramp: all of them fit a GIF's palette
@@ -34,8 +34,17 @@ class CellScales:
     def of_runs(cls, histories: Sequence[History], options: Options) -> CellScales:
         """Make one set of scales for all runs."""
         runs: list[CellHistory] = [history.shown for history in histories]
-        values = np.concatenate([run.cells.values.ravel() for run in runs])[None]
-        changes = np.concatenate([run.cells.changes.ravel() for run in runs])[None]
+        return cls._of([run.cells for run in runs], options)
+
+    @classmethod
+    def of_cells(cls, runs: Sequence[Series], options: Options) -> CellScales | None:
+        """Make one set of scales for cells of all runs, or None where there are none."""
+        return cls._of(runs, options) if runs else None
+
+    @classmethod
+    def _of(cls, runs: Sequence[Series], options: Options) -> CellScales:
+        values = np.concatenate([run.values.ravel() for run in runs])[None]
+        changes = np.concatenate([run.changes.ravel() for run in runs])[None]
         magnitudes = WidthScale.of_run(values)
         return cls(magnitudes, COLORINGS[options.color].scale(magnitudes, changes))
 

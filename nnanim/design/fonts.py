@@ -6,8 +6,9 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from matplotlib import font_manager
+from matplotlib import font_manager, rc_context, rcParamsDefault
 from matplotlib.ft2font import FT2Font
 
 from nnanim.design import theme
@@ -56,6 +57,27 @@ def _measured(text: str, size_pt: float, families: tuple[str, ...]) -> float:
     return width * max(len(text) / LONGEST_MEASURED, 1.0)
 
 
+def drawn_width_pt(text: str, size_pt: float, dpi: float, families: tuple[str, ...]) -> float:
+    """Measure one line of text as it is painted: hinted letters are as wide as whole pixels make them.
+
+    That can be a fifth more or less than `text_width_pt` says, and does not grow evenly with the size.
+    """
+    font = font_of(families)
+    font.set_size(size_pt, dpi)
+    font.set_text(text, 0.0, flags=_painted_hinting())
+    width: float = font.get_width_height()[0] / 64.0 * theme.POINTS_PER_INCH / dpi
+    return width
+
+
+@lru_cache(maxsize=1)
+def _painted_hinting() -> Any:
+    """Return the flags of the hinting that is Matplotlib's default, as the canvas has it."""
+    from matplotlib.backends.backend_agg import get_hinting_flag
+
+    with rc_context({"text.hinting": rcParamsDefault["text.hinting"]}):
+        return get_hinting_flag()
+
+
 def fitted(text: str, size_pt: float, room_pt: float, families: tuple[str, ...]) -> tuple[str, float]:
     """Make a line of text fit: set smaller where it is too wide, and cut where that is not enough.
 
@@ -84,15 +106,28 @@ def fitted(text: str, size_pt: float, room_pt: float, families: tuple[str, ...])
     return _cut(text, fits), size_pt
 
 
-def shortened(text: str, size_pt: float, room_pt: float, families: tuple[str, ...]) -> str:
-    """Cut a name at its front, where names are most alike, so that it fits: ``…3.1.conv2``."""
+def shortened(text: str, size_pt: float, room_pt: float, families: tuple[str, ...], dpi: float | None = None) -> str:
+    """Cut a name at its front, where names are most alike, so that it fits: ``…3.1.conv2``.
+
+    Args:
+        text: the name.
+        size_pt: of the letters.
+        room_pt: how wide it may be.
+        families: font families.
+        dpi: pixels per inch where the text is measured as it is painted; by default as `text_width_pt` does.
+    """
+
+    def fits_in(name: str) -> bool:
+        wide = drawn_width_pt(name, size_pt, dpi, families) if dpi else text_width_pt(name, size_pt, families)
+        return wide <= room_pt
+
     text = text if len(text) <= LONGEST_NAME else "…" + text[1 - LONGEST_NAME :]
-    if text_width_pt(text, size_pt, families) <= room_pt:
+    if fits_in(text):
         return text
     fits, too_long = 0, len(text)
     while too_long - fits > 1:
         middle = (fits + too_long) // 2
-        if text_width_pt("…" + text[-middle:], size_pt, families) <= room_pt:
+        if fits_in("…" + text[-middle:]):
             fits = middle
         else:
             too_long = middle

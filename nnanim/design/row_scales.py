@@ -104,3 +104,11 @@ def percent(share: float) -> str:
         return "–"
     text = np.format_float_positional(100 * share, precision=2, fractional=False, trim="-")
     return "0 %" if share == 0 else "< 0.0001 %" if share < 1e-6 else f"{text} %"
+
+
+def norm_text(norm: float) -> str:
+    """Write a norm in two significant digits, a dash where it is not known."""
+    if not np.isfinite(norm):
+        return "–"
+    is_plain = norm == 0 or 1e-3 <= norm < 1e5
+    return np.format_float_positional(norm, precision=2, fractional=False, trim="-") if is_plain else f"{norm:.2g}"

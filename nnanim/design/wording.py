@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nnanim.design.cell_scales import CellScales
 from nnanim.design.coloring import Coloring
 from nnanim.design.scales import IntensityScale, WidthScale
 from nnanim.frames.selection import Selection
+from nnanim.frames.tiles import TileHistory
 from nnanim.frames.weights import Weights
+from nnanim.words import counted
 
 SAMPLES = (0.1, 0.5, 1.0)  # shares of the widths that the legend shows
 
@@ -66,23 +69,56 @@ def _domain_text(domain: np.ndarray, weights: Weights) -> str:
     return ", ".join(map(short, ends)) + " by layer"
 
 
-def captions(selection: Selection, names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return for each column its name and how many of its neurons are shown."""
+def with_tiles(legend: Legend, scales: CellScales, coloring: Coloring, *, has_edges: bool) -> Legend:
+    """Say in a legend also where pictures of weights have their full colour, and their full shade in ink."""
+    color, shade = (short(float(domain)) for domain in (scales.colors.domain, scales.magnitudes.domain))
+    rings = legend.samples_print.partition(" · ")[2]
+    ramp, samples = f"{legend.ramp_print} · tile ±{color}", f"{legend.samples_print} · tile to {shade}"
+    if not has_edges:
+        ramp = f"{legend.ramp_print.rpartition(' ±')[0]} ±{color}"
+        return replace(
+            legend,
+            ramp_print=ramp,
+            samples=(),
+            samples_print=" · ".join(filter(None, [f"tile: |weight| to {shade}", rings])),
+        )
+    if not coloring.ends_in_ink:
+        samples = legend.samples_print
+    return replace(legend, ramp_print=ramp, samples_print=samples)
+
+
+def captions(selection: Selection, names: Sequence[str], tiles: TileHistory | None = None) -> list[tuple[str, str]]:
+    """Return for each column its name and how many of its neurons are shown, or of an image its size."""
     texts = []
     for name, size, nodes in zip(["input", *names], selection.sizes, selection.nodes, strict=True):
         texts.append((name, f"{size}" if len(nodes) == size else f"{len(nodes)} of {thousands(size)}"))
+    if tiles is not None:
+        height, width, channels = tiles.plan.image
+        sizes = (height, width) if channels == 1 else (height, width, channels)
+        told = "×".join(map(str, sizes)) if height else counted(channels, "channel")
+        texts[0] = ("input", told)
     return texts
 
 
 def remarks(weights: Weights) -> str:
     """Say what is not shown, and which edges are no plain weights."""
-    parts = []
-    selection = weights.selection
-    if len(selection.layer) < selection.edges_there:
-        parts.append(f"{thousands(len(selection.layer))} of {thousands(selection.edges_there)} edges")
-    if weights.norms:
-        parts.append(f"{', '.join(weights.norms)}: Frobenius norms")
-    return " · ".join(parts)
+    return ways_to_remark(weights)[0]
+
+
+def ways_to_remark(weights: Weights) -> list[str]:
+    """Say the remarks in full, then in fewer and fewer words.
+
+    The count of edges is in each.
+    """
+    selection, norms = weights.selection, weights.norms
+    drawn, there = len(selection.layer), selection.edges_there
+    count = [f"{thousands(drawn)} of {thousands(there)} edges"] if drawn < there else []
+    if weights.tiles is not None:
+        count.append(f"{weights.tiles.name} as tiles")
+    which = "" if weights.only_norms else f"{len(norms)} of {len(weights.names)} layers: "
+    ways = [f"{', '.join(norms)}: Frobenius norms", f"{which}Frobenius norms", f"{which}norms"] if norms else [""]
+    found = [" · ".join([*count, way] if way else count) for way in ways]
+    return [*found, " · ".join(count), *count[:1]] if count else found
 
 
 def short(value: float) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from nnanim.encoders.movie import Append, Movie
 from nnanim.encoders.places import INDEX
-from nnanim.frames.frame import Boxes, Cells, Edges, Frame, Nodes, Rows, TogetherFrame
+from nnanim.frames.frame import Boxes, Cells, Edges, Frame, Nodes, Rows, Tiles, TogetherFrame
 
 VERSION = 1  # of the layout of frames.json
 
@@ -90,7 +90,20 @@ def meaning(frame: Frame | TogetherFrame) -> dict[str, Any]:
         return told | {"boxes": _boxes(frame.boxes)}
     if frame.cells is not None:
         return told | {"cells": _cells(frame.cells)}
-    return told | {"edges": _edges(frame.edges), "nodes": _nodes(frame.nodes)}
+    told |= {"edges": _edges(frame.edges), "nodes": _nodes(frame.nodes)}
+    return told if frame.tiles is None else told | {"tiles": _tiles(frame.tiles)}
+
+
+def _tiles(tiles: Tiles) -> dict[str, Any]:
+    size = tiles.value.shape[1:3]
+    return {
+        "layer": tiles.layer,
+        "units": tiles.units.tolist(),
+        "image": list(tiles.image),
+        "size": list(tiles.size),
+        "value": [_table(unit.ravel(), size) for unit in tiles.value],
+        "change": [_table(unit.ravel(), size) for unit in tiles.change],
+    }
 
 
 def _moment(frame: Frame) -> dict[str, Any]:

@@ -106,6 +106,29 @@ class Boxes:
 
 
 @dataclass(frozen=True, eq=False)
+class Tiles:
+    """What is drawn of the weights from an image to the first layer, a picture for each unit that is shown.
+
+    Attributes:
+        layer: name of the layer.
+        units: (U,) indices of the units in the layer.
+        image: height, width and channels of the input; zeros for a convolution, which takes images of any size.
+        size: rows, columns and channels of each picture.
+        value: (U, rows, columns * channels) float32, weights, channels side by side.
+        change: the same, growth of |weight|.
+        color: (U, rows, columns * channels, 3) uint8.
+    """
+
+    layer: str
+    units: np.ndarray
+    image: tuple[int, int, int]
+    size: tuple[int, int, int]
+    value: np.ndarray
+    change: np.ndarray
+    color: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Cells:
     """What is drawn of weight matrices in one frame, the cells of all of them one after the other.
 
@@ -159,6 +182,7 @@ class Frame:
         folded_rows: the rows that are drawn: those of `rows`, or fewer where not all fit.
         boxes: what is drawn of a map; None in other views.
         cells: weight matrices, where the view shows them; else None.
+        tiles: of the first layer, where its weights are shown so in place of edges; else None.
     """
 
     index: int
@@ -177,6 +201,7 @@ class Frame:
     folded_rows: Rows | None = None
     boxes: Boxes | None = None
     cells: Cells | None = None
+    tiles: Tiles | None = None
 
     @property
     def image(self) -> np.ndarray:

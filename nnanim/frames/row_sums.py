@@ -19,9 +19,9 @@ from nnanim.model.formulas import make
 from nnanim.model.weight_rows import Row
 from nnanim.reading.snapshots.contents import Arrays, Contents
 from nnanim.reading.snapshots.detect import open_arrays
-from nnanim.reading.streams import SCRATCH_BYTES, Stream, Streaming
+from nnanim.reading.streams import Stream, Streaming, make_scratch
 
-_BLOCK = 1 << 16  # numbers that are squared at a time
+_BLOCK = 1 << 17  # numbers that are squared at a time
 _LANE = 2048  # numbers that are added in float32; their sums are added in float64
 _TINY = 1e-30  # a mean square below it may have lost digits in float32
 
@@ -48,7 +48,7 @@ def measure(stretch: Stretch) -> np.ndarray:
         SnapshotError: a snapshot cannot be read, or lacks a tensor.
     """
     sums = np.zeros((2, len(stretch.contents), len(stretch.rows)))
-    scratch = [np.empty(SCRATCH_BYTES, np.uint8) for _ in range(2)]
+    scratch = [make_scratch(), make_scratch()]
     with ExitStack() as stack, np.errstate(over="ignore", invalid="ignore"):
         opened = [stack.enter_context(open_arrays(each)) for each in stretch.contents]
         for keys, group in groupby(enumerate(stretch.rows), key=lambda numbered: numbered[1].keys):

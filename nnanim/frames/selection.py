@@ -30,8 +30,14 @@ class Selection:
 
     @property
     def edges_there(self) -> int:
-        """How many edges the whole network has."""
-        return sum(a * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
+        """How many edges the network has, those of a layer whose weights are shown as tiles not counted."""
+        pairs = zip(self.sizes[self.is_tiled :], self.sizes[1 + self.is_tiled :], strict=False)
+        return sum(a * b for a, b in pairs)
+
+    @property
+    def is_tiled(self) -> bool:
+        """Whether the weights of the first layer are shown as tiles: no edges and no inputs are."""
+        return not len(self.nodes[0])
 
     def pick_edges(self, matrices: Sequence[np.ndarray]) -> np.ndarray:
         """Take the shown edges, (E,), out of one (out, in) matrix for each layer."""
@@ -42,19 +48,25 @@ class Selection:
         return np.concatenate(parts)
 
 
-def select(strengths: Sequence[np.ndarray], changes: Sequence[np.ndarray], options: Options) -> Selection:
+def select(
+    strengths: Sequence[np.ndarray], changes: Sequence[np.ndarray], options: Options, most_tiles: int = 0
+) -> Selection:
     """Choose neurons and edges.
 
     Args:
         strengths: for each layer (out, in) the largest |weight| over the run.
         changes: for each layer (out, in) the largest |change| over the run.
         options: `max_nodes`, `nodes`, `max_edges`, `edges`. Of the edges each layer has its share, and none is empty.
+        most_tiles: units of the first layer that are shown at most, with tiles in place of edges; 0 for no tiles.
 
     Returns:
         Edges are in the order of the weights: layer by layer, each matrix row by row.
     """
     sizes = (strengths[0].shape[1], *(matrix.shape[0] for matrix in strengths))
-    nodes = [_choose_nodes(index, strengths, options) for index in range(len(sizes))]
+    most = [options.max_nodes] * len(sizes)
+    if most_tiles:
+        most[:2] = 0, min(most_tiles, options.max_nodes)
+    nodes = [_choose_nodes(index, strengths, options, most[index]) for index in range(len(sizes))]
     ranks = strengths if options.edges == "weight" else changes
     shown = [matrix[np.ix_(nodes[i + 1], nodes[i])] for i, matrix in enumerate(ranks)]
     grids = [np.indices(matrix.shape).reshape(2, -1) for matrix in shown]
@@ -82,7 +94,7 @@ def _shares(there: Sequence[int], most: int) -> list[int]:
     return shares
 
 
-def _choose_nodes(index: int, strengths: Sequence[np.ndarray], options: Options) -> np.ndarray:
+def _choose_nodes(index: int, strengths: Sequence[np.ndarray], options: Options, most: int) -> np.ndarray:
     # Means, not sums: a side with more neurons would outweigh the other.
     sides = []
     if index > 0:
@@ -91,8 +103,8 @@ def _choose_nodes(index: int, strengths: Sequence[np.ndarray], options: Options)
         sides.append(strengths[index].mean(axis=0, dtype=np.float64))
     strength = np.sum(sides, axis=0)
     size = len(strength)
-    if size <= options.max_nodes:
+    if size <= most:
         return np.arange(size)
     if options.nodes == "even":
-        return np.rint(np.linspace(0, size - 1, options.max_nodes)).astype(int)
-    return np.sort(np.argsort(-strength, kind="stable")[: options.max_nodes])
+        return np.rint(np.linspace(0, size - 1, most)).astype(int)
+    return np.sort(np.argsort(-strength, kind="stable")[:most])

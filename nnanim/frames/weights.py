@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.frames.history import Series
 from nnanim.frames.selection import Selection, select
+from nnanim.frames.tiles import TileHistory, TilePlan, read_tiles
 from nnanim.model.layers import Layer
 from nnanim.options import Options
 from nnanim.reading.run import Snapshot
@@ -29,6 +30,7 @@ class Weights:
         biases: (S, N), layer by layer in the order of the nodes; NaN for neurons without one.
         names: of the layers of weights.
         norms: names of the layers whose edges are Frobenius norms of kernels or blocks.
+        tiles: the weights of the first layer as pictures, in place of its edges; None where it has edges.
     """
 
     selection: Selection
@@ -36,6 +38,7 @@ class Weights:
     biases: Series
     names: tuple[str, ...]
     norms: tuple[str, ...]
+    tiles: TileHistory | None = None
 
     @property
     def has_sign(self) -> np.ndarray:
@@ -46,28 +49,38 @@ class Weights:
 
     @property
     def only_norms(self) -> bool:
-        return len(self.norms) == len(self.names)
+        """Whether every layer that has edges has norms as edges."""
+        return 0 < len(self.norms) == len(self.names) - self.selection.is_tiled
 
 
-def read_weights(snapshots: Sequence[Snapshot], options: Options, selection: Selection | None = None) -> Weights:
+def read_weights(
+    snapshots: Sequence[Snapshot],
+    options: Options,
+    plan: TilePlan | None = None,
+    selection: Selection | None = None,
+) -> Weights:
     """Read all snapshots and choose what is shown of them.
 
     Args:
         snapshots: those that are shown, in their order.
         options: how to choose.
+        plan: of the pictures that stand in place of the first layer's edges, or None for edges.
         selection: what is shown, where that is chosen already, of a network of the same sizes.
 
     Raises:
         SnapshotError: a snapshot cannot be read.
         ShapeError: a snapshot does not have the declared shape.
     """
-    chosen = _choose(snapshots, options)
+    chosen = _choose(snapshots, options, plan)
     if selection is None or selection.sizes != chosen.selection.sizes:
         selection = chosen.selection
     edges = np.empty((len(snapshots), len(selection.layer)), dtype=np.float32)
     biases = np.full((len(snapshots), sum(map(len, selection.nodes))), np.nan, dtype=np.float32)
+    tiles: list[np.ndarray] = []
     for index, snapshot in enumerate(snapshots):
         read = chosen.kept[index] if chosen.kept else _Read(snapshot)
+        if plan is not None:
+            tiles.append(read_tiles(read.first, plan, selection.nodes[1]))
         edges[index] = selection.pick_edges(read.matrices)
         start = len(selection.nodes[0])
         for nodes, bias in zip(selection.nodes[1:], read.biases, strict=True):
@@ -76,7 +89,14 @@ def read_weights(snapshots: Sequence[Snapshot], options: Options, selection: Sel
             start += len(nodes)
         del read  # before the next takes as much memory
     since = options.since
-    return Weights(selection, Series.of(edges, since), Series.of(biases, since), chosen.names, chosen.norms)
+    shown = Weights(selection, Series.of(edges, since), Series.of(biases, since), chosen.names, chosen.norms)
+    if plan is None:
+        return shown
+    norms = tuple(name for name in chosen.norms if name != chosen.names[0])
+    cells = Series.of(np.array(tiles), since)
+    return replace(
+        shown, norms=norms, tiles=TileHistory(plan, chosen.names[0], selection.nodes[1], cells, chosen.count)
+    )
 
 
 class _Read:
@@ -84,6 +104,7 @@ class _Read:
 
     def __init__(self, snapshot: Snapshot) -> None:
         layers = snapshot.read()
+        self.first = layers[0]
         self.matrices = edge_matrices(layers, str(snapshot.path))
         self.biases = [layer.bias for layer in layers]
         self.names = tuple(layer.name for layer in layers)
@@ -133,30 +154,35 @@ class _Extremes:
 
 @dataclass(frozen=True, eq=False)
 class _Chosen:
-    """What is shown, the names of the layers and of the norms among them, and the snapshots if they were small."""
+    """What is shown, the names of the layers and of the norms among them, the snapshots if they were small, and how
+    many weights the first layer has.
+    """
 
     selection: Selection
     names: tuple[str, ...]
     norms: tuple[str, ...]
     kept: list[_Read]
+    count: int
 
 
-def _choose(snapshots: Sequence[Snapshot], options: Options) -> _Chosen:
+def _choose(snapshots: Sequence[Snapshot], options: Options, plan: TilePlan | None) -> _Chosen:
     extremes = _Extremes(with_changes=options.edges == "change")
     names: tuple[str, ...] = ()
     norms: tuple[str, ...] = ()
     kept: list[_Read] = []
+    count = 0
     is_kept = True
     for snapshot in snapshots:
         read = _Read(snapshot)
         if not names:
-            names, norms = read.names, read.norms
+            names, norms, count = read.names, read.norms, read.first.weight.size
             is_kept = sum(matrix.nbytes for matrix in read.matrices) * len(snapshots) <= KEPT_BYTES
         extremes.add(read.matrices, in_place=not is_kept)
         if is_kept:
             kept.append(read)
         del read  # before the next takes as much memory
-    return _Chosen(select(extremes.largest, extremes.take_changes(), options), names, norms, kept)
+    selection = select(extremes.largest, extremes.take_changes(), options, plan.most if plan else 0)
+    return _Chosen(selection, names, norms, kept, count)
 
 
 def edge_matrices(layers: Sequence[Layer], where: str) -> list[np.ndarray]:

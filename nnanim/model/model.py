@@ -48,7 +48,7 @@ REASONS = {
 
 MOST_CHAINED = 8  # layers of a plain sequence that are drawn as neurons and edges by default
 MOST_BOXES = 60  # of a map by default
-LEAST_KNOWN = 0.5  # share of the weights of whose connections something is known, for a map by default
+LEAST_KNOWN = 0.9  # share of the weights of whose connections something is known, for a map by default
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,6 +25,8 @@ _PEN = r'_draw_="(?:S \d+ -(?:setlinewidth\(([^)]+)\)|\S+) )*c 7 -#([0-9a-f]{6})
 _ID = r'",[^;]*?\bid="?(\d+)'
 _EDGE = re.compile(rf"^\t\S+ -[->] \S+\t\[{_PEN}[BbL] \d+ (\S+) (\S+) (?:\S+ )*?(\S+) (\S+) {_ID}", re.MULTILINE)
 _NODE = re.compile(rf"^\t\S+\t\[{_PEN}C 7 -#([0-9a-f]{{6}}) [Ee] (\S+) (\S+) (\S+) \S+ {_ID}", re.MULTILINE)
+_CORNERS = 8 * r"(\S+) "
+_BOX = re.compile(rf"^\t\S+\t\[{_PEN}C 7 -#([0-9a-f]{{6}}) P 4 {_CORNERS}{_ID}", re.MULTILINE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +37,13 @@ class Drawing:
         segments_pt: (E, 2, 2) both ends of every edge, in the order of their ``id``.
         width_pt: (E,) line widths.
         color: (E, 3) uint8.
-        circles_pt: (N, 3) centre x, centre y and radius of every node, in the order of their ``id``.
+        circles_pt: (N, 3) centre x, centre y and radius of every round node, in the order of their ``id``.
         circle_fill: (N, 3) uint8.
         circle_line: (N, 3) uint8.
         circle_line_pt: (N,) widths of the outlines.
+        rectangles_pt: (M, 4) left, bottom, width and height of the other nodes, whose ids begin with 0 too.
+        rectangle_line: (M, 3) uint8.
+        rectangle_line_pt: (M,) widths of their outlines.
         map: boxes and arrows instead, where these were drawn.
     """
 
@@ -49,6 +54,9 @@ class Drawing:
     circle_fill: np.ndarray
     circle_line: np.ndarray
     circle_line_pt: np.ndarray
+    rectangles_pt: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    rectangle_line: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.uint8))
+    rectangle_line_pt: np.ndarray = field(default_factory=lambda: np.zeros(0))
     map: BoxDrawing | None = None
 
     @property
@@ -56,7 +64,7 @@ class Drawing:
         """How many nodes and edges it has."""
         if self.map is not None:
             return len(self.map.boxes) + len(self.map.curves)
-        return len(self.circles_pt) + len(self.segments_pt)
+        return len(self.circles_pt) + len(self.rectangles_pt) + len(self.segments_pt)
 
 
 def split_answer(text: str) -> Iterator[tuple[str, str]]:
@@ -72,7 +80,7 @@ def is_drawn(body: str) -> bool:
     """Tell whether every node and edge of a graph carries its operations."""
     if IS_MAP in body[:LOOKED_AT]:
         return len(_PART.findall(body)) == body.count("_draw_=") - 1  # one is that of the graph
-    return len(_PART.findall(body)) == len(_EDGE.findall(body)) + len(_NODE.findall(body))
+    return len(_PART.findall(body)) == sum(len(each.findall(body)) for each in (_EDGE, _NODE, _BOX))
 
 
 def read_drawing(body: str) -> Drawing:
@@ -84,20 +92,23 @@ def read_drawing(body: str) -> Drawing:
     """
     if IS_MAP in body[:LOOKED_AT]:
         none = np.zeros(0)
-        return Drawing(none, none, none, none, none, none, none, read_boxes(body))
+        return Drawing(none, none, none, none, none, none, none, map=read_boxes(body))
     # A straight Bézier curve: its ends are the edge.
     edges = sorted(_EDGE.findall(body), key=_id)
     nodes = sorted(_NODE.findall(body), key=_id)
+    boxes = sorted(_BOX.findall(body), key=_id)
     parts = len(_PART.findall(body))
-    if parts != len(edges) + len(nodes):
-        raise ValueError(f"of {parts} nodes and edges, {len(nodes)} circles and {len(edges)} lines are drawn")
-    if not nodes:
+    if parts != len(edges) + len(nodes) + len(boxes):
+        more = f" and {len(boxes)} boxes" if boxes else ""
+        raise ValueError(f"of {parts} nodes and edges, {len(nodes)} circles and {len(edges)} lines{more} are drawn")
+    if not nodes and not boxes:
         raise ValueError("no nodes")
-    if any(_id(part) != index for parts_ in (edges, nodes) for index, part in enumerate(parts_)):
+    if any(_id(part) != index for parts_ in (edges, nodes, boxes) for index, part in enumerate(parts_)):
         raise ValueError(f"{parts} nodes and edges with other ids than were asked")
     segments = np.array([list(map(float, edge[2:6])) for edge in edges]).reshape(-1, 2, 2)
-    circles = np.array([list(map(float, node[3:6])) for node in nodes])
-    if not (np.isfinite(segments).all() and np.isfinite(circles).all()):
+    circles = np.array([list(map(float, node[3:6])) for node in nodes]).reshape(-1, 3)
+    corners = np.array([list(map(float, box[3:11])) for box in boxes]).reshape(-1, 4, 2)
+    if not all(np.isfinite(each).all() for each in (segments, circles, corners)):
         raise ValueError("nodes or edges at places that are no numbers")
     return Drawing(
         segments,
@@ -107,6 +118,9 @@ def read_drawing(body: str) -> Drawing:
         _colors([node[2] for node in nodes]),
         _colors([node[1] for node in nodes]),
         _widths(nodes),
+        np.concatenate([corners.min(axis=1), np.ptp(corners, axis=1)], axis=1),
+        _colors([box[1] for box in boxes]),
+        _widths(boxes),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,9 @@ from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
 from nnanim.design.fonts import shortened, text_width_pt
 from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
-from nnanim.design.row_scales import RowScales, area_colors, percent
+from nnanim.design.row_scales import RowScales, area_colors, norm_text, percent
 from nnanim.design.style import Style
-from nnanim.design.wording import short, thousands
+from nnanim.design.wording import thousands
 from nnanim.frames.frame import Frame, Rows
 from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
@@ -31,6 +31,7 @@ from nnanim.panels.row_folding import fold_rows
 LEAST_ROW_PT = 7.5  # height of a row in a figure of the reference size, and
 LEAST_ROW_READABLE_PT = 7.0  # in any figure
 MOST_ROW_PT = 30.0
+LESS = 0.97  # a size that does not fit gets so much smaller, again and again
 SMALLEST_LABEL = 0.6  # of the text's size; what is still too long is cut at its front
 ROW_TEXT = 0.78  # of a row's height, at most
 LABEL_SHARE = 0.4  # of the panel's width, at most
@@ -77,6 +78,7 @@ class LayersPlaces:
     Attributes:
         strips: of all rows.
         bars: of all rows.
+        number_pt: room for the numbers at the right ends of the bars.
         norms_right: right end of the sizes.
         tops: (R,) of the rows.
         height: of a row.
@@ -84,6 +86,7 @@ class LayersPlaces:
 
     strips: Box
     bars: Box
+    number_pt: float
     norms_right: float
     tops: np.ndarray
     height: float
@@ -169,7 +172,7 @@ class LayersPart:
         columns, rows = self.cells.shape[:2]
         brush.areas(self._boxes(columns), self.cells.reshape(-1, 3), begun=(look.column + 1) * rows)
         heights = look.thickness * places.height
-        room = places.bars.width - self._number_room
+        room = places.bars.width - places.number_pt - GAP_PT * self.style.scale
         bars = np.stack(
             [
                 np.full(len(heights), places.bars.left),
@@ -190,10 +193,6 @@ class LayersPart:
     def texts(self, look: LayersLook) -> tuple[str, ...]:
         title = (self.style.drawable(look.title),) if self.titled else ()
         return (*title, *look.moved, *look.norms)
-
-    @property
-    def _number_room(self) -> float:
-        return text_width_pt(WIDEST_PERCENT, self.name_size_pt, self.style.families) + GAP_PT * self.style.scale
 
     def _boxes(self, columns: int) -> np.ndarray:
         """Return left, bottom, width and height of the cells of the first columns, (columns * R, 4)."""
@@ -245,13 +244,15 @@ class LayersPanel:
         text_pt = min(size, ROW_TEXT * height)
         names, text_pt, labels_pt = _labels(rows, groups, text_pt, LABEL_SHARE * box.width, style)
         gap = COLUMN_GAP_PT * scale
-        norm_pt = max(text_width_pt(WIDEST_NORM, text_pt, style.families), style.wide(HEADINGS[2], SMALL_PRINT) * scale)
+        norm_pt = _widest(WIDEST_NORM, norm_text, self._shown.norms, text_pt, style)
+        norm_pt = max(norm_pt, style.wide(HEADINGS[2], SMALL_PRINT) * scale)
         left = box.left + labels_pt + gap
         bars_right = box.right - norm_pt - gap
-        bars_pt = BAR_SHARE * box.width + text_width_pt(WIDEST_PERCENT, text_pt, style.families)
+        number_pt = _widest(WIDEST_PERCENT, percent, self._shown.relative_changes, text_pt, style)
+        bars_pt = BAR_SHARE * box.width + number_pt
         strips = Box(left, top - height * len(rows), bars_right - bars_pt - 1.5 * gap - left, height * len(rows))
         bars = Box(bars_right - bars_pt, strips.bottom, bars_pt, strips.height)
-        places = LayersPlaces(strips, bars, box.right, top - height * np.arange(len(rows)), height)
+        places = LayersPlaces(strips, bars, number_pt, box.right, top - height * np.arange(len(rows)), height)
         cells = scales.moved.colors(self._shown.relative_changes, style.theme)
         small = size * SMALL_PRINT
         fits = [
@@ -285,6 +286,11 @@ class LayersPanel:
         return area_colors(self._style.theme)
 
     @property
+    def is_folded(self) -> bool:
+        """Whether a row stands for several weights."""
+        return self._shown is not self._all
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a user should be told: nothing."""
         return ()
@@ -310,7 +316,7 @@ class LayersPanel:
             thinnest + (thickest - thinnest) * (np.clip(known, -1, 1) + 1) / 2,
             rows.color,
             tuple(map(percent, rows.relative_change.tolist())),
-            tuple("–" if not np.isfinite(norm) else short(norm) for norm in rows.norm.tolist()),
+            tuple(map(norm_text, rows.norm.tolist())),
             those_with(frame.moment, self._groups),
         )
 
@@ -337,6 +343,13 @@ def words_of(history: History, _options: Options) -> list[str]:
     return [*(row.title for row in shown.rows), *history.titles]
 
 
+def _widest(usual: str, text: Callable[[float], str], numbers: np.ndarray, size_pt: float, style: Style) -> float:
+    """Return the room that numbers take, that of the usual ones at least."""
+    known = numbers[np.isfinite(numbers) & (numbers > 0)]
+    texts = [text(float(end)) for end in (known.min(), known.max())] if known.size else []
+    return max(text_width_pt(usual, size_pt, style.families), *(wide_pt(each, size_pt, style) for each in texts), 0.0)
+
+
 def _labels(
     rows: Sequence[Row], groups: Sequence[Sequence[int]] | None, size_pt: float, room_pt: float, style: Style
 ) -> tuple[list[tuple[str, str]], float, float]:
@@ -355,14 +368,13 @@ def _labels(
     def widest() -> float:
         return max(sum(wide_pt(text, size_pt, style) for text in pair) + (gap if pair[0] else 0.0) for pair in texts)
 
-    wanted = widest()
-    if wanted > room_pt:
-        size_pt = max(size_pt * room_pt / wanted, min(size_pt, SMALLEST_LABEL * looks.TEXT_PT * style.scale))
+    least = min(size_pt, SMALLEST_LABEL * looks.TEXT_PT * style.scale)
+    while size_pt > least and widest() > room_pt:
+        size_pt = max(LESS * size_pt, least)  # step by step: letters do not get narrower evenly
     room_pt = min(widest(), room_pt)
 
     def cut(text: str, room_pt: float) -> str:
-        factor = style.dpi / looks.POINTS_PER_INCH
-        return shortened(style.drawable(text), size_pt * factor, room_pt * factor, style.families)
+        return shortened(style.drawable(text), size_pt, room_pt, style.families, style.dpi)
 
     shown = []
     for block, name in texts:  # a block stands in its first row alone, so only there it takes room from a name

@@ -8,7 +8,7 @@ import numpy as np
 
 from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
-from nnanim.design.fonts import text_width_pt
+from nnanim.design.fonts import drawn_width_pt, text_width_pt
 from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales, moved_ramp, percent
 from nnanim.design.style import Style
@@ -20,8 +20,7 @@ BAR_THICKNESS = (0.12, 0.8)  # of a row's height, for norms that have shrunk and
 
 def wide_pt(text: str, size_pt: float, style: Style) -> float:
     """Measure a text as it is drawn: letters are hinted to the pixels of the figure."""
-    factor = style.dpi / looks.POINTS_PER_INCH
-    return text_width_pt(style.drawable(text), size_pt * factor, style.families) / factor
+    return drawn_width_pt(style.drawable(text), size_pt, style.dpi, style.families)
 
 
 @dataclass(frozen=True, eq=False)

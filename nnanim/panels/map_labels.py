@@ -77,9 +77,9 @@ class MapNames:
     def _clusters(self, places: MapPlaces, style: Style) -> list[tuple[Place, str]]:
         written = []
         size = CLUSTER_PT * places.factor
-        inset, factor = 3.0 * places.factor, style.dpi / 72
+        inset = 3.0 * places.factor
         for name, (left, _, right, top) in zip(self.clusters, places.clusters_pt.tolist(), strict=True):
-            text = shortened(name, size * factor, (right - left - 2 * inset) * factor, style.families)
+            text = shortened(name, size, right - left - 2 * inset, style.families, style.dpi)
             written.append((Place(left + inset, top - inset, size, style.theme.muted, va="top"), text))
         return written
 

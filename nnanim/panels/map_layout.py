@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import graphviz
 import numpy as np
@@ -26,6 +27,7 @@ HEAD_PT = 10.0  # length of Graphviz's arrowhead of size 1
 STRETCH = 1.7  # boxes grow at most so far where there is room
 _CLUSTER = re.compile(r'subgraph cluster_(\d+) \{\s*graph \[[^;]*?\bbb="([^"]+)"')
 _GRAPH = re.compile(r'^\tgraph \[[^;]*?\bbb="([^"]+)"[^;]*\];', re.MULTILINE)
+_FIRST = re.compile(r"^\t+first\t\[", re.MULTILINE)
 _NODE = re.compile(r'^\t+n(\d+)\t\[[^;]*?\bpos="([^"]+)"', re.MULTILINE)
 _EDGE = re.compile(r"^\t+n(\d+) -> n(\d+)\t\[([^;]*?)\];", re.MULTILINE)
 _POS = re.compile(r'\bpos="([^"]+)"')
@@ -167,18 +169,22 @@ def _source(name: str, graph: MapGraph, direction: str, outer: int, inner: int, 
     dot.body.extend(_cluster(graph, -1, nodes))
     dot.body.extend(f"\tn{tail} -> n{head} [id={index}]\n" for index, (tail, head) in enumerate(graph.arrows))
     units, parts = _units(graph)
-    ends = [*_below(units, outer)]
-    for each in parts:
-        ends += _below(each, inner)
-    dot.body.extend(f"\tn{tail} -> n{head} [style=invis]\n" for tail, head in ends)
+    columns = [*_cut(units, outer), *(column for each in parts for column in _cut(each, inner))]
+    for column in columns:
+        for upper, lower in pairwise(column):
+            dot.body.append(f"\tn{upper[-1]} -> n{lower[0]} [style=invis]\n")
+    heads = dict.fromkeys(column[0][0] for column in columns)
+    if len(heads) > 1:  # columns that no arrow joins would stand in any order
+        dot.body.append("\tfirst [style=invis width=0 height=0 ordering=out]\n")
+        dot.body.extend(f"\tfirst -> n{head} [style=invis weight=0]\n" for head in heads)
     source: str = dot.source
     return source
 
 
-def _below(groups: Sequence[Sequence[int]], columns: int) -> Iterator[tuple[int, int]]:
-    """Yield from which box to which an unseen edge keeps groups one below the other."""
-    for upper, lower in zip(groups, groups[columns:], strict=False):
-        yield upper[-1], lower[0]
+def _cut(groups: Sequence[Sequence[int]], columns: int) -> Iterator[Sequence[Sequence[int]]]:
+    """Yield groups in columns, those that follow each other one below the other."""
+    each = -(-len(groups) // columns)
+    yield from (groups[start : start + each] for start in range(0, len(groups), each))
 
 
 def _cluster(graph: MapGraph, cluster: int, nodes: Sequence[str]) -> Iterator[str]:
@@ -204,13 +210,19 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
     """
     whole = _GRAPH.search(body)
     assert whole is not None
+    centers = {int(index): _numbers(pos) for index, pos in _NODE.findall(body)}
+    boxes = np.array([centers[index] for index in range(len(graph.cluster))])
+    clusters = {int(index): _numbers(box) for index, box in _CLUSTER.findall(body)}
+    corners = np.array([clusters[index] for index in range(len(graph.parents))]).reshape(-1, 2, 2)
     left, bottom, right, top = _numbers(whole[1])
+    if _FIRST.search(body):  # which is not seen, and takes no room
+        curves_pt = [points for _, points in _curves(body)]
+        half = graph.sizes_pt / 2
+        ends = np.concatenate([boxes - half, boxes + half, corners.reshape(-1, 2), *curves_pt])
+        (left, bottom), (right, top) = ends.min(axis=0).tolist(), ends.max(axis=0).tolist()
     size = np.array([max(right - left, 1.0), max(top - bottom, 1.0)])
     stretch = np.minimum(np.array([room.width, room.height]) / size, STRETCH * scale)
     low = np.array([room.left, room.bottom]) + (np.array([room.width, room.height]) - size * stretch) / 2
-
-    centers = {int(index): _numbers(pos) for index, pos in _NODE.findall(body)}
-    boxes = np.array([centers[index] for index in range(len(graph.cluster))])
     mirrored = "rankdir=LR" not in whole[0] and _runs_backwards(boxes)
 
     def moved(points: np.ndarray) -> np.ndarray:
@@ -222,18 +234,13 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
         there += low
         return there
 
-    clusters = {int(index): _numbers(box) for index, box in _CLUSTER.findall(body)}
-    corners = np.array([clusters[index] for index in range(len(graph.parents))]).reshape(-1, 2, 2)
     curves: dict[int, np.ndarray] = {}
-    for _, _, attributes in _EDGE.findall(body):
-        found, pos = _EDGE_ID.search(attributes), _POS.search(attributes)
-        if found is not None and pos is not None:
-            points = pos[1].split(";")[0].replace("e,", "").split()
-            curve = moved(np.array([_numbers(point) for point in points]))
-            # The head keeps its size where the rest is stretched.
-            way = curve[-1] - curve[0]
-            curve[-1] = curve[0] + way / max(float(np.hypot(*way)), 1e-6) * HEAD_PT * arrow_size(scale)
-            curves[int(found[1])] = curve
+    for index, points in _curves(body):
+        curve = moved(points)
+        # The head keeps its size where the rest is stretched.
+        way = curve[-1] - curve[0]
+        curve[-1] = curve[0] + way / max(float(np.hypot(*way)), 1e-6) * HEAD_PT * arrow_size(scale)
+        curves[index] = curve
     return MapPlaces(
         np.concatenate([moved(boxes), graph.sizes_pt * stretch], axis=1),
         graph.arrows,
@@ -241,6 +248,15 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
         np.concatenate([moved(corners).min(axis=1), moved(corners).max(axis=1)], axis=1),
         float(min(*stretch, scale)),
     )
+
+
+def _curves(body: str) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield index and points of each arrow, its tip first."""
+    for _, _, attributes in _EDGE.findall(body):
+        found, pos = _EDGE_ID.search(attributes), _POS.search(attributes)
+        if found is not None and pos is not None:
+            points = pos[1].split(";")[0].replace("e,", "").split()
+            yield int(found[1]), np.array([_numbers(point) for point in points])
 
 
 def _runs_backwards(centers: np.ndarray) -> bool:

@@ -10,7 +10,6 @@ from nnanim.design import theme as looks
 from nnanim.design.fonts import shortened
 from nnanim.design.layout import Box
 from nnanim.design.style import Style
-from nnanim.design.theme import POINTS_PER_INCH
 from nnanim.design.wording import thousands
 from nnanim.frames.cells import Matrix
 from nnanim.frames.matrix_choice import TABLES
@@ -55,10 +54,9 @@ def _names(names: Sequence[str], size_pt: float, room_pt: float, style: Style) -
     """Cut names so that they fit, with their size: at the front, and where different names would then be the same, so
     that what tells them apart stays.
     """
-    factor = style.dpi / POINTS_PER_INCH
 
     def cut(name: str, share: float = 1.0) -> str:
-        return shortened(name, share * size_pt * factor, room_pt * factor, style.families)
+        return shortened(name, share * size_pt, room_pt, style.families, style.dpi)
 
     shown = {name: cut(name) for name in names}
     alike = Counter(shown.values())

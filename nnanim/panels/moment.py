@@ -79,7 +79,7 @@ class MomentPanel:
         pitch = LINE_PT * style.scale
         ink = style.theme.ink
         places = tuple(Place(margin, top_pt - line * pitch, smallest, ink, va="top") for line in range(self._count))
-        self.part = MomentPart(style, places)
+        self.part: MomentPart = MomentPart(style, places)
 
     def meaning(self, _place: RunPlace, *, in_ink: bool) -> dict[str, Any]:
         return {}

@@ -11,30 +11,32 @@ import numpy as np
 
 from nnanim.design import theme as looks
 from nnanim.design import wording
+from nnanim.design.cell_scales import CellScales, palette
 from nnanim.design.coloring import COLORINGS, Coloring, check_has_sign
-from nnanim.design.fonts import fitted, text_width_pt
 from nnanim.design.layout import LINE_PT, MARGIN_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
 from nnanim.design.scales import IntensityScale, WidthScale
 from nnanim.design.style import Style
 from nnanim.design.theme import POINTS_PER_INCH
 from nnanim.errors import OptionError
-from nnanim.frames.frame import Edges, Frame, Nodes
+from nnanim.frames.frame import Edges, Frame, Nodes, Tiles
 from nnanim.frames.history import History, Place
 from nnanim.frames.weights import Weights
 from nnanim.options import Options
 from nnanim.painting.brush import Brush
 from nnanim.painting.brush import Place as TextPlace
 from nnanim.painting.xdot import Drawing
+from nnanim.panels.captions import caption_line, fitting
 from nnanim.panels.legend import LegendBlocks, legend_widths, ramp_bar
 from nnanim.panels.network_dot import dot_source
 from nnanim.panels.node_places import NodePlaces
+from nnanim.panels.tiles import paint_tiles, place_tiles
 
-CAPTION_ROOM = 0.94  # of the distance between two columns
 CAPTION_LINE = 0.9  # distance of a caption's two lines, in lines of text
 LEGEND_GAP = 1.5  # from the legend up to the middle of the captions' upper line, in lines of text
 NAME_GAP_PT = 4.0  # between a node and its name
 NAME_PAD_PT = 8.0  # between a name and the edge of the panel
 REMARK_DROP_PT = 3.0  # below the top of the title
+REMARK_GAP_PT = 10.0  # between title and remarks
 
 Range = tuple[float, float]  # from the least to the most
 
@@ -48,12 +50,14 @@ class NetworkScales:
         rings: |bias| to a share of the outlines' widths, or None where no biases are shown.
         colors: for each colouring by name, the number of an edge to intensity.
         ring_colors: the same for the number of a node.
+        tiles: of the weights that are shown as pictures; None where there are none.
     """
 
     widths: WidthScale
     rings: WidthScale | None
     colors: dict[str, IntensityScale]
     ring_colors: dict[str, IntensityScale]
+    tiles: CellScales | None = None
 
     @classmethod
     def of_runs(cls, histories: Sequence[History], options: Options) -> NetworkScales:
@@ -63,7 +67,8 @@ class NetworkScales:
             OptionError: colours would stand for signs, and the edges have none.
         """
         runs: list[Weights] = [history.shown for history in histories]
-        check_has_sign(COLORINGS[options.color], only_norms=all(run.only_norms for run in runs))
+        only_norms = all(run.only_norms and run.tiles is None for run in runs)
+        check_has_sign(COLORINGS[options.color], only_norms=only_norms)
         groups = runs[0].selection.layer if options.scale == "layer" else None
         values, changes, biases, bias_changes = (
             _pooled([getattr(getattr(run, things), numbers) for run in runs])
@@ -77,6 +82,7 @@ class NetworkScales:
             rings,
             {name: coloring.scale(widths, changes, groups) for name, coloring in COLORINGS.items()},
             {name: coloring.scale(rings or widths, bias_changes) for name, coloring in COLORINGS.items()},
+            CellScales.of_cells([run.tiles.cells for run in runs if run.tiles is not None], options),
         )
 
 
@@ -94,6 +100,7 @@ class NetworkLook:
         edge_color: (E, 3) uint8.
         ring_pt: (N,) widths of the nodes' outlines in points.
         ring_color: (N, 3) uint8.
+        tile_color: (U, rows, columns, 3) uint8, of pictures of weights; None where there are none.
         stand_out: (E,) whether an edge stands out at a moment, the others paler; None where all are alike.
     """
 
@@ -102,6 +109,7 @@ class NetworkLook:
     edge_color: np.ndarray
     ring_pt: np.ndarray
     ring_color: np.ndarray
+    tile_color: np.ndarray | None = None
     stand_out: np.ndarray | None = None
 
 
@@ -116,7 +124,7 @@ class NetworkPart:
         captions: name and number of neurons for each column.
         captions_y: middle of their upper line.
         names: of the input and of the output neurons that are shown; empty where none were given.
-        remarks: small text beside the title.
+        remarks: small text beside the title, and its size in points.
         legend: what colours and widths mean; None where it stands elsewhere.
         titled: whether the title stands here.
     """
@@ -127,7 +135,7 @@ class NetworkPart:
     captions: Sequence[tuple[str, str]]
     captions_y: float
     names: tuple[Sequence[str], Sequence[str]]
-    remarks: str
+    remarks: tuple[str, float]
     legend: LegendBlocks | None
     titled: bool = True
 
@@ -145,11 +153,9 @@ class NetworkPart:
         if self.legend is not None:
             self.legend.paint(brush)
         style, row = self.style, self.row
-        text, size = style.drawable(self.remarks), looks.TEXT_PT * style.scale
-        if not self.titled:  # beside other panels, which it must not reach into
-            text, size = fitted(text, size, row.width, style.families)
+        text, size = self.remarks
         place = TextPlace(row.right, row.top - REMARK_DROP_PT * style.scale, size, style.theme.muted, "right", "top")
-        brush.text(place, text)
+        brush.text(place, style.drawable(text))
 
     def dot(self, name: str, look: NetworkLook) -> str:
         """Write the network as DOT, lengths in points."""
@@ -165,6 +171,8 @@ class NetworkPart:
             order = order[np.argsort(look.stand_out[order], kind="stable")]
         brush.lines(drawing.segments_pt[order], drawing.width_pt[order], drawing.color[order], who=order)
         brush.circles(drawing.circles_pt, drawing.circle_fill, drawing.circle_line, drawing.circle_line_pt)
+        if self.nodes.tiles is not None and look.tile_color is not None:
+            paint_tiles(brush, self.nodes.tiles, drawing, look.tile_color, self.style)
 
     def texts(self, look: NetworkLook) -> tuple[str, ...]:
         return (self.style.drawable(look.title),) if self.titled else ()
@@ -172,15 +180,13 @@ class NetworkPart:
     def _paint_captions(self, brush: Brush) -> None:
         """Write captions below the columns, and marks for what is left out."""
         style, scale, muted = self.style, self.style.scale, self.style.theme.muted
-        columns = [float(centers[0, 0]) for centers in self.nodes.centers_pt]
-        room = (columns[1] - columns[0]) * CAPTION_ROOM
-        for x, (name, count) in zip(columns, self.captions, strict=True):
-            # The lower line is no wider than the upper one in most networks: both keep inside the panel on their own.
-            for line, content, color in ((0, name, style.theme.ink), (1, count, muted)):
-                text, size = fitted(style.drawable(content), looks.TEXT_PT * scale, room, style.families)
-                half = text_width_pt(text, size, style.families) / 2
-                middle = min(max(x, self.row.left + half), self.row.right - half)
-                y = self.captions_y - CAPTION_LINE * line * LINE_PT * scale
+        columns = [float(centers[:, 0].min() + centers[:, 0].max()) / 2 for centers in self.nodes.centers_pt]
+        # The lower line is no wider than the upper one in most networks: both keep inside the panel on their own.
+        for line, contents, color in zip(
+            (0, 1), zip(*self.captions, strict=True), (style.theme.ink, muted), strict=True
+        ):
+            y = self.captions_y - CAPTION_LINE * line * LINE_PT * scale
+            for middle, text, size in caption_line(columns, contents, (self.row.left, self.row.right), style):
                 brush.text(TextPlace(middle, y, size, color, "center", "center"), text)
         size = min(1.6 * scale, self.nodes.node_radius_pt)
         marks = [[x, y + step * 2.4 * size, size / 2] for x, y in self.nodes.left_out_pt for step in (-1, 0, 1)]
@@ -191,7 +197,10 @@ class NetworkPart:
     def _paint_names(self, brush: Brush) -> None:
         """Write names beside the first and the last column."""
         scale, ink = self.style.scale, self.style.theme.ink
-        offset = self.nodes.node_radius_pt + self.nodes.ring_range_pt[1] / 2 + NAME_GAP_PT * scale
+        radius, ring = self.nodes.node_radius_pt, self.nodes.ring_range_pt[1]
+        if self.nodes.tiles is not None and len(self.nodes.centers_pt) == 2:
+            radius, ring = self.nodes.tiles.box_pt[0] / 2, self.nodes.tiles.ring_range_pt[1]
+        offset = radius + ring / 2 + NAME_GAP_PT * scale
         for column, names, side in ((0, self.names[0], -1), (-1, self.names[1], 1)):
             centers = self.nodes.centers_pt[column]
             gap = float(centers[0, 1] - centers[1, 1]) if len(centers) > 1 else 100.0 * scale
@@ -234,11 +243,14 @@ class NetworkPanel:
         self._history, self._scales, self._style = history, scales, style
         self._coloring: Coloring = COLORINGS[options.color]
         self._shown: Weights = history.shown
+        self._has_edges = len(self._shown.selection.layer) > 0
         names = neuron_names(self._shown, options)
         drawable = [style.drawable(name) for name in names[0]], [style.drawable(name) for name in names[1]]
         legend = wording.make_legend(
             self._shown, scales.widths, scales.colors[options.color], scales.rings, history.since, self._coloring
         )
+        if scales.tiles is not None:
+            legend = wording.with_tiles(legend, scales.tiles, self._coloring, has_edges=self._has_edges)
         scale, line = style.scale, LINE_PT * style.scale
         blocks, legend_top = rows_of_blocks(box, legend_widths(legend, style) if alone else (), scale)
         captions_y = legend_top + (LEGEND_GAP if alone else CAPTION_LINE + 0.5) * line
@@ -246,12 +258,16 @@ class NetworkPanel:
         left, right = (
             max(MARGIN_PT, max(map(style.wide, side)) + NAME_PAD_PT if side else 0.0) * scale for side in drawable
         )
-        remarks = wording.remarks(self._shown)
-        head = TITLE_HEIGHT_PT * scale if alone else line if remarks else 0.0
+        beside = max(style.wide(title, looks.TITLE_PT / looks.TEXT_PT) for title in history.titles) + REMARK_GAP_PT
+        remarks = fitting(wording.ways_to_remark(self._shown), box.width - (beside * scale if alone else 0.0), style)
+        head = TITLE_HEIGHT_PT * scale if alone else line if remarks[0] else 0.0
         top = box.top - head
         inner = Box(box.left + left, bottom, box.width - left - right, top - bottom)
         check_room(inner, options.figsize, scale)
         nodes = NodePlaces.fill(self._shown.selection, inner, scale)
+        tiles = self._shown.tiles
+        if tiles is not None:
+            nodes = place_tiles(nodes, self._shown.selection, tiles.plan, inner, style, in_rows=not names[1])
         if ranges_pt is not None:
             nodes = replace(nodes, edge_range_pt=ranges_pt[0], ring_range_pt=ranges_pt[1])
         self._widths = scales.widths.over(nodes.edge_range_pt)
@@ -261,7 +277,7 @@ class NetworkPanel:
             style,
             title_row(box, scale) if alone else Box(box.left, top, box.width, head),
             nodes,
-            wording.captions(self._shown.selection, self._shown.names),
+            wording.captions(self._shown.selection, self._shown.names, tiles),
             captions_y,
             drawable,
             remarks,
@@ -270,8 +286,12 @@ class NetworkPanel:
         )
 
     @property
-    def colors(self) -> None:
-        """The colours of its areas: it has none."""
+    def colors(self) -> np.ndarray | None:
+        """The colours of pictures of weights, (C, 3) uint8; None where there are none."""
+        if self._scales.tiles is None:
+            return None
+        theme = self._style.theme
+        return np.concatenate([palette(theme, self._coloring.ramp(theme)), np.array([theme.faint], np.uint8)])
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -281,18 +301,36 @@ class NetworkPanel:
     def meaning(self, place: Place, *, in_ink: bool) -> dict[str, Any]:
         """Return what is drawn of the edges and of the nodes."""
         in_ink = in_ink and self._coloring.ends_in_ink
-        return {"edges": self._edges(place, in_ink), "nodes": self._nodes(place, in_ink)}
+        return {
+            "edges": self._edges(place, in_ink),
+            "nodes": self._nodes(place, in_ink),
+            "tiles": self._tiles(place, in_ink or not self._coloring.is_explained(len(self._history))),
+        }
 
     def look(self, frame: Frame) -> NetworkLook:
         """Return what moves in a frame."""
         points = POINTS_PER_INCH / self._style.dpi
         edges, nodes = frame.edges, frame.nodes
+        tiles = None if frame.tiles is None else frame.tiles.color
         color, stand_out = edges.color, None
         if frame.moment is not None and frame.moment.things:
             stand_out = np.zeros(len(color), dtype=bool)
             stand_out[list(frame.moment.things)] = True
             color = np.where(stand_out[:, None], color, self._style.theme.paler(color))
-        return NetworkLook(frame.title, edges.width_px * points, color, nodes.ring_px * points, nodes.color, stand_out)
+        return NetworkLook(
+            frame.title, edges.width_px * points, color, nodes.ring_px * points, nodes.color, tiles, stand_out
+        )
+
+    def _tiles(self, place: Place, in_ink: bool) -> Tiles | None:
+        tiles, scales, theme = self._shown.tiles, self._scales.tiles, self._style.theme
+        if tiles is None or scales is None:
+            return None
+        value, change = tiles.cells.at(place), tiles.cells.change_at(place)
+        number = self._coloring.number(value, change)
+        ramp = self._coloring.ramp(theme)
+        return tiles.shown(
+            value, change, scales.of_ink(value, theme) if in_ink else scales.of_colors(number, theme, ramp)
+        )
 
     def _edges(self, place: Place, in_ink: bool) -> Edges:
         shown, selection, theme = self._shown, self._shown.selection, self._style.theme
@@ -324,6 +362,10 @@ class NetworkPanel:
         ring_pt = np.full(len(bias), self.part.nodes.ring_range_pt[0])
         if self._rings is not None:
             ring_pt = np.where(has, self._rings(np.nan_to_num(bias)), ring_pt)
+            if (tiles := self.part.nodes.tiles) is not None:
+                own = slice(len(shown.selection.nodes[1]))
+                bordered = self._rings.over(tiles.ring_range_pt)(np.nan_to_num(bias[own]))
+                ring_pt[own] = np.where(has[own], bordered, tiles.ring_range_pt[0])
         nodes = shown.selection.nodes
         layer = np.concatenate([np.full(len(column), index) for index, column in enumerate(nodes)])
         return Nodes(layer, np.concatenate(nodes), bias, change, self._px(ring_pt), color)

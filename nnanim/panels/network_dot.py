@@ -7,11 +7,14 @@ in an order of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import graphviz
 import numpy as np
 
 from nnanim.design.theme import POINTS_PER_INCH
 from nnanim.panels.node_places import NodePlaces
+from nnanim.panels.tiles import TilePlaces
 
 GRAPH_ATTRIBUTES = {
     "splines": "line",
@@ -58,8 +61,13 @@ def dot_source(
     )
     graph.attr("edge", **EDGE_ATTRIBUTES)
     names = node_names(network)
-    flat = [node for column in names for node in column]
-    points = np.concatenate(network.centers_pt)
+    tiled = len(network.selection.nodes[1]) if network.tiles is not None else 0
+    if network.tiles is not None:
+        graph.body.extend(_tile_nodes(network, network.tiles, ring_pt[:tiled], ring_color[:tiled]))
+        ring_pt, ring_color = ring_pt[tiled:], ring_color[tiled:]
+    round_from = 2 if tiled else 0
+    flat = [node for column in names[round_from:] for node in column]
+    points = np.concatenate([np.zeros((0, 2)), *network.centers_pt[round_from:]])
     # The statements are written here, not by graph.node() and graph.edge(), which spend five times as long on quoting:
     # nothing in them needs it but the colours and points that are quoted.
     graph.body.extend(
@@ -69,6 +77,8 @@ def dot_source(
         )
     )
     shown = network.selection
+    if tiled:  # from the right side of a picture, not from its middle, below others
+        names[1] = [f"{name}:e" for name in names[1]]
     order = np.argsort(width_pt, kind="stable")
     graph.body.extend(
         f'\t{names[layer][tail]} -- {names[layer + 1][head]} [color="{line}" id={edge} penwidth={width:.3f}]\n'
@@ -84,6 +94,19 @@ def dot_source(
     )
     source: str = graph.source
     return source
+
+
+def _tile_nodes(network: NodePlaces, tiles: TilePlaces, ring_pt: np.ndarray, ring_color: np.ndarray) -> Iterator[str]:
+    """Yield the units of the first layer and then the image as boxes, whose ids are their own."""
+    (x, y), units = network.centers_pt[0][0].tolist(), network.centers_pt[1].tolist()
+    width, height = (side / POINTS_PER_INCH for side in tiles.box_pt)
+    size = f"shape=rect width={width:.5f} height={height:.5f}"
+    names = node_names(network)[1]
+    nodes = zip(names, units, ring_pt.tolist(), _hex_colors(ring_color), strict=True)
+    for index, (name, (across, up), ring, line) in enumerate(nodes):
+        yield f'\t{name} [color="{line}" id={index} penwidth={ring:.3f} pos="{across:.2f},{up:.2f}" {size}]\n'
+    width, height = (side / POINTS_PER_INCH for side in tiles.image_pt)
+    yield f'\timage [id={len(names)} pos="{x:.2f},{y:.2f}" shape=rect width={width:.5f} height={height:.5f}]\n'
 
 
 def node_names(network: NodePlaces) -> list[list[str]]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import floor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnanim.design import theme
 from nnanim.design.layout import Box
 from nnanim.frames.selection import Selection
+
+if TYPE_CHECKING:
+    from nnanim.panels.tiles import TilePlaces
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +27,7 @@ class NodePlaces:
         node_radius_pt: radius of every node.
         edge_range_pt: width of the thinnest and of the thickest edge.
         ring_range_pt: width of the thinnest and of the thickest outline of a node.
+        tiles: sizes of the image and of the pictures that are the nodes of the first two columns, or None.
     """
 
     selection: Selection
@@ -31,6 +36,7 @@ class NodePlaces:
     node_radius_pt: float
     edge_range_pt: tuple[float, float]
     ring_range_pt: tuple[float, float]
+    tiles: TilePlaces | None = None
 
     @classmethod
     def fill(cls, selection: Selection, box: Box, scale: float) -> NodePlaces:

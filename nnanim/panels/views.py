@@ -11,19 +11,23 @@ from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales
 from nnanim.design.style import Style
 from nnanim.errors import OptionError, SnapshotError
+from nnanim.frames.block_grid import make_grid
 from nnanim.frames.boxes import BoxHistory, boxes_of
 from nnanim.frames.cells import CellHistory
 from nnanim.frames.history import History, Snapshot
 from nnanim.frames.readers import Readers
 from nnanim.frames.rows import RowHistory, read_rows
+from nnanim.frames.tiles import plan_tiles
 from nnanim.frames.weights import Weights, read_weights
 from nnanim.options import Options
 from nnanim.panels import layers, map_panel, matrix, network
+from nnanim.panels.grid import GridPanel, room_for_lines
 from nnanim.panels.layers import LayersPanel
 from nnanim.panels.map_panel import MapPanel
 from nnanim.panels.matrix import MatrixPanel, read_matrices
 from nnanim.panels.network import NetworkPanel, NetworkScales
 from nnanim.panels.panel import ViewPanel
+from nnanim.panels.tiles import with_room
 from nnanim.reading.connections import read_connections
 from nnanim.reading.run import Run
 
@@ -47,8 +51,13 @@ class View:
     words_of: Callable[[History, Options], list[str]]
 
 
-def _read_network(_run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> Weights:
-    return read_weights(snapshots, options)
+def _read_network(run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> Weights:
+    plan = plan_tiles(snapshots, run.layers[0], options, run.convention)
+    if plan is not None:
+        plan = with_room(plan, len(run.layers) + 1, options, has_curve=run.log is not None)
+    if plan is None and options.image_size is not None:
+        raise OptionError(f"image is {options.image!r}, but the figure has no room for pictures of that size")
+    return read_weights(snapshots, options, plan)
 
 
 def _read_matrices(run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> CellHistory:
@@ -72,12 +81,26 @@ def _read_map(run: Run, snapshots: Sequence[Snapshot], options: Options, readers
     return shown.with_joins(found) if found is not None and is_same else shown
 
 
+def _layers_panel(
+    history: History, scales: RowScales, box: Box, style: Style, options: Options
+) -> LayersPanel | GridPanel:
+    """Place a row for each weight, or where these are too many and blocks are alike, a grid of blocks."""
+    shown: RowHistory = history.shown
+    rows = LayersPanel(history, scales, box, style, options)
+    if not rows.is_folded:
+        return rows
+    grid = make_grid(shown.rows)
+    if grid is None or not room_for_lines(box, style.scale, style.dpi, len(grid.lines)):
+        return rows
+    return GridPanel(history, scales, box, style, options, grid)
+
+
 VIEWS = {
     view.name: view
     for view in (
         View("network", _read_network, NetworkScales.of_runs, NetworkPanel, network.words_of),
         View("matrix", _read_matrices, CellScales.of_runs, MatrixPanel, matrix.words_of),
-        View("layers", _read_layers, RowScales.of_runs, LayersPanel, layers.words_of),
+        View("layers", _read_layers, RowScales.of_runs, _layers_panel, layers.words_of),
         View("map", _read_map, map_panel.scales_of, MapPanel, map_panel.words_of),
     )
 }

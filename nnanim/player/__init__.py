@@ -40,7 +40,7 @@ SCRIPTS = (
     "picture.js",
     "main.js",
 )
-VIEW_SCRIPTS = {
+VIEW_SCRIPTS: dict[str, tuple[str, ...]] = {
     "network": ("network.js",),
     "layers": ("rows.js", "layers.js"),
     "map": ("rows.js", "map.js"),

@@ -1,6 +1,6 @@
 // The metrics and their dots.
 
-const plot = { left: 46, right: 388, top: 10, bottom: 222 };
+const plot = { left: 56, right: 388, top: 10, bottom: 222 };
 const dots = [];
 const metricValues = [];
 let passed = null;
@@ -18,7 +18,7 @@ const plotY = (value, side) => {
 
 function buildCurve() {
   const svg = $("plot");
-  plot.right = data.axes.y.length > 1 ? 354 : 388;
+  plot.right = data.axes.y.length > 1 ? 344 : 388;
   svg.replaceChildren();
   $("metrics").replaceChildren();
   dots.length = metricValues.length = 0;

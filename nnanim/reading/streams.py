@@ -15,9 +15,21 @@ import numpy as np
 
 from nnanim.reading.containers.zip_file import MemberFile, ZipError
 
-SCRATCH_BYTES = 1 << 18  # what is read at a time stays in the cache of a CPU
+SCRATCH_BYTES = 1 << 19  # what is read at a time stays in the cache of a CPU
+
+_PAGE_BYTES = 4096
 
 Decode = Callable[[np.ndarray], np.ndarray]
+
+
+def make_scratch() -> np.ndarray:
+    """Return room for what is read at a time, (SCRATCH_BYTES,) uint8, at the beginning of a page.
+
+    The system copies into it in little more than half the time that it takes for a place between two cache lines.
+    """
+    room = np.empty(SCRATCH_BYTES + _PAGE_BYTES, np.uint8)
+    start = -room.ctypes.data % _PAGE_BYTES
+    return room[start : start + SCRATCH_BYTES]
 
 
 class Stream(Protocol):

@@ -105,7 +105,8 @@ class Heap:
         self._read_at = read_at
         self._huge_places: dict[int, tuple[int, int]] | None = None
         head = read_at(address, 142)
-        self.id_bytes, filter_bytes = struct.unpack_from("<2H", head, 5)
+        id_bytes, filter_bytes = struct.unpack_from("<2H", head, 5)
+        self.id_bytes: int = id_bytes
         (most_managed,) = struct.unpack_from("<I", head, 10)
         (self._huge_tree,) = struct.unpack_from("<Q", head, 22)
         self._width, self._first_bytes, most_direct, heap_bits = struct.unpack_from("<HQQH", head, 110)

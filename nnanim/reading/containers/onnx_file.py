@@ -20,6 +20,7 @@ from nnanim.errors import SnapshotError
 from nnanim.reading.containers.float8 import from_float8
 from nnanim.reading.containers.npz_archive import MAX_AXES, MAX_MEMBER_BYTES, modulus
 from nnanim.reading.containers.protobuf import LENGTH, VARINT, Field, ProtobufError, ProtobufFile, varints
+from nnanim.reading.containers.regular_file import lies_with
 from nnanim.reading.snapshots.to_layers import from_bfloat16
 
 HINT = "an ONNX file is what torch.onnx.export or tf2onnx writes"
@@ -137,7 +138,9 @@ def read_array(path: Path, array: Array, open_file: Callable[[Path], BufferedIOB
         OSError: a file cannot be read.
     """
     where = f"{array.name!r} in snapshot {str(path)!r}"
-    code = next(code for name, code in _TYPES.values() if name == array.dtype)
+    code = next((code for name, code in _TYPES.values() if name == array.dtype), None)
+    if code is None:
+        raise SnapshotError(f"{where} is of a type that is not read ({HINT})")
     kind = np.dtype(code)
     wanted = math.prod(array.shape) * kind.itemsize
     if wanted > MAX_MEMBER_BYTES:
@@ -172,11 +175,8 @@ def beside(path: Path, name: str) -> Path:
     is_plain = name not in ("", ".") and "\0" not in name and "\\" not in name and ":" not in name
     if is_plain and not there.is_absolute() and ".." not in there.parts:
         found = path.parent / name
-        try:
-            if found.resolve().is_relative_to(path.parent.resolve()):
-                return found
-        except (OSError, ValueError, RuntimeError):  # a link that leads to itself; half of a surrogate pair
-            pass
+        if lies_with(found, path):
+            return found
     raise SnapshotError(f"snapshot {str(path)!r} names the file {name!r} (its weights lie beside it)")
 
 

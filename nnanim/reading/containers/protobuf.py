@@ -42,7 +42,7 @@ class ProtobufFile:
 
     def __init__(self, file: BufferedIOBase) -> None:
         self._file = file
-        self.size = file.seek(0, 2)
+        self.size: int = file.seek(0, 2)
         self._fields = 0
 
     def fields(self, start: int, size: int) -> Iterator[Field]:

@@ -31,3 +31,22 @@ def open_regular(path: Path) -> BufferedReader:
 def is_plain_name(name: str) -> bool:
     """Tell whether a name that a file gives is that of a file beside it, and leads nowhere else."""
     return name not in ("", ".", "..") and not any(mark in name for mark in "/\\\0")
+
+
+def lies_with(file: Path, index: Path) -> bool:
+    """Tell whether a file that another one names lies with it, all links followed.
+
+    That is in its folder or below, in the folder that it is a link to, or in the cache that both are linked to.
+
+    Source of the cache: https://huggingface.co/docs/huggingface_hub/guides/manage-cache, ``snapshots/REVISION/NAME``
+    are links to ``blobs/HASH``.
+    """
+    if not file.is_symlink() and file.parent == index.parent:
+        return True
+    try:
+        target, beside, behind = (Path(os.path.realpath(each)) for each in (file, index.parent, index))
+    except (OSError, ValueError):
+        return False
+    if target.is_relative_to(beside) or target.parent == behind.parent:
+        return True
+    return beside.parent.name == "snapshots" and target.parent == beside.parent.parent / "blobs"

@@ -22,7 +22,7 @@ from nnanim.errors import SnapshotError
 from nnanim.reading.containers.file_slice import FileSlice
 from nnanim.reading.containers.npz_archive import MAX_AXES, MAX_MEMBER_BYTES
 from nnanim.reading.containers.pickles import MAX_PICKLE_BYTES, Named, PickleError, Unknown, load
-from nnanim.reading.containers.regular_file import is_plain_name, open_regular
+from nnanim.reading.containers.regular_file import is_plain_name, lies_with, open_regular
 from nnanim.reading.containers.torch_archive import TorchArchive
 from nnanim.reading.containers.torch_tensors import Maker, Storage, Tensor, dtype_of
 from nnanim.reading.containers.zip_file import ZipError, ZipFile
@@ -163,6 +163,8 @@ class Pieces:
 
     def _archive(self, part: Piece) -> TorchArchive:
         path = self._path.parent / part.file
+        if not lies_with(path, self._path):
+            raise SnapshotError(f"{str(path)!r}, which {METADATA} names, is a link that leads out of its folder")
         try:
             if part.file not in self._files:
                 self._files[part.file] = self._stack.enter_context(open_regular(path))

@@ -224,8 +224,9 @@ class _Follower:
         bias, key = places[at], self._last.get(node.inputs[1 - at])
         if key is None or bias is None or not bias.is_whole or len(self._arrays[bias.keys[0]].shape) != 1:
             return
-        if self.uses[key].bias is None:
-            self.uses[key].bias = bias.keys[0]
+        use = self.uses.get(key)
+        if use is not None and use.bias is None:
+            use.bias = bias.keys[0]
 
 
 def _joined(given: Sequence[Sources]) -> Sources:

@@ -6,11 +6,10 @@ Source: ``save_pretrained`` of Transformers 5.24: ``{"metadata": {…}, "weight_
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from nnanim.errors import SnapshotError
-from nnanim.reading.containers.regular_file import is_plain_name, open_regular
+from nnanim.reading.containers.regular_file import is_plain_name, lies_with, open_regular
 
 SAFETENSORS_INDEX = ".safetensors.index.json"
 PYTORCH_INDEX = ".bin.index.json"
@@ -43,26 +42,9 @@ def read_index(path: Path) -> list[Path]:
             raise SnapshotError(f"index {str(path)!r} names the file {name!r} (shards lie beside their index)")
     shards = [path.parent / name for name in names]
     for shard in shards:
-        if not _lies_with(shard, path):
+        if not lies_with(shard, path):
             raise SnapshotError(
                 f"{str(shard)!r}, which index {str(path)!r} names, is a link that leads out of its folder"
                 " (such a link is followed only to where the index itself lies, or to the 'blobs' of a model cache)"
             )
     return shards
-
-
-def _lies_with(shard: Path, index: Path) -> bool:
-    """Tell whether a shard, all links followed, lies where its index does, or in the cache that both are linked to.
-
-    Source of the cache: https://huggingface.co/docs/huggingface_hub/guides/manage-cache, ``snapshots/REVISION/NAME``
-    are links to ``blobs/HASH``.
-    """
-    if not shard.is_symlink():
-        return True
-    try:
-        target, beside, behind = (Path(os.path.realpath(each)) for each in (shard, index.parent, index))
-    except (OSError, ValueError):
-        return False
-    if target.is_relative_to(beside) or target.parent == behind.parent:
-        return True
-    return beside.parent.name == "snapshots" and target.parent == beside.parent.parent / "blobs"

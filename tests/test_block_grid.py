@@ -1,0 +1,148 @@
+"""Rows of many blocks as a grid: each weight in one cell, numbers of the weights, colours where they should be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from folders import log_rows, save
+from pictures import color_at, crossing_texts, cut_off_texts, written_texts
+
+from nnanim import Animation, open_run
+from nnanim.design.theme import pick_theme
+from nnanim.frames.block_grid import BlockGrid, make_grid
+from nnanim.model.weight_rows import Row
+from nnanim.panels.grid import GridPanel
+
+THEME = pick_theme("light", "vivid")
+PARTS = {
+    "self_attn.q_proj": (8, 8),
+    "self_attn.k_proj": (4, 8),
+    "self_attn.v_proj": (4, 8),
+    "self_attn.o_proj": (8, 8),
+    "mlp.gate_proj": (16, 8),
+    "mlp.up_proj": (16, 8),
+    "mlp.down_proj": (8, 16),
+}
+
+
+def run_of(folder: Path, blocks: int) -> Path:
+    """Write three snapshots of a transformer in which block b grows by b / 100 a snapshot, and nothing else moves."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    shapes = {"model.embed_tokens.weight": (20, 8)}
+    shapes |= {f"model.layers.{b}.{name}.weight": shape for b in range(blocks) for name, shape in PARTS.items()}
+    shapes |= {"lm_head.weight": (20, 8)}
+    first = {key: random.normal(size=shape).astype("f4") for key, shape in shapes.items()}
+    for epoch in range(3):
+        grown = {
+            key: value * (1 + int(key.split(".")[2]) / 100 * epoch if "layers" in key else 1.0)
+            for key, value in first.items()
+        }
+        save(folder / f"net_epoch{epoch + 1}.npz", {key: value.astype("f4") for key, value in grown.items()})
+    (folder / "log").write_text(json.dumps(log_rows(3)))
+    return folder
+
+
+def grid_of(animation: Animation) -> tuple[GridPanel, BlockGrid]:
+    panel = animation._figure.view
+    assert isinstance(panel, GridPanel)
+    return panel, panel._grid
+
+
+def row(name: str, block: str = "", role: str = "dense", part: str | None = None) -> Row:
+    return Row(name, block, role, (f"{block}.{name}.{part}",), part)
+
+
+@pytest.mark.parametrize("blocks", [12, 32, 80])
+def test_each_weight_is_in_one_cell(blocks: int, tmp_path: Path) -> None:
+    run = open_run(run_of(tmp_path / "run", blocks))
+    _, grid = grid_of(Animation(run, view="layers"))
+    assert grid.columns == ("q", "k", "v", "out", "gate", "up", "down")
+    assert grid.blocks == blocks
+    assert [line.name for line in grid.lines] == ["model.embed_tokens", *map(str, range(blocks)), "lm_head"]
+    inside = sorted(index for line in grid.lines for cell in line.cells for index in cell)
+    assert inside == list(range(len(run.weight_rows)))
+
+
+def test_numbers_are_those_of_the_weights(tmp_path: Path) -> None:
+    folder = run_of(tmp_path / "run", 12)
+    frame = Animation(open_run(folder), view="layers")[2]
+    assert frame.folded_rows is not None
+    first, last = (dict(np.load(folder / f"net_epoch{epoch}.npz")) for epoch in (1, 3))
+    shown = frame.folded_rows
+    for each, norm, moved in zip(shown.rows, shown.norm, shown.relative_change, strict=True):
+        old, new = (
+            np.concatenate([arrays[key].ravel().astype(float) for key in each.keys]) for arrays in (first, last)
+        )
+        assert norm == pytest.approx(np.linalg.norm(new), rel=1e-6)
+        assert moved == pytest.approx(np.linalg.norm(new - old) / np.linalg.norm(old), rel=1e-6, abs=1e-12)
+    assert len(shown.rows) == 12 * 7 + 2 + 14  # the cells, then the lines
+    assert {key for each in shown.rows for key in each.keys} == set(first)
+
+
+def test_a_cell_has_the_colour_of_its_change(tmp_path: Path) -> None:
+    animation = Animation(open_run(run_of(tmp_path / "run", 32)), view="layers")
+    panel, grid = grid_of(animation)
+    frame, image = animation[2], animation[2].image
+    look = panel.look(frame)
+    for (left, bottom, width, height), color in zip(panel.part.cells_pt, look.cells, strict=True):
+        middle = np.array([left + width / 2, 432 - bottom - height / 2]) / 0.72
+        assert (color_at(image, middle) == color).all()
+    assert tuple(look.cells[0]) == tuple(look.cells[-1]) == tuple(look.cells[1]) == THEME.unmoved
+    assert tuple(look.cells[-2]) == THEME.moved
+    assert look.thickness[-2] > look.thickness[1]
+    assert (panel.look(animation[0]).cells == THEME.unmoved).all()
+    assert len(grid.lines) == len(look.thickness)
+
+
+@pytest.mark.parametrize("blocks", [12, 40, 80])
+@pytest.mark.parametrize("figsize", [(9, 6), (6, 4), (4.5, 7)])
+def test_texts_keep_apart_and_tell_blocks_and_kinds(blocks: int, figsize: Any, tmp_path: Path) -> None:
+    animation = Animation(open_run(run_of(tmp_path / "run", blocks)), view="layers", figsize=figsize)
+    _, grid = grid_of(animation)
+    texts = [each.text for each in written_texts(animation, animation[1])]
+    assert list(crossing_texts(animation, animation[1])) == []
+    assert cut_off_texts(animation, animation[1]) == []
+    assert {"q", "k", "v"} <= set(texts)
+    assert any(f"{2 + 7 * blocks} weight tensors" in text or f"{2 + 7 * blocks} tensors" in text for text in texts)
+    assert any(text.startswith("model.layers ") for text in texts)
+    assert len(grid.lines) == blocks + 2
+
+
+def test_all_lines_are_as_high(tmp_path: Path) -> None:
+    panel, _ = grid_of(Animation(open_run(run_of(tmp_path / "run", 80)), view="layers", figsize=(4.5, 7)))
+    bottoms_px = panel.part.cells_pt[:, 1] / 0.72
+    np.testing.assert_allclose(bottoms_px, bottoms_px.round(), atol=1e-6)
+    assert len(set(panel.part.cells_pt[:, 3].round(6).tolist())) == 1
+
+
+def test_experts_share_a_cell_and_parts_have_their_own() -> None:
+    rows = [
+        each
+        for block in range(4)
+        for each in (
+            row("attn.c_attn", f"h.{block}", "attention query", "query"),
+            row("attn.c_attn", f"h.{block}", "attention key", "key"),
+            row("moe.gate", f"h.{block}", "MLP gate"),
+            row("w1", f"h.{block}.moe.experts.0", "MLP gate"),
+            row("w1", f"h.{block}.moe.experts.1", "MLP gate"),
+        )
+    ]
+    grid = make_grid(rows)
+    assert grid is not None
+    assert grid.columns == ("q", "k", "gate", "w1")
+    assert [line.cells for line in grid.lines][1] == ((5,), (6,), (7,), (8, 9))
+
+
+def test_what_has_no_blocks_or_too_many_kinds_is_no_grid() -> None:
+    assert make_grid([row(f"fc{n}") for n in range(60)]) is None
+    assert make_grid([row(f"part{n}", f"h.{block}") for block in range(8) for n in range(17)]) is None
+    assert make_grid([row("fc", f"h.{block}") for block in range(3)]) is None
+
+
+def test_few_rows_stay_rows_over_time(tmp_path: Path) -> None:
+    assert not isinstance(Animation(open_run(run_of(tmp_path / "run", 4)), view="layers")._figure.view, GridPanel)

@@ -1,0 +1,39 @@
+"""Signals that come at a bad moment."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import time
+from nnanim import cli
+cli._end_as_by_ctrl_c()
+import late
+print("imported whole", flush=True)
+time.sleep(60)
+"""
+MODULE = """
+import signal
+signal.raise_signal({number})
+[{{}} for _ in range(1000)]  # where the signal would be noticed at the latest
+print("to the end", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends these signals to no process")
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", -2)])
+def test_no_import_is_broken_off_by_a_signal(tmp_path: Path, name: str, code: int) -> None:
+    """Modules in C++ would be left half made, and Python then ends in SIGABRT."""
+    number = getattr(signal, name)
+    if signal.getsignal(number) == signal.SIG_IGN:
+        pytest.skip("the signal is ignored here")
+    (tmp_path / "late.py").write_text(MODULE.format(number=int(number)))
+    (tmp_path / "run.py").write_text(PROGRAM)
+    done = subprocess.run([sys.executable, tmp_path / "run.py"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stderr
+    assert done.stdout.startswith("to the end\n")
