@@ -196,9 +196,9 @@ def reading_section(bench: Bench) -> list[str]:
         "`nnanim render --view layers` to GIF, the files in the page cache. The pass maps the files and sums squares,"
         " and squared differences to the first, in pieces of 65 536 numbers; of a zip archive it takes the CRC-32 too."
         " Private is memory without a file behind it, looked at every 0.1 s; resident is the most of a process with its"
-        " mapped files, as the system keeps it. The ratio is what the command takes less what it takes on small files, by"
-        " what the pass takes: the median of the repetitions, whose three were measured in turn. Targets: at most 2, and private memory of at"
-        f" most 150 MB and three times the largest tensor, {' and '.join(limits)}."
+        " mapped files, as the system keeps it. The ratio is what the command takes less what it takes on small files,"
+        " by what the pass takes: the median of the repetitions, whose three were measured in turn. Targets: at most 2,"
+        f" and private memory of at most 150 MB and three times the largest tensor, {' and '.join(limits)}."
         f" The load was {os.getloadavg()[1]:.1f} over the last 5 minutes, on {len(os.sched_getaffinity(0))} CPUs.",
         "",
         *_table(head, rows),

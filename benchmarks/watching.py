@@ -33,12 +33,14 @@ FEW = 3
 
 
 def snapshot(folder: Path, epoch: int, shape: tuple[int, ...] = SHAPE) -> None:
-    """Write weights that walk."""
-    random = np.random.default_rng(epoch)
+    """Write weights that move towards others, as in a training."""
+    random = np.random.default_rng(0)
+    gone = np.float32(1 - 0.99**epoch)
     arrays = {}
     for number, (size_in, size_out) in enumerate(pairwise(shape), start=1):
-        arrays[f"l{number}/W"] = random.normal(size=(size_out, size_in)).astype(np.float32)
-        arrays[f"l{number}/b"] = random.normal(size=size_out).astype(np.float32)
+        first, aim = random.normal(size=(2, size_out, size_in)).astype(np.float32)
+        arrays[f"l{number}/W"] = first + gone * (aim - first)
+        arrays[f"l{number}/b"] = gone * random.normal(size=size_out).astype(np.float32)
     arrays["epoch"] = np.asarray(epoch)
     target = folder / f"net_epoch_{epoch:05}.npz"
     with target.with_suffix(".part").open("wb") as file:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnanim import Animation, open_run
 from nnanim.errors import OptionError, RunError
 from nnanim.options import Options, Reading
+from nnanim.reading.run import Snapshot
 from nnanim.watching.following import Follower, Look
 from nnanim.watching.listing import list_files
 
@@ -52,6 +54,54 @@ def test_each_snapshot_is_taken_once(result: Path) -> None:
     assert epochs(look) == [1, 2]
     assert look.has_changed
     assert not look.is_new_run
+
+
+@pytest.mark.parametrize("options", [{}, {"max_edges": 5}, {"max_nodes": 2}, {"edges": "change", "max_edges": 5}])
+@pytest.mark.parametrize("since", ["first", "previous"])
+def test_what_was_read_before_is_not_read_again_and_shown_the_same(
+    result: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], since: str
+) -> None:
+    follower = Follower(result, Reading(), Options(since=since, **options))
+    read: list[Path] = []
+    plain = Snapshot.read
+
+    def reading(self: Snapshot, *args: Any) -> Any:
+        read.append(self.path)
+        return plain(self, *args)
+
+    monkeypatch.setattr(Snapshot, "read", reading)
+    again = []
+    for epoch in range(1, 9):
+        newest = save(result, epoch)
+        read.clear()
+        look = follower.look()
+        assert newest in read
+        again.append(len(set(read)) == epoch > 1)
+        assert look.animation is not None
+        fresh = Animation(open_run(result), since=since, **options)
+        shown, wanted = look.animation._history.shown, fresh._history.shown
+        for name in ("edges", "biases"):
+            np.testing.assert_array_equal(getattr(shown, name).values, getattr(wanted, name).values)
+            np.testing.assert_array_equal(getattr(shown, name).changes, getattr(wanted, name).changes)
+        for name in ("layer", "tail", "head"):
+            np.testing.assert_array_equal(getattr(shown.selection, name), getattr(wanted.selection, name))
+    if not options:
+        assert not any(again)  # the whole network is shown: only the newest was read
+    elif "edges" not in options:
+        assert not all(again[1:])  # the strongest edges were the same ones now and then
+
+
+def test_a_file_that_is_written_again_is_read_again(result: Path) -> None:
+    follower = follow(result)
+    for epoch in (1, 2, 3):
+        save(result, epoch)
+    follower.look()
+    save(result, 2, seed=77)
+    save(result, 4)
+    look = follower.look()
+    assert look.animation is not None
+    shown = look.animation._history.shown
+    np.testing.assert_array_equal(shown.edges.values, Animation(open_run(result))._history.shown.edges.values)
 
 
 def test_nothing_to_draw_is_told_as_trouble(result: Path) -> None:

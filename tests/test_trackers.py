@@ -213,6 +213,7 @@ def test_the_file_of_a_real_wandb_is_a_curve(result: Path, monkeypatch: pytest.M
         run.log({"epoch": epoch, "loss": 1 / epoch, "val": {"accuracy": epoch / 10}})
     log_to("wandb", result)
     run.finish()
+    wandb.teardown()  # ends the process that writes the file, which may be behind
     opened = open_run(result)
     assert opened.log is not None
     assert opened.log.format == "wandb"

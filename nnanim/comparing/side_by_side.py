@@ -161,7 +161,7 @@ class SideBySide(Sequence[TogetherFrame]):
             chosen: list[Selection] = []
 
             def read(_run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> Weights:
-                shown = read_weights(snapshots, options, None, chosen[0] if chosen else None)
+                shown = read_weights(snapshots, options, selection=chosen[0] if chosen else None)
                 chosen.append(shown.selection)
                 return shown
 

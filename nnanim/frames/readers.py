@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from nnanim.frames.weights import WeightMemory
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -29,12 +32,14 @@ class Readers:
         count: how many tasks are done at a time.
         are_elsewhere: whether that is in other processes, which get what they need and no more.
         progress: called with how many snapshots are read, in their sum, and how many there are; or None.
+        memory: of who reads a run that grows again and again, or None.
     """
 
     do: Do = _here
     count: int = 1
     are_elsewhere: bool = False
     progress: Callable[[int, int], None] | None = None
+    memory: WeightMemory | None = None
 
 
 HERE = Readers()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from nnanim.model.layers import Layer
 from nnanim.options import Options
 from nnanim.reading.run import Snapshot
 
+REMEMBERED_BYTES = 64 << 20  # of what is shown of a run that grows
 KEPT_BYTES = 256 << 20  # runs of up to this size are read once, larger ones twice
 _NORM_NUMBERS = 1 << 20  # so many are squared at a time
 
@@ -57,6 +59,7 @@ def read_weights(
     snapshots: Sequence[Snapshot],
     options: Options,
     plan: TilePlan | None = None,
+    memory: WeightMemory | None = None,
     selection: Selection | None = None,
 ) -> Weights:
     """Read all snapshots and choose what is shown of them.
@@ -65,29 +68,30 @@ def read_weights(
         snapshots: those that are shown, in their order.
         options: how to choose.
         plan: of the pictures that stand in place of the first layer's edges, or None for edges.
+        memory: of who reads a growing run again and again, always with the same options; it knows edges alone.
         selection: what is shown, where that is chosen already, of a network of the same sizes.
 
     Raises:
         SnapshotError: a snapshot cannot be read.
         ShapeError: a snapshot does not have the declared shape.
     """
+    keys = [] if memory is None or plan is not None else memory.keys_of(snapshots, options)
+    if memory is not None and keys and memory.read_new(snapshots, keys, options):
+        return memory.weights(keys, options.since)
     chosen = _choose(snapshots, options, plan)
     if selection is None or selection.sizes != chosen.selection.sizes:
         selection = chosen.selection
     edges = np.empty((len(snapshots), len(selection.layer)), dtype=np.float32)
-    biases = np.full((len(snapshots), sum(map(len, selection.nodes))), np.nan, dtype=np.float32)
+    biases = np.empty((len(snapshots), sum(map(len, selection.nodes))), dtype=np.float32)
     tiles: list[np.ndarray] = []
     for index, snapshot in enumerate(snapshots):
         read = chosen.kept[index] if chosen.kept else _Read(snapshot)
         if plan is not None:
             tiles.append(read_tiles(read.first, plan, selection.nodes[1]))
-        edges[index] = selection.pick_edges(read.matrices)
-        start = len(selection.nodes[0])
-        for nodes, bias in zip(selection.nodes[1:], read.biases, strict=True):
-            if bias is not None:
-                biases[index, start : start + len(nodes)] = bias[nodes]
-            start += len(nodes)
+        edges[index], biases[index] = read.pick(selection)
         del read  # before the next takes as much memory
+    if memory is not None:
+        memory.remember(chosen, keys, edges, biases)
     since = options.since
     shown = Weights(selection, Series.of(edges, since), Series.of(biases, since), chosen.names, chosen.norms)
     if plan is None:
@@ -113,6 +117,13 @@ class _Read:
             for layer, matrix in zip(layers, self.matrices, strict=True)
             if layer.weight.shape != matrix.shape
         )
+
+    def pick(self, selection: Selection) -> tuple[np.ndarray, np.ndarray]:
+        """Return the shown edges, (E,), and the biases of the shown nodes, (N,), NaN for nodes without one."""
+        biases = [np.full(len(selection.nodes[0]), np.nan, dtype=np.float32)]
+        for nodes, bias in zip(selection.nodes[1:], self.biases, strict=True):
+            biases.append(np.full(len(nodes), np.nan, dtype=np.float32) if bias is None else bias[nodes])
+        return selection.pick_edges(self.matrices), np.concatenate(biases)
 
 
 class _Extremes:
@@ -159,6 +170,7 @@ class _Chosen:
     """
 
     selection: Selection
+    extremes: _Extremes
     names: tuple[str, ...]
     norms: tuple[str, ...]
     kept: list[_Read]
@@ -182,7 +194,83 @@ def _choose(snapshots: Sequence[Snapshot], options: Options, plan: TilePlan | No
             kept.append(read)
         del read  # before the next takes as much memory
     selection = select(extremes.largest, extremes.take_changes(), options, plan.most if plan else 0)
-    return _Chosen(selection, names, norms, kept, count)
+    return _Chosen(selection, extremes, names, norms, kept, count)
+
+
+@dataclass
+class WeightMemory:
+    """What was read of a run that grows, so that of a longer run only what is new is read.
+
+    It helps where what is shown does not depend on what is new: the whole network is shown, or the strongest edges are
+    the same ones after a snapshot was added behind all others. Else all is read again.
+
+    Attributes:
+        stamp: returns what changes when a file is written again; None for what is not told by one file alone.
+    """
+
+    stamp: Callable[[Path], Hashable | None]
+    _chosen: _Chosen | None = None
+    _keys: list[Hashable] = field(default_factory=list)
+    _rows: dict[Hashable, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    def keys_of(self, snapshots: Sequence[Snapshot], options: Options) -> list[Hashable]:
+        """Return what tells these snapshots from others; none where nothing can be remembered."""
+        if options.edges != "weight":
+            return []
+        keys: list[Hashable] = []
+        for snapshot in snapshots[:]:
+            if (stamp := self.stamp(snapshot.path)) is None:
+                return []
+            keys.append((snapshot.path, stamp))
+        return keys
+
+    def read_new(self, snapshots: Sequence[Snapshot], keys: Sequence[Hashable], options: Options) -> bool:
+        """Read the snapshots that are not remembered; tell whether all of them are now, and what is shown the same.
+
+        Raises:
+            SnapshotError: one cannot be read.
+        """
+        chosen = self._chosen
+        if chosen is None:
+            return False
+        shows_all = len(chosen.selection.layer) == chosen.selection.edges_there
+        if not shows_all and list(keys[: len(self._keys)]) != self._keys:
+            return False
+        self._chosen = None  # until all is well: what is broken half-way must not be taken for known
+        if sum(edges.nbytes + biases.nbytes for edges, biases in self._rows.values()) > REMEMBERED_BYTES:
+            return False
+        for place, key in enumerate(keys):
+            if key in self._rows:
+                continue
+            read = _Read(snapshots[place])
+            shapes = [matrix.shape for matrix in read.matrices]
+            same = shapes == [matrix.shape for matrix in chosen.extremes.largest]
+            if not same or (read.names, read.norms) != (chosen.names, chosen.norms):
+                return False
+            self._rows[key] = read.pick(chosen.selection)
+            chosen.extremes.add(read.matrices, in_place=True)
+            del read
+        self._chosen, self._keys = chosen, list(keys)
+        return shows_all or _is_same(select(chosen.extremes.largest, [], options), chosen.selection)
+
+    def weights(self, keys: Sequence[Hashable], since: str) -> Weights:
+        """Return the weights of remembered snapshots."""
+        chosen = self._chosen
+        assert chosen is not None
+        edges, biases = (np.stack([self._rows[key][which] for key in keys]) for which in (0, 1))
+        return Weights(chosen.selection, Series.of(edges, since), Series.of(biases, since), chosen.names, chosen.norms)
+
+    def remember(self, chosen: _Chosen, keys: Sequence[Hashable], edges: np.ndarray, biases: np.ndarray) -> None:
+        """Keep what was read of all snapshots."""
+        self._chosen, self._keys, self._rows = None, [], {}
+        if keys and edges.nbytes + biases.nbytes <= REMEMBERED_BYTES:
+            self._chosen, self._keys = replace(chosen, kept=[]), list(keys)
+            self._rows = {key: (edges[place], biases[place]) for place, key in enumerate(keys)}
+
+
+def _is_same(one: Selection, other: Selection) -> bool:
+    nodes = all(map(np.array_equal, one.nodes, other.nodes))
+    return nodes and all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("layer", "tail", "head"))
 
 
 def edge_matrices(layers: Sequence[Layer], where: str) -> list[np.ndarray]:

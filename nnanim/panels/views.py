@@ -51,13 +51,13 @@ class View:
     words_of: Callable[[History, Options], list[str]]
 
 
-def _read_network(run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> Weights:
+def _read_network(run: Run, snapshots: Sequence[Snapshot], options: Options, readers: Readers) -> Weights:
     plan = plan_tiles(snapshots, run.layers[0], options, run.convention)
     if plan is not None:
         plan = with_room(plan, len(run.layers) + 1, options, has_curve=run.log is not None)
     if plan is None and options.image_size is not None:
         raise OptionError(f"image is {options.image!r}, but the figure has no room for pictures of that size")
-    return read_weights(snapshots, options, plan)
+    return read_weights(snapshots, options, plan, readers.memory)
 
 
 def _read_matrices(run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> CellHistory:

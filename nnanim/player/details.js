@@ -63,7 +63,7 @@ function drawHistory(values, thing, word, write) {
   }
   make("circle", { class: "dot", cx: x(state.position), cy: y(now), r: 5 }, svg);
   const ends = [least, most].map(write);
-  make("text", { x: 8, y: 94 }, svg, `${ends[0]} … ${ends[1]}, dashed: 0`);
+  fitText(make("text", { x: 8, y: 95 }, svg, `${ends[0]} … ${ends[1]}, dashed: 0`), 284);
   svg.setAttribute(
     "aria-label",
     `History of this ${word}: first ${rounded(own[0])}, last ${rounded(own[count - 1])}, from ${ends[0]} to ${ends[1]}`,

@@ -36,6 +36,6 @@ function drawSpread(spread) {
   });
   make("line", { class: "axis", x1: 8, x2: 292, y1: 76.5, y2: 76.5 }, svg);
   const told = `|w| of ${word}, 0 … ${rounded(most)}`;
-  fitText(make("text", { x: 8, y: 94 }, svg, told), 284);
+  fitText(make("text", { x: 8, y: 95 }, svg, told), 284);
   svg.setAttribute("aria-label", `Distribution of ${told}`);
 }

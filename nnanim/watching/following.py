@@ -12,6 +12,8 @@ from pathlib import Path
 
 from nnanim.animation import Animation
 from nnanim.errors import LogError, MetricError, NnanimError, RunError, SnapshotError
+from nnanim.frames.readers import Readers
+from nnanim.frames.weights import WeightMemory
 from nnanim.options import Options, Reading
 from nnanim.reading.folder import Known
 from nnanim.reading.run import LogMoment, Run, Snapshot, open_run
@@ -67,6 +69,7 @@ class Follower:
     _reasons: dict[str, str] = field(default_factory=dict)
     _named: set[str] = field(default_factory=set)  # broken files
     _told: set[str] = field(default_factory=set)  # notes
+    _memory: WeightMemory | None = None
 
     def look(self) -> Look:
         """Look at the folder.
@@ -115,15 +118,18 @@ class Follower:
             NnanimError: there is nothing to draw.
         """
         how = vars(replace(self.reading, skip_bad=True))
+        if self._memory is None:
+            self._memory = WeightMemory(lambda path: self._opened[path][0] if path in self._opened else None)
+        readers = Readers(memory=self._memory)
         if not self.reading.skip_bad:
             try:
                 # The end of most formats is checked when they are opened, the rest where weights are read for drawing.
-                return Animation.of(
-                    open_run(self.folder, **how, must_be_finite=False, opened=self._opened), self.options
-                )
+                run = open_run(self.folder, **how, must_be_finite=False, opened=self._opened)
+                return Animation.of(run, self.options, readers=readers)
             except SnapshotError:
                 pass  # a snapshot is damaged or holds NaN; which one, tells a reading of them all
-        return Animation.of(open_run(self.folder, **how, opened=self._opened), self.options)
+        run = open_run(self.folder, **how, opened=self._opened)
+        return Animation.of(run, self.options, readers=readers)
 
     def _stamps(self, files: Sequence[Path], now: Listing) -> dict[Path, Stamp | None]:
         return {path: now[path] if path in now else _stamp_or_none(path) for path in files}
