@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from folders import result_folder
-from pictures import IRIS
+from pictures import IRIS, written_texts
 from PIL import Image
 
 from nnanim import Animation, open_run
@@ -110,3 +110,16 @@ def test_any_snapshot_of_a_long_run_can_be_drawn(result: Path):
         answer = CliRunner().invoke(main, ["draw", "result", "--epoch", f"{epoch:g}", "-o", "net.svg"])
         assert answer.exit_code == 0
         assert f"net.svg: epoch {epoch:g}, " in answer.stderr
+
+
+def test_what_some_layers_take_in_is_not_called_the_input(tmp_path):
+    folder = result_folder(tmp_path / "result", shape=(4, 5, 6, 3))
+    whole, some = Animation(open_run(folder)), Animation(open_run(folder, layers=["l2", "l3"]))
+    first = Animation(open_run(folder, layers=["l1", "l2"]))
+    texts = [{each.text for each in written_texts(animation, animation[0])} for animation in (whole, some, first)]
+    assert "input" in texts[0]
+    assert "into l2" in texts[1]
+    assert "input" not in texts[1]
+    assert "input" in texts[2]
+    told = [any("2 of 3 layers" in text for text in each) for each in texts]
+    assert told == [False, True, True]

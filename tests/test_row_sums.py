@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import struct
 import zipfile
 from collections import Counter
@@ -18,7 +19,7 @@ import pytest
 from archives import tensor, write
 from hdf5_bytes import write_hdf5
 
-from nnanim import SnapshotError, open_run
+from nnanim import NnanimError, SnapshotError, open_run
 from nnanim.frames import row_sums
 from nnanim.frames import rows as rows_module
 from nnanim.frames.readers import shares
@@ -337,7 +338,6 @@ def test_a_later_snapshot_lacks_a_tensor_or_has_it_otherwise(tmp_path: Path) -> 
 def test_what_is_sent_away_can_be_read_from_another_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    import pickle
 
     monkeypatch.chdir(tmp_path)
     run = make_run(Path("run"), form)
@@ -439,3 +439,27 @@ def test_a_file_inside_an_archive_is_read_where_it_lies(monkeypatch: pytest.Monk
         for column, row in enumerate(run.weight_rows):
             norm = np.linalg.norm(row_sums.take(arrays.read(row.keys[0]), row.slice).astype(float))
             assert again.norms[-1, column] == pytest.approx(norm, rel=1e-6)
+
+
+def fixtures() -> list[Path]:
+    return sorted(path for path in (Path(__file__).resolve().parent / "fixtures").iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("folder", fixtures(), ids=lambda path: path.name)
+def test_what_is_sent_away_is_enough_in_every_format(folder: Path) -> None:
+    try:
+        run = open_run(folder)
+    except NnanimError as error:
+        pytest.skip(str(error))
+    if not run.weight_rows:
+        pytest.skip("no rows")
+    keys = {key for row in run.weight_rows for key in row.keys}
+    whole = tuple(snapshot.contents for snapshot in run.snapshots)
+    less = pickle.loads(pickle.dumps(tuple(each.only(keys) for each in whole)))
+    found, again = (measure(Stretch(contents, run.weight_rows, "first")) for contents in (whole, less))
+    np.testing.assert_array_equal(again, found)
+    with run.snapshots[-1].open() as arrays:
+        for column, row in enumerate(run.weight_rows):
+            if row.formula is None:
+                values = row_sums.take(arrays.read(row.keys[0]), row.slice).astype(float)
+                assert found[0, -1, column] == pytest.approx(np.square(values).sum(), rel=1e-6)

@@ -25,7 +25,7 @@ def weights_of(sizes: tuple[int, ...], options: Options, norms: tuple[str, ...] 
 
 def test_what_is_left_out_is_counted():
     weights = weights_of((784, 100, 10), Options())
-    assert wording.captions(weights.selection, weights.names) == [
+    assert wording.captions(weights) == [
         ("input", "16 of 784"),
         ("l1", "16 of 100"),
         ("l2", "10"),

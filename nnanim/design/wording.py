@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,8 +9,6 @@ import numpy as np
 from nnanim.design.cell_scales import CellScales
 from nnanim.design.coloring import Coloring
 from nnanim.design.scales import IntensityScale, WidthScale
-from nnanim.frames.selection import Selection
-from nnanim.frames.tiles import TileHistory
 from nnanim.frames.weights import Weights
 from nnanim.words import counted
 
@@ -87,16 +84,21 @@ def with_tiles(legend: Legend, scales: CellScales, coloring: Coloring, *, has_ed
     return replace(legend, ramp_print=ramp, samples_print=samples)
 
 
-def captions(selection: Selection, names: Sequence[str], tiles: TileHistory | None = None) -> list[tuple[str, str]]:
-    """Return for each column its name and how many of its neurons are shown, or of an image its size."""
+def captions(weights: Weights) -> list[tuple[str, str]]:
+    """Return for each column its name and how many of its neurons are shown, or of an image its size.
+
+    What the first of some layers of a model takes in is not called the input.
+    """
+    selection, names, tiles = weights.selection, weights.names, weights.tiles
+    first = f"into {names[0]}" if weights.begins_inside else "input"
     texts = []
-    for name, size, nodes in zip(["input", *names], selection.sizes, selection.nodes, strict=True):
+    for name, size, nodes in zip([first, *names], selection.sizes, selection.nodes, strict=True):
         texts.append((name, f"{size}" if len(nodes) == size else f"{len(nodes)} of {thousands(size)}"))
     if tiles is not None:
         height, width, channels = tiles.plan.image
         sizes = (height, width) if channels == 1 else (height, width, channels)
         told = "×".join(map(str, sizes)) if height else counted(channels, "channel")
-        texts[0] = ("input", told)
+        texts[0] = (first, told)
     return texts
 
 
@@ -111,12 +113,16 @@ def ways_to_remark(weights: Weights) -> list[str]:
     The count of edges is in each.
     """
     selection, norms = weights.selection, weights.norms
+    layers = (
+        f"{len(weights.names)} of {weights.layers_there} layers" if len(weights.names) < weights.layers_there else ""
+    )
     drawn, there = len(selection.layer), selection.edges_there
     count = [f"{thousands(drawn)} of {thousands(there)} edges"] if drawn < there else []
     if weights.tiles is not None:
         count.append(f"{weights.tiles.name} as tiles")
     which = "" if weights.only_norms else f"{len(norms)} of {len(weights.names)} layers: "
     ways = [f"{', '.join(norms)}: Frobenius norms", f"{which}Frobenius norms", f"{which}norms"] if norms else [""]
+    count += [layers] if layers else []
     found = [" · ".join([*count, way] if way else count) for way in ways]
     return [*found, " · ".join(count), *count[:1]] if count else found
 

@@ -33,6 +33,8 @@ class Weights:
         names: of the layers of weights.
         norms: names of the layers whose edges are Frobenius norms of kernels or blocks.
         tiles: the weights of the first layer as pictures, in place of its edges; None where it has edges.
+        layers_there: of the model, shown or not.
+        begins_inside: whether the first layer that is shown is not the first of the model.
     """
 
     selection: Selection
@@ -41,6 +43,8 @@ class Weights:
     names: tuple[str, ...]
     norms: tuple[str, ...]
     tiles: TileHistory | None = None
+    layers_there: int = 0
+    begins_inside: bool = False
 
     @property
     def has_sign(self) -> np.ndarray:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from nnanim.design import theme as looks
-from nnanim.design.fonts import drawn_width_pt, fitted, shortened, text_width_pt
+from nnanim.design.fonts import SMALLEST, drawn_width_pt, fitted, shortened, text_width_pt
 from nnanim.design.style import Style
 
 CAPTION_ROOM = 0.94  # of the distance between two columns
 NARROWER = 0.95  # captions that meet get so much less room, again and again
 NARROWEST = 0.3
+SMALLER = 0.97  # a text that does not fit gets so much smaller, again and again
 
 Caption = tuple[float, str, float]  # where its middle stands, the text, its size; in points
 
@@ -53,7 +54,7 @@ def fitting(ways: Sequence[str], room_pt: float, style: Style) -> tuple[str, flo
     for way in ways:
         if drawn_width_pt(style.drawable(way), size, style.dpi, style.families) <= room_pt:
             return way, size
-    return fitted(style.drawable(ways[-1]), size, room_pt, style.families)
+    return _fitted(style.drawable(ways[-1]), size, room_pt, style)
 
 
 def _placed(
@@ -61,7 +62,7 @@ def _placed(
 ) -> list[Caption]:
     size = looks.TEXT_PT * style.scale
     drawable = [style.drawable(text) for text in texts]
-    shown = [fitted(text, size, room, style.families) for text, room in zip(drawable, rooms, strict=True)]
+    shown = [_fitted(text, size, room, style) for text, room in zip(drawable, rooms, strict=True)]
     if len({text for text, _ in shown}) < len(set(drawable)):  # cut at their ends, different names look the same
         shown = [
             (text, own) if text == whole or whole[:1].isdigit() else (shortened(whole, own, room, style.families), own)
@@ -72,6 +73,17 @@ def _placed(
         half = text_width_pt(text, own, style.families) / 2
         found.append((min(max(x, ends[0] + half), ends[1] - half), text, own))
     return found
+
+
+def _fitted(text: str, size_pt: float, room_pt: float, style: Style) -> tuple[str, float]:
+    """Make a text fit as `fitted` does, but cut it only where no size would do: letters do not get narrower evenly."""
+    shown, size = fitted(text, size_pt, room_pt, style.families)
+    smaller = size
+    while shown != text and smaller > SMALLEST * size_pt:
+        smaller *= SMALLER
+        if drawn_width_pt(text, smaller, style.dpi, style.families) <= room_pt:
+            return text, smaller
+    return shown, size
 
 
 def _meet(placed: Sequence[Caption], style: Style) -> bool:

@@ -27,7 +27,6 @@ HEAD_PT = 10.0  # length of Graphviz's arrowhead of size 1
 STRETCH = 1.7  # boxes grow at most so far where there is room
 _CLUSTER = re.compile(r'subgraph cluster_(\d+) \{\s*graph \[[^;]*?\bbb="([^"]+)"')
 _GRAPH = re.compile(r'^\tgraph \[[^;]*?\bbb="([^"]+)"[^;]*\];', re.MULTILINE)
-_FIRST = re.compile(r"^\t+first\t\[", re.MULTILINE)
 _NODE = re.compile(r'^\t+n(\d+)\t\[[^;]*?\bpos="([^"]+)"', re.MULTILINE)
 _EDGE = re.compile(r"^\t+n(\d+) -> n(\d+)\t\[([^;]*?)\];", re.MULTILINE)
 _POS = re.compile(r'\bpos="([^"]+)"')
@@ -173,10 +172,6 @@ def _source(name: str, graph: MapGraph, direction: str, outer: int, inner: int, 
     for column in columns:
         for upper, lower in pairwise(column):
             dot.body.append(f"\tn{upper[-1]} -> n{lower[0]} [style=invis]\n")
-    heads = dict.fromkeys(column[0][0] for column in columns)
-    if len(heads) > 1:  # columns that no arrow joins would stand in any order
-        dot.body.append("\tfirst [style=invis width=0 height=0 ordering=out]\n")
-        dot.body.extend(f"\tfirst -> n{head} [style=invis weight=0]\n" for head in heads)
     source: str = dot.source
     return source
 
@@ -215,11 +210,6 @@ def _placed(body: str, graph: MapGraph, room: Box, scale: float, *, turned: bool
     clusters = {int(index): _numbers(box) for index, box in _CLUSTER.findall(body)}
     corners = np.array([clusters[index] for index in range(len(graph.parents))]).reshape(-1, 2, 2)
     left, bottom, right, top = _numbers(whole[1])
-    if _FIRST.search(body):  # which is not seen, and takes no room
-        curves_pt = [points for _, points in _curves(body)]
-        half = graph.sizes_pt / 2
-        ends = np.concatenate([boxes - half, boxes + half, corners.reshape(-1, 2), *curves_pt])
-        (left, bottom), (right, top) = ends.min(axis=0).tolist(), ends.max(axis=0).tolist()
     size = np.array([max(right - left, 1.0), max(top - bottom, 1.0)])
     stretch = np.minimum(np.array([room.width, room.height]) / size, STRETCH * scale)
     low = np.array([room.left, room.bottom]) + (np.array([room.width, room.height]) - size * stretch) / 2

@@ -277,7 +277,7 @@ class NetworkPanel:
             style,
             title_row(box, scale) if alone else Box(box.left, top, box.width, head),
             nodes,
-            wording.captions(self._shown.selection, self._shown.names, tiles),
+            wording.captions(self._shown),
             captions_y,
             drawable,
             remarks,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nnanim.design.cell_scales import CellScales
@@ -52,12 +52,15 @@ class View:
 
 
 def _read_network(run: Run, snapshots: Sequence[Snapshot], options: Options, readers: Readers) -> Weights:
-    plan = plan_tiles(snapshots, run.layers[0], options, run.convention)
+    begins_inside = bool(run.asked) and run.layers[0].key != run.model.weights[0].key
+    is_image = options.image_size is not None or not begins_inside
+    plan = plan_tiles(snapshots, run.layers[0], options, run.convention) if is_image else None
     if plan is not None:
         plan = with_room(plan, len(run.layers) + 1, options, has_curve=run.log is not None)
     if plan is None and options.image_size is not None:
         raise OptionError(f"image is {options.image!r}, but the figure has no room for pictures of that size")
-    return read_weights(snapshots, options, plan, readers.memory)
+    shown = read_weights(snapshots, options, plan, readers.memory)
+    return replace(shown, layers_there=len(run.layers) + len(run.left_out), begins_inside=begins_inside)
 
 
 def _read_matrices(run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> CellHistory:

@@ -131,7 +131,7 @@ def _network(history: History, options: Options, room: HeadRoom | None) -> dict[
             "tail": (starts[selection.layer] + selection.tail).tolist(),
             "head": (starts[selection.layer + 1] + selection.head).tolist(),
         },
-        "columns": wording.captions(selection, weights.names),
+        "columns": wording.captions(weights),
         "remarks": wording.remarks(weights),
         "width_domain": _plain(scales.widths.domain),
         "ring_domain": None if scales.rings is None else _plain(scales.rings.domain),
@@ -166,7 +166,7 @@ def _views(
     selection = weights.selection
     names = _names(weights, options)
     sides = (names[: len(selection.nodes[0])], names[len(names) - len(selection.nodes[-1]) :])
-    words = wording.captions(selection, weights.names)
+    words = wording.captions(weights)
     networks, sources, texts = [], [], []
     for view, (width, height, scale) in VIEWS.items():
         text = theme.TEXT_PT * scale

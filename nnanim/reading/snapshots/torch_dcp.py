@@ -5,10 +5,11 @@ What was saved is read as what ``torch.save`` writes of the same is: see `nnanim
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from nnanim.reading.snapshots.pytorch import TorchContents, describe
 from nnanim.reading.snapshots.to_layers import read_layers
 from nnanim.reading.snapshots.torch_state import COUNTERS, find_state
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 FORMAT = "torch_dcp"
 _MAX_COUNTER_BYTES = 2**14
 
@@ -29,6 +33,12 @@ class DcpContents(TorchContents):
     """What a checkpoint says of itself, with the places of all pieces."""
 
     pieces: dict[str, list[Piece]] = field(default_factory=dict, repr=False, compare=False)
+
+    def only(self, keys: Iterable[str]) -> Self:
+        """Return as much as takes to read some arrays; the pieces are listed by the names of the storages."""
+        less = super().only(keys)
+        names = {tensor.storage.key for tensor in less.places.values()}
+        return replace(less, pieces={name: self.pieces[name] for name in self.pieces if name in names})
 
 
 def look(path: Path) -> DcpContents | None:
