@@ -17,6 +17,7 @@ from nnanim.cli import main
 from nnanim.comparing.comparison import compare
 from nnanim.comparing.side_by_side import OTHER_STARTS, SideBySide, remark_of
 from nnanim.design.fonts import text_width_pt
+from nnanim.options import DEFAULT_MAX_EDGES
 from nnanim.painting.brush import Brush
 from nnanim.painting.brush import Place as TextPlace
 from nnanim.panels.multiples import LegendPart, RemarkBlock
@@ -149,7 +150,7 @@ def test_edges_of_a_large_network_are_those_of_the_first_run(tmp_path: Path) -> 
     one, other = (each.edges for each in picture[-1].runs)
     for which in ("layer", "tail", "head"):
         np.testing.assert_array_equal(getattr(one, which), getattr(other, which))
-    assert len(one.weight) == 160
+    assert len(one.weight) == DEFAULT_MAX_EDGES
 
 
 def test_the_last_snapshot_stays_where_a_run_ended(tmp_path: Path) -> None:
@@ -276,16 +277,16 @@ def painted(part: LegendPart) -> list[tuple[TextPlace, str]]:
 def test_an_svg_of_many_edges_shows_those_that_can_move(tmp_path: Path) -> None:
     runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (6, 12, 4), epochs=(1, 2))) for seed in range(3)}
     picture = SideBySide(runs)
-    assert sum(len(run.edges.weight) for run in picture[0].runs) == 360
+    assert sum(len(run.edges.weight) for run in picture[0].runs) == 3 * DEFAULT_MAX_EDGES
     picture.write(tmp_path / "out.svg", f"{tmp_path}/frames/")
     assert "@keyframes" in (tmp_path / "out.svg").read_text(encoding="utf-8")
     shown = json.loads((tmp_path / "frames/frames.json").read_text(encoding="utf-8"))["frames"][0]["runs"]
-    assert [len(run["edges"]["weight"]) for run in shown] == [120] * 3
+    assert [len(run["edges"]["weight"]) for run in shown] == [DEFAULT_MAX_EDGES] * 3
     movable = picture._movable()
     assert movable is not picture
-    assert 30 < len(movable[0].runs[0].edges.weight) < 100
+    assert 30 < len(movable[0].runs[0].edges.weight) < DEFAULT_MAX_EDGES
     with pytest.raises(OutputError, match="browsers are asked to move 300 at most"):
-        SideBySide(runs, max_edges=120).write(tmp_path / "asked.svg")
+        SideBySide(runs, max_edges=DEFAULT_MAX_EDGES).write(tmp_path / "asked.svg")
 
 
 def test_layers_whose_dots_have_no_room_are_told(tmp_path: Path) -> None:
