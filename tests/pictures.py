@@ -45,7 +45,8 @@ class Written:
 
 def written_texts(picture: Animation | SideBySide, frame: Frame | TogetherFrame) -> list[Written]:
     """Return all texts of a frame that are painted, moving or not, with the boxes of their letters."""
-    figure: Any = picture._figure
+    figure: Any = picture._figure if isinstance(picture, Animation) else picture.figure
+    painter = picture._painter if isinstance(picture, Animation) else picture.painter
     ground, sheet = figure.ground, figure.sheet(frame)
     dpi, found = ground.style.dpi, []
 
@@ -64,7 +65,7 @@ def written_texts(picture: Animation | SideBySide, frame: Frame | TogetherFrame)
             found.append(Written(content, left, baseline - descent, left + width, baseline + height - descent))
 
     brush = Scribe(RendererAgg(*ground.size_px, dpi), dpi, ground.style.families)
-    (drawings,) = picture._painter.drawings([sheet])
+    (drawings,) = painter.drawings([sheet])
     for part, look, drawing in zip(ground.parts, sheet.looks, drawings, strict=True):
         part.paint_ground(brush)
         part.paint(brush, look, drawing)

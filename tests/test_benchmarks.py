@@ -192,3 +192,11 @@ def test_large_runs_are_read_by_nnanim_and_by_the_plain_pass(tmp_path: Path, fil
         sum(4 * int(np.prod(shape)) for shape in shapes.values()) / 1e6 for shapes in (bert_base(), resnet_18())
     ]
     assert [round(each) for each in megabytes] == [438, 47]
+
+
+def test_a_sweep_is_compared_and_every_run_counted() -> None:
+    pytest.importorskip("psutil", reason=NEEDS_PSUTIL)
+    arguments = ["--runs", "4", "6", "--snapshots", "3", "--shape", "3,4,2", "--jobs", "1"]
+    lines = run(BENCHMARKS / "sweep.py", *arguments).splitlines()
+    assert [cells(line)[0] for line in lines[2:]] == ["4 runs, --jobs 1", "6 runs, --jobs 1"]
+    assert all(float(cell) > 0 for line in lines[2:] for cell in cells(line)[1:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import pairwise
@@ -18,6 +19,7 @@ from click.testing import CliRunner, Result
 from folders import result_folder, save, trainer_arrays, weights
 
 from nnanim.cli import main
+from nnanim.comparing.comparison import compare as compare_runs
 from nnanim.comparing.measuring import Task, measure
 from nnanim.reading.run import Snapshot
 from nnanim.reading.snapshots import detect
@@ -271,3 +273,61 @@ def test_names_from_files_do_nothing_to_a_terminal(tmp_path: Path) -> None:
     evil = {"a\x1b[2J/W": np.ones((3, 4), np.float32), "a\x1b[2J/b": np.ones(3, np.float32)}
     result = run(folder_of(tmp_path / "a", [evil]), EFFECTS / "relu-0", "--by-layer")
     assert "\x1b" not in result.output
+
+
+def test_each_snapshot_of_a_sweep_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = {
+        name: [
+            (f"{name}{seed}", folder_of(tmp_path / f"{name}{seed}", [weights(seed=seed + step) for step in range(3)]))
+            for seed in range(6)
+        ]
+        for name in ("a", "b")
+    }
+    opened: list[Path] = []
+    plain = detect.open_arrays
+
+    @contextmanager
+    def counting(contents: Any) -> Iterator[Any]:
+        opened.append(contents.path)
+        with plain(contents) as arrays:
+            yield arrays
+
+    monkeypatch.setattr(detect, "open_arrays", counting)
+    monkeypatch.setattr(Snapshot, "read", lambda *_: pytest.fail("the layers are read a second time"))
+    done: list[tuple[int, int]] = []
+    compare_runs(groups, by_layer=True, difference=True, progress=lambda *told: done.append(told))
+    assert done == [(number, 12) for number in range(1, 13)]
+    assert sorted(opened) == sorted(tmp_path.glob("*/model_*"))
+
+
+def test_no_more_runs_are_at_work_than_twice_the_workers(tmp_path: Path) -> None:
+    """What waits for a place holds no weights, and what is measured drops them, whatever the number of runs."""
+    runs = [(str(seed), folder_of(tmp_path / str(seed), [weights(seed=seed)])) for seed in range(20)]
+    at_work, most = 0, 0
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, *args: Any, **kwargs: Any) -> Any:
+            nonlocal at_work, most
+            at_work += 1
+            most = max(most, at_work)
+            return super().submit(*args, **kwargs)
+
+    def progress(*_told: int) -> None:
+        nonlocal at_work
+        at_work -= 1
+
+    with Counting(1) as executor:
+        found = compare_runs({"a": runs[:10], "b": runs[10:]}, executor=executor, jobs=2, progress=progress)
+    assert most <= 2 * 2 + 1
+    nets = [run.nets is not None for group in found.groups.values() for run in group]
+    assert sum(nets) == 2  # of the first run of each group alone
+
+
+@pytest.mark.filterwarnings("default")  # Dask and what it imports warn about each other
+def test_a_cluster_says_the_same(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, local_directory=str(tmp_path)
+    ) as local:
+        arguments = [*group_of("relu"), *group_of("decay")]
+        assert answer(*arguments, "--scheduler", local.scheduler_address) == answer(*arguments)

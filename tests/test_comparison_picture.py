@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from nnanim.comparing.side_by_side import SideBySide
 from nnanim.comparing.statistics import STATISTICS
 from nnanim.design.layout import cells, spread
 from nnanim.design.theme import MOST_RUNS, theme_of_runs
-from nnanim.panels.dots import DotsPart
+from nnanim.panels.dots import DOT_PT, DotsPart
 
 EFFECTS = Path(__file__).resolve().parent.parent / "sample_results/effects"
 MATRICES = [[[0.5, -1.0], [0.25, 0.75]], [[1.0, 0.5]]]
@@ -43,7 +44,7 @@ def pair(
 def areas_px(picture: SideBySide) -> list[tuple[slice, slice]]:
     """Return for each run the pixels of its panel below its first line."""
     scale, height = picture.options.dpi / 72, picture.size_px[1]
-    parts = [part for part in picture._figure.parts if type(part).__name__ == "RunHeaderPart"]
+    parts = [part for part in picture.figure.parts if type(part).__name__ == "RunHeaderPart"]
     found = []
     below = parts[1].row.bottom - parts[0].row.bottom or None
     for part in parts:
@@ -54,8 +55,17 @@ def areas_px(picture: SideBySide) -> list[tuple[slice, slice]]:
     return found
 
 
-@pytest.mark.parametrize("view", ["network", "layers"])
-@pytest.mark.parametrize("figsize", [(9.0, 6.0), (12.0, 4.0), (5.0, 8.0)], ids=str)
+@pytest.mark.parametrize(
+    ("view", "figsize"),
+    [
+        ("network", (9.0, 6.0)),
+        ("network", (12.0, 4.0)),
+        ("layers", (5.0, 8.0)),
+        ("map", (9.0, 6.0)),
+        ("matrix", (12.0, 4.0)),
+    ],
+    ids=str,
+)
 def test_the_same_run_twice_looks_the_same_to_the_pixel(tmp_path: Path, view: str, figsize: Any) -> None:
     run = open_run(result_folder(tmp_path / "run"))
     picture = SideBySide({"one": run, "other": run}, view=view, figsize=figsize)
@@ -189,7 +199,7 @@ def test_remarks_stay_in_their_panel(tmp_path: Path) -> None:
     runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (20, 30, 3))) for seed in range(4)}
     picture = SideBySide(runs, max_edges=40, figsize=(6, 5))
     assert not list(crossing_texts(picture, picture[0]))
-    left = min(part.row.left for part in picture._figure.parts if type(part).__name__ == "RunHeaderPart")
+    left = min(part.row.left for part in picture.figure.parts if type(part).__name__ == "RunHeaderPart")
     remarks = [each for each in written_texts(picture, picture[0]) if " edges" in each.text]
     assert len(remarks) == 4
     assert all(each.left >= left for each in remarks)
@@ -200,8 +210,8 @@ def test_the_difference_of_a_run_from_itself_is_grey(tmp_path: Path) -> None:
     picture = SideBySide({"a": run, "b": run}, difference=True)
     for frame in picture:
         for each in frame.runs:
-            assert (each.edges.color == picture._figure.style.theme.unchanged).all()
-            assert (each.nodes.color == picture._figure.style.theme.muted).all()
+            assert (each.edges.color == picture.figure.style.theme.unchanged).all()
+            assert (each.nodes.color == picture.figure.style.theme.muted).all()
 
 
 def test_the_difference_has_a_colour_for_each_sign(tmp_path: Path) -> None:
@@ -212,7 +222,7 @@ def test_the_difference_has_a_colour_for_each_sign(tmp_path: Path) -> None:
     one = run_with(tmp_path / "one", [start, start])
     other = run_with(tmp_path / "other", [start, end])
     picture = SideBySide({"one": one, "other": other}, difference=True)
-    theme = picture._figure.style.theme
+    theme = picture.figure.style.theme
     first, last = picture[0].runs[1].edges, picture[-1].runs[1].edges
     assert (first.color == theme.unchanged).all()
     change = last.weight - picture[-1].runs[0].edges.weight
@@ -221,17 +231,15 @@ def test_the_difference_has_a_colour_for_each_sign(tmp_path: Path) -> None:
     assert (last.color[change < 0] == theme.negative).all()
     assert (last.color[change == 0] == theme.unchanged).all()
     texts = [each.text for each in written_texts(picture, picture[0])]
-    assert "w − w of one, full from ±3" in texts
-    assert {"smaller", "larger"} <= set(texts)
+    assert "than in one, by 3 or more" in texts
+    assert {"weight smaller", "larger"} <= set(texts)
 
 
-def test_a_difference_of_other_edges_is_refused(tmp_path: Path) -> None:
+def test_a_difference_of_other_weights_is_refused(tmp_path: Path) -> None:
     runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (4, 5 + seed, 3))) for seed in range(2)}
-    with pytest.raises(OptionError, match="not the same edges are shown of '0' and '1'"):
-        SideBySide(runs, difference=True)
-    one = next(iter(runs.values()))
-    with pytest.raises(OptionError, match="take --view network"):
-        SideBySide({"a": one, "b": one}, difference=True, view="layers")
+    for view in ("network", "layers", "map", "matrix"):
+        with pytest.raises(OptionError, match="not the same weights are shown of '0' and '1'"):
+            SideBySide(runs, difference=True, view=view)
 
 
 def test_the_command_draws_the_difference_where_runs_began_alike(tmp_path: Path) -> None:
@@ -246,8 +254,19 @@ def test_the_command_draws_the_difference_where_runs_began_alike(tmp_path: Path)
     assert len(colors("relu-1", "relu-2")) > 1
 
 
-@pytest.mark.parametrize("view", ["network", "layers"])
-@pytest.mark.parametrize(("count", "figsize"), [(2, (9, 6)), (3, (9, 6)), (4, (9, 6)), (8, (12, 8)), (3, (6, 9))])
+@pytest.mark.parametrize(
+    ("view", "count", "figsize"),
+    [
+        ("network", 2, (9, 6)),
+        ("network", 3, (6, 9)),
+        ("network", 8, (12, 8)),
+        ("layers", 4, (9, 6)),
+        ("layers", 8, (12, 8)),
+        ("map", 3, (9, 6)),
+        ("matrix", 3, (6, 9)),
+        ("matrix", 8, (12, 8)),
+    ],
+)
 def test_no_texts_overlap(tmp_path: Path, view: str, count: int, figsize: Any) -> None:
     runs = {
         f"dropout-{number}/quite a long name"[: 9 + 9 * (number % 2)]: open_run(
@@ -270,10 +289,10 @@ def test_each_run_has_its_colour_in_curve_and_panel(tmp_path: Path) -> None:
     image = picture.paint_one(picture[-1])
     left = image[:, : picture.size_px[0] // 3].reshape(-1, 3)
     image = image.reshape(-1, 3)
-    for color in picture._figure.style.theme.curves[:2]:
+    for color in picture.figure.style.theme.curves[:2]:
         assert (left == color).all(axis=1).sum() > 20  # the curve's dot
         assert (image == color).all(axis=1).sum() - (left == color).all(axis=1).sum() > 50  # the panel's square
-    for color in picture._figure.style.theme.curves[2:]:
+    for color in picture.figure.style.theme.curves[2:]:
         assert (left == color).all(axis=1).sum() < 5  # where a letter's edge happens to be grey
 
 
@@ -296,14 +315,22 @@ def test_outputs_of_all_kinds(tmp_path: Path) -> None:
         with Image.open(path) as image:
             assert image.n_frames == 4  # the last snapshot with its changes, then in ink
             assert image.size == (900, 600)
-    assert outputs[3].read_text(encoding="utf-8").startswith("<?xml")
+    svg = outputs[3].read_text(encoding="utf-8")
+    assert svg.count("@keyframes") > 10  # it moves
     assert outputs[4].read_bytes().startswith(b"%PDF")
     told = json.loads((tmp_path / "frames/frames.json").read_text(encoding="utf-8"))
     assert [[run["title"] for run in frame["runs"]] for frame in told["frames"]][-1] == ["ended at epoch 2", "epoch 3"]
     assert len(told["frames"][0]["runs"][0]["edges"]["weight"]) == 35
 
 
-@pytest.mark.parametrize("view", ["network", "layers"])
+def test_one_moment_as_an_svg_is_a_still(tmp_path: Path) -> None:
+    folder = result_folder(tmp_path / "run")
+    result = ran(folder, folder, "--max-frames", 1, "--ending", "change", "-o", tmp_path / "out.svg")
+    assert result.exit_code == 0, result.output
+    assert "@keyframes" not in (tmp_path / "out.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("view", ["network", "layers", "map", "matrix"])
 def test_other_processes_write_the_same_bytes(tmp_path: Path, view: str) -> None:
     picture = grouped(tmp_path, (2, 2), view=view, title="Two groups", figsize=(9, 7))
     picture.write(tmp_path / "one.gif")
@@ -358,43 +385,81 @@ def grouped(
 
 def test_each_run_is_a_dot_and_the_mean_a_bar(tmp_path: Path) -> None:
     picture = grouped(tmp_path, (2, 3), figsize=(9, 7.5))
-    (part,) = (part for part in picture._figure.parts if isinstance(part, DotsPart))
-    assert [spread.label for spread in part.spreads] == [statistic.title for statistic in STATISTICS]
+    (part,) = (part for part in picture.figure.parts if isinstance(part, DotsPart))
+    assert [spread.label for spread in part.spreads] == [statistic.label for statistic in STATISTICS]
     assert [len(values) for values in part.spreads[0].values] == [2, 3]
     image = picture.paint_one(picture[0])
     scale = 100 / 72
-    for shown, (area, axis) in zip(part.spreads[:2], part.columns()[:2], strict=True):
-        for y, values, mean, color in zip(
-            part.middles, shown.values, shown.means, part.style.theme.curves, strict=False
-        ):
-            row = image.shape[0] - round(y * scale)
-            for value in values:
-                x = round((area.left + area.width * float(axis.shares(np.array(value)))) * scale)
-                near = image[row - 1 : row + 2, x - 1 : x + 2].reshape(-1, 3)
+    for shown in part.spreads[:2]:
+        area, axis = part.columns()[shown.term]
+        for group, (values, mean) in enumerate(zip(shown.values, shown.means, strict=True)):
+            y, color = part.middles()[group], part.style.theme.curves[group]
+            places = area.left + area.width * axis.shares(np.array(sorted(values)))
+            centers = part.centers(shown, group)
+            np.testing.assert_allclose(centers[:, 0], places)
+            for x, there in centers.tolist():
+                row, column = image.shape[0] - round(there * scale), round(x * scale)
+                near = image[row - 2 : row + 3, column - 2 : column + 3].reshape(-1, 3)
                 assert (near == color).all(axis=1).any(), shown.label
             x = round((area.left + area.width * float(axis.shares(np.array(mean)))) * scale)
-            above = image[row - 8 : row - 5, x - 1 : x + 2].reshape(-1, 3).astype(float)
-            assert above.min() < 80
+            row = image.shape[0] - round(y * scale)
+            bar = image[row - 8 : row - 5, x - 1 : x + 2].reshape(-1, 3).astype(float)
+            assert bar.min() < 80
+
+
+def test_dots_of_equal_values_do_not_cover_each_other(tmp_path: Path) -> None:
+    picture = grouped(tmp_path, (2, 2), figsize=(9, 7.5))
+    (part,) = (part for part in picture.figure.parts if isinstance(part, DotsPart))
+    spread_out = replace(part.spreads[0], values=((0.0, 0.0, 0.0, 1.0, 1.0), (0.0,) * 40))
+    own = replace(part, spreads=(spread_out,))
+    few, many = own.centers(spread_out, 0), own.centers(spread_out, 1)
+    for one, other in itertools.combinations(few.tolist(), 2):
+        assert np.hypot(one[0] - other[0], one[1] - other[1]) >= 0.8 * DOT_PT
+    height = own.middles()[0] - own.middles()[1]
+    for centers, middle in ((few, own.middles()[0]), (many, own.middles()[1])):
+        assert (np.abs(centers[:, 1] - middle) <= (height - DOT_PT) / 2 + 1e-9).all()
+    assert len(many) == 40
+
+
+def test_layers_have_rows_of_their_own_on_the_axis_of_all(tmp_path: Path) -> None:
+    groups = {
+        name: [(f"{name}{seed}", result_folder(tmp_path / f"{name}{seed}", (4, 5, 3))) for seed in range(2)]
+        for name in ("a", "b")
+    }
+    runs = {name: open_run(members[0][1]) for name, members in groups.items()}
+    picture = SideBySide(runs, lines=compare(groups, by_layer=True).lines, figsize=(9, 12))
+    (part,) = (part for part in picture.figure.parts if isinstance(part, DotsPart))
+    assert part.layers == [None, "l1", "l2"]
+    tops = [part.top_of(layer) for layer in part.layers]
+    assert tops == sorted(tops, reverse=True)
+    assert part.middles("l2")[-1] > next(iter(part.columns().values()))[0].bottom
+    texts = {each.text for each in written_texts(picture, picture[0])}
+    assert {"whole network", "layer l1", "layer l2"} <= texts
+    assert not list(crossing_texts(picture, picture[0]))
+
+
+def test_the_picture_says_what_dots_are_and_which_runs_are_drawn(tmp_path: Path) -> None:
+    picture = grouped(tmp_path, (2, 2), figsize=(9, 7.5))
+    texts = [each.text for each in written_texts(picture, picture[0])]
+    assert {"all runs, at their end:", "one run", "mean", "drawn above: the first run of each group"} <= set(texts)
 
 
 def test_runs_alone_have_no_dots(tmp_path: Path) -> None:
     picture = grouped(tmp_path, (1, 1))
-    assert not any(isinstance(part, DotsPart) for part in picture._figure.parts)
+    assert not any(isinstance(part, DotsPart) for part in picture.figure.parts)
 
 
 @pytest.mark.parametrize("names", [("a", "b", "c"), ("a very long name of a setting", "b", "another long name")])
 def test_no_texts_overlap_with_groups(tmp_path: Path, names: Sequence[str]) -> None:
     picture = grouped(tmp_path, (2, 2, 1), names, figsize=(9, 7.5), title="What it does")
     assert not list(crossing_texts(picture, picture[-1]))
-    assert {"straightness", "effective rank", "What it does"} <= {
-        each.text for each in written_texts(picture, picture[-1])
-    }
+    told = {each.text for each in written_texts(picture, picture[-1])}
+    assert {"straightness", "effective rank", "directions", "What it does"} <= told
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "out.html"], "runs side by side cannot be written as a page"),
         (["-o", "-", "--format", "gif"], "the table goes to standard output"),
         (["-o", "out.bmp"], "unknown suffix '.bmp'"),
         (["--theme", "dark"], "--theme says how a picture looks: give -o too"),

@@ -102,7 +102,7 @@ def test_names_keep_clear_of_each_other_and_of_the_strips(tmp_path: Path, figsiz
         tmp_path / "run", [{n: random.normal(size=(8, 8)) for n in names} for _ in "ab"], figsize=figsize, theme=theme
     )
     part = part_of(animation)
-    from nnanim.panels.layers import wide_pt
+    from nnanim.panels.layers_legend import wide_pt
 
     gap = 3.0 * part.style.scale
     for block, name in part.names:

@@ -14,7 +14,7 @@ from pictures import crossing_texts, cut_off_texts, written_texts
 from nnanim import Animation, Recorder, open_run
 from nnanim.design.theme import pick_theme
 from nnanim.painting.graphviz_engine import ENGINES, draw
-from nnanim.panels.layers import wide_pt
+from nnanim.panels.layers_legend import wide_pt
 from nnanim.panels.map_panel import MapPanel
 
 THEME = pick_theme("light", "vivid")

@@ -16,7 +16,7 @@ from nnanim.design.cell_scales import INK_STEPS, STEPS, cell_ramp
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import pick_theme
 from nnanim.painting.brush import Place
-from nnanim.panels.layers import wide_pt
+from nnanim.panels.layers_legend import wide_pt
 from nnanim.panels.matrix import FEW, MatrixPanel
 from nnanim.panels.matrix_places import Plan
 

@@ -32,13 +32,13 @@ def test_statistics_are_what_plain_numpy_says(seed: int, rows: int, columns: int
     assert statistics.straightness(given_material) == pytest.approx(0.4, rel=1e-6)
     ranks = []
     for matrix in given_material.matrices:
-        # The singular values by another way: the eigenvalues of the smaller Gram matrix.
+        # The singular values by another way: they are, with both signs, the eigenvalues of [[0, W], [Wᵀ, 0]].
         wide = matrix.astype(np.float64)
-        wide = wide if wide.shape[0] <= wide.shape[1] else wide.T
-        singular = np.sqrt(np.maximum(np.linalg.eigvalsh(wide @ wide.T), 0))
+        both = np.block([[np.zeros((len(wide),) * 2), wide], [wide.T, np.zeros((wide.shape[1],) * 2)]])
+        singular = np.sort(np.linalg.eigvalsh(both))[::-1][: min(wide.shape)]
         share = singular / singular.sum()
         ranks.append(np.exp(sum(-each * np.log(each) for each in share if each > 1e-12)))
-    assert statistics.effective_rank(given_material) == pytest.approx(np.mean(ranks), rel=1e-5)
+    assert statistics.effective_rank(given_material) == pytest.approx(np.mean(ranks), rel=1e-6)
     strongest = sorted((float(weight) ** 2 for weight in flat), reverse=True)
     count = next(k for k in range(1, len(flat) + 1) if sum(strongest[:k]) >= 0.9 * sum(strongest))
     assert statistics.share_of_90_percent(given_material) == pytest.approx(count / len(flat), rel=1e-6)
@@ -75,4 +75,4 @@ def test_each_statistic_is_a_function_of_at_most_15_lines() -> None:
 def test_the_page_holds_the_table() -> None:
     assert documentation() in (ROOT / "docs/effects.md").read_text(encoding="utf-8")
     for statistic in STATISTICS:
-        assert f"(`{statistic.name}`) | {statistic.formula} |" in documentation()
+        assert f"(`{statistic.name}`) | {statistic.label} | {statistic.formula} |" in documentation()

@@ -14,16 +14,16 @@ import click
 
 from nnanim.cli import echo, options
 from nnanim.cli.progress import Bar
-from nnanim.options import DRAWING, STILL_SUFFIXES, make_options
+from nnanim.options import DRAWING, make_options
 from nnanim.words import counted
 
 if TYPE_CHECKING:
+    from nnanim.comparing.comparison import Comparison, Line
     from nnanim.comparing.side_by_side import SideBySide
     from nnanim.reading.run import Run
 
 FEW = 4  # panels that the usual size has room for
 LARGE_FIGSIZE = (12.0, 8.0)
-DOTS_HEIGHT = 0.25  # of a group's row of statistics, in inches of a picture 9 inches wide
 
 
 def parse_groups(
@@ -73,6 +73,9 @@ def _matching(pattern: str) -> tuple[Path, ...]:
     help="Tell how far the weights lie apart, where runs began from the same weights; with -o in colours too.",
 )
 @click.option("--match", "matching", is_flag=True, help="Put hidden units in the order of the first run's before.")
+@click.option(
+    "--medoid", "medoids", is_flag=True, help="Of each group draw the run nearest to the others, not the first."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
 @options.comparison_outputs
 @options.file_format
@@ -88,6 +91,7 @@ def compare(
     by_layer: bool,
     difference: bool,
     matching: bool,
+    medoids: bool,
     as_json: bool,
     outputs: tuple[str, ...],
     file_format: str | None,
@@ -123,6 +127,7 @@ def compare(
             by_layer=by_layer,
             difference=difference,
             matching=matching,
+            medoids=medoids,
             reading=reading,
             jobs=workers,
             executor=executor,
@@ -130,10 +135,16 @@ def compare(
         )
         picture = None
         if outputs:
-            from nnanim.comparing.side_by_side import SideBySide
+            from nnanim.comparing.side_by_side import DRAWN, MEDOIDS, SideBySide, remark_of
 
-            colored = difference and found.same_start and not matching
-            picture = SideBySide(opened, lines=found.lines, difference=colored, **choices)
+            if medoids or found.orders:
+                opened = _heads(found, opened, reading, outputs)
+            colored = difference and (found.largest is not None)
+            _make_room_for_dots(choices, found.lines)
+            drawn = MEDOIDS if medoids else DRAWN
+            picture = SideBySide(
+                opened, lines=found.lines, difference=colored, drawn=drawn, remark=remark_of(found), **choices
+            )
             with noting() as notes:
                 picture.write(
                     *outputs,
@@ -147,8 +158,8 @@ def compare(
     else:
         echo.show(report(found))
     if not quiet:
-        drawn = () if picture is None else (*picture.notes, *notes)
-        for note in dict.fromkeys((*found.notes, *drawn)):
+        told = () if picture is None else (*picture.notes, *notes)
+        for note in dict.fromkeys((*found.notes, *told)):
             echo.tell(f"nnanim: note: {note}")
         if picture is not None:
             echo.tell(f"{', '.join(outputs)}: {_told(picture)}")
@@ -170,10 +181,8 @@ def _check_outputs(outputs: tuple[str, ...], file_format: str | None, choices: d
     for output in outputs:
         if output == options.STDOUT or echo.is_stdout(output):
             raise click.UsageError("the table goes to standard output, so the picture cannot: name a file")
-        if (file_format or Path(output).suffix.lower().lstrip(".")) == "html":
-            raise click.UsageError("runs side by side cannot be written as a page: take another format, such as .gif")
     refuse_same(outputs)
-    films = tuple(each for each in outputs if file_format or Path(each).suffix.lower() not in STILL_SUFFIXES)
+    films = tuple(each for each in outputs if file_format or Path(each).suffix.lower() != ".pdf")
     options.check_outputs(films, file_format, if_changed=False)
 
 
@@ -188,10 +197,8 @@ def _opened(
     check_count(len(wanted))
 
     context = click.get_current_context()
-    if context.get_parameter_source("figsize") is click.core.ParameterSource.DEFAULT:
-        width, height = LARGE_FIGSIZE if len(wanted) > FEW else choices["figsize"]
-        more = DOTS_HEIGHT * len(wanted) + 1 if any(len(members) > 1 for members in wanted.values()) else 0.0
-        choices["figsize"] = (width, round(height + more * width / 9, 1))
+    if context.get_parameter_source("figsize") is click.core.ParameterSource.DEFAULT and len(wanted) > FEW:
+        choices["figsize"] = LARGE_FIGSIZE
     make_options({name: value for name, value in choices.items() if name != "by"})  # before anything is measured
     runs = {name: open_path(members[0][1], reading) for name, members in wanted.items()}
     for run in runs.values():
@@ -201,6 +208,36 @@ def _opened(
         if any(place.is_relative_to(os.path.realpath(path)) for place in places):  # else there is no need to open it
             refuse_inputs(outputs, open_path(path, reading).files)
     return runs
+
+
+def _heads(
+    found: Comparison, opened: dict[str, Run], reading: dict[str, Any], outputs: Sequence[str]
+) -> dict[str, Run]:
+    """Open the runs that stand for their groups, with their hidden units in the order of the first one's."""
+    from nnanim.comparing.measuring import open_path
+    from nnanim.comparing.reordered import reordered
+    from nnanim.encoders.places import refuse_inputs
+
+    heads = {}
+    for group, place in found.heads.items():
+        run = open_path(found.groups[group][place].path, reading) if place else opened[group]
+        refuse_inputs(outputs, run.files)
+        heads[group] = reordered(run, found.orders[group]) if group in found.orders else run
+    return heads
+
+
+def _make_room_for_dots(choices: dict[str, Any], lines: Sequence[Line]) -> None:
+    """Make the picture higher by the dots below it, unless its size was chosen."""
+    from nnanim.comparing.side_by_side import spreads_of
+    from nnanim.design.theme import POINTS_PER_INCH
+    from nnanim.panels.dots import height_of_dots
+    from nnanim.panels.multiples import scale_of_width
+
+    if click.get_current_context().get_parameter_source("figsize") is not click.core.ParameterSource.DEFAULT:
+        return
+    width, height = choices["figsize"]
+    dots_pt = height_of_dots(spreads_of(lines), scale_of_width(width * POINTS_PER_INCH))
+    choices["figsize"] = (width, round(height + dots_pt / POINTS_PER_INCH, 1))
 
 
 def _told(picture: SideBySide) -> str:

@@ -195,8 +195,8 @@ comparison_outputs: Option = click.option(
     metavar="FILE|FOLDER/",
     multiple=True,
     help="Also draw the runs side by side:"
-    f" {', '.join((*(each for each in library.SUFFIXES if each != '.html'), *library.STILL_SUFFIXES[:2]))}, or a folder"
-    " (with / at its end) for numbered pictures. Can be given more than once.",
+    f" {', '.join((*library.SUFFIXES, '.pdf'))}, or a folder (with / at its end) for numbered pictures. Can be given"
+    " more than once.",
 )
 by: Option = click.option(
     "--by",

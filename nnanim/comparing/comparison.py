@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnanim.comparing.groups import Verdict, compare_groups
-from nnanim.comparing.matching import Net, can_match, largest_difference, match, reorder, same_start
+from nnanim.comparing.groups import Verdict, compare_groups, medoid
+from nnanim.comparing.matching import Net, Order, can_match, largest_difference, match, reorder, same_start
 from nnanim.comparing.measuring import Measured, Task, measure
 from nnanim.comparing.statistics import STATISTICS, Statistic
 from nnanim.errors import OptionError
@@ -57,6 +57,8 @@ class Comparison:
         same_start: whether the first run of each group began from the weights of the first of all.
         matched: whether hidden units were put in the order of the first run's.
         largest: largest |difference| of two weights in the last snapshots; None where none was asked for.
+        heads: for each group which of its runs stands for it where runs are drawn or laid over each other.
+        orders: for each group that was matched the order of its hidden units.
         notes: what a user should be told.
     """
 
@@ -66,6 +68,8 @@ class Comparison:
     same_start: bool
     matched: bool
     largest: float | None
+    heads: Mapping[str, int] = field(default_factory=dict)
+    orders: Mapping[str, Order] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:
@@ -113,6 +117,7 @@ def compare(
     by_layer: bool = False,
     difference: bool = False,
     matching: bool = False,
+    medoids: bool = False,
     reading: Mapping[str, Any] | None = None,
     jobs: int = 1,
     executor: Executor | None = None,
@@ -123,8 +128,10 @@ def compare(
     Args:
         groups: for each group the names and paths of its runs; a run alone is a group of one.
         by_layer: measure each layer too.
-        difference: take the difference of the weights, of each group's first run and the first run of all.
+        difference: take the difference of the weights, of each group's first run and that of the first group.
         matching: put hidden units in the order of the first run's before.
+        medoids: let the run that is nearest to the others of its group by the statistics stand for it, not the first;
+            these are read a second time.
         reading: how folders are read, as in `nnanim.open_run`.
         jobs: processes to use at most.
         executor: who measures the runs instead, e.g. that of a cluster; `jobs` says how many workers it has.
@@ -144,7 +151,7 @@ def compare(
         )
     keep = 2 <= len(groups) <= MOST_NETS
     tasks = [
-        Task(path, by_layer, keep and place == 0, dict(reading or {}))
+        Task(path, by_layer, keep and place == 0 and not medoids, dict(reading or {}))
         for runs in groups.values()
         for place, (_, path) in enumerate(runs)
     ]
@@ -156,15 +163,28 @@ def compare(
     ordered = iter(measured)
     by_group = {group: tuple(next(ordered) for _ in runs) for group, runs in groups.items()}
     notes = list(dict.fromkeys(note for run in measured for note in run.notes))
-    heads = [runs[0] for runs in by_group.values()]
+    places = {group: _medoid(runs) if medoids else 0 for group, runs in by_group.items()}
+    heads = [by_group[group][place] for group, place in places.items()]
+    notes += [
+        f"{groups[group][place][0]!r} stands for {group!r}: it is nearest to the others by the statistics"
+        for group, place in places.items()
+        if medoids and len(groups[group]) > 1
+    ]
+    if medoids and keep:
+        heads = [measure(Task(head.path, False, True, dict(reading or {}))) for head in heads]
     began_alike = all(_began_alike(heads[0], head) for head in heads[1:]) if len(heads) > 1 else False
-    largest = None
+    largest, orders = None, dict[str, Order]()
     if wanted:
-        largest = _largest(heads, began_alike, matching, notes)
+        nets = _nets(heads, began_alike, matching, notes)
+        if matching and nets:
+            found = [match(nets[0], net) for net in nets[1:]]
+            nets = [nets[0], *map(reorder, nets[1:], found)]
+            orders = dict(zip(list(by_group)[1:], found, strict=True))
+        largest = max(largest_difference(nets[0], net) for net in nets[1:]) if nets else None
     lines = _lines(by_group)
     notes += _notes(by_group, lines)
     names = {group: tuple(name for name, _ in runs) for group, runs in groups.items()}
-    return Comparison(by_group, names, lines, began_alike, matching, largest, tuple(notes))
+    return Comparison(by_group, names, lines, began_alike, matching, largest, places, orders, tuple(notes))
 
 
 def _measure_all(tasks: Sequence[Task], jobs: int, executor: Executor | None) -> Iterator[Measured]:
@@ -188,13 +208,17 @@ def _began_alike(one: Measured, other: Measured) -> bool:
     return same_start(one.nets[0], other.nets[0])
 
 
-def _largest(heads: Sequence[Measured], began_alike: bool, matching: bool, notes: list[str]) -> float | None:
-    """Return the largest difference, or None and say why there is none."""
+def _medoid(runs: Sequence[Measured]) -> int:
+    return medoid(np.array([[run.values.get((row.name, None), np.nan) for row in STATISTICS] for run in runs]))
+
+
+def _nets(heads: Sequence[Measured], began_alike: bool, matching: bool, notes: list[str]) -> list[Net]:
+    """Return the last snapshots that can be laid over each other, or none and say why not."""
     nets = [head.nets[1] for head in heads if head.nets is not None]
     unknown = next((head.no_order for head in heads if head.no_order), "")
     if unknown and (matching or not began_alike):
         notes.append(f"no difference: {unknown}")
-        return None
+        return []
     alike = [net.shape == nets[0].shape and _sizes(net) == _sizes(nets[0]) for net in nets]
     if not all(alike):
         other = alike.index(False)
@@ -202,18 +226,17 @@ def _largest(heads: Sequence[Measured], began_alike: bool, matching: bool, notes
         notes.append(
             f"no difference: {str(heads[0].path)!r} and {str(heads[other].path)!r} have different shapes, {shapes}"
         )
-        return None
+        return []
     if matching:
         notes.append("hidden units were put in the order of the first run's by weight matching, at the last snapshot")
-        nets = [nets[0], *(reorder(net, match(nets[0], net)) for net in nets[1:])]
     elif not began_alike:
         only = "" if can_match() else f" (only equality was looked for: more needs SciPy, {how_to_install('match')})"
         notes.append(
             "no difference: the runs did not begin from the same weights, so their neurons are not comparable one by"
             f" one; --match reorders them{only}"
         )
-        return None
-    return max(largest_difference(nets[0], net) for net in nets[1:])
+        return []
+    return nets
 
 
 def _sizes(net: Net) -> list[tuple[int, ...]]:

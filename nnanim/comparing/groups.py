@@ -7,9 +7,9 @@ statistics is paid for, however they hang together; the number of groups is paid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations, islice
 from math import comb, exp, lgamma, nan, sqrt
 
 import numpy as np
@@ -19,7 +19,8 @@ LEAST_RUNS = 3  # in each group, for an effect size
 MOST_PERMUTATIONS = 20_000
 SEED = 0  # of the permutations that are drawn where there are more
 FLOOR = 0.01  # least spread within the groups that t is measured in, as a share of the spread over both together
-CONSTANT = 1e-9  # of the largest value: statistics that vary by less are constant
+CONSTANT = 1e-6  # of the largest value: statistics that vary by less are constant but for rounding of float32
+_AT_ONCE = 512  # ways to deal runs that are in memory together
 _EQUAL = 1e-9  # two |t| that differ by less are equal: the same split, added up in another order
 
 
@@ -94,6 +95,22 @@ def compare_groups(first: np.ndarray, second: np.ndarray, groups: int = 2) -> li
     ]
 
 
+def medoid(values: np.ndarray) -> int:
+    """Return which run of a group is nearest to all others together.
+
+    Distances are Euclidean, each statistic in standard deviations of the group; one that is constant, or not known of
+    every run, does not count. Of runs that are equally near the first is taken.
+
+    Args:
+        values: (n, K) values of K statistics, NaN where a run has none.
+    """
+    inside = [place for place, column in enumerate(values.T) if not _why_not(column)]
+    known = values[:, inside].astype(float)
+    scaled = (known - known.mean(axis=0)) / known.std(axis=0)
+    apart = np.sqrt(np.square(scaled[:, None] - scaled[None]).sum(axis=2)).sum(axis=1)
+    return int(np.flatnonzero(apart <= apart.min() * (1 + _EQUAL))[0])
+
+
 def adjusted_p(both: np.ndarray, first: int) -> np.ndarray:
     """Return for each statistic the share of the splits whose largest |t| is no less than its own |t|.
 
@@ -103,10 +120,12 @@ def adjusted_p(both: np.ndarray, first: int) -> np.ndarray:
     """
     scaled = (both - both.mean(axis=0)) / both.std(axis=0)
     observed = _largest_t(scaled, np.arange(len(both))[None] < first, each=True)[0]
-    splits = _splits(len(both), first)
-    largest = _largest_t(scaled, splits)
-    counts = (largest[:, None] >= observed * (1 - _EQUAL)).sum(axis=0)
-    p: np.ndarray = counts / len(splits)
+    counts, ways = np.zeros(both.shape[1]), 0
+    for splits in _splits(len(both), first):
+        largest = _largest_t(scaled, splits)
+        counts += (largest[:, None] >= observed * (1 - _EQUAL)).sum(axis=0)
+        ways += len(splits)
+    p: np.ndarray = counts / ways
     return p
 
 
@@ -125,17 +144,21 @@ def _largest_t(scaled: np.ndarray, splits: np.ndarray, *, each: bool = False) ->
     return t if each else t.max(axis=1)
 
 
-def _splits(total: int, first: int) -> np.ndarray:
-    """Return the ways to choose a first group, (P, total) of True and False: all, or a sample with the given one."""
-    if comb(total, first) <= MOST_PERMUTATIONS:
-        chosen = np.array(list(combinations(range(total), first)))
-    else:
+def _splits(total: int, first: int) -> Iterator[np.ndarray]:
+    """Yield the ways to choose a first group, all or a sample with the given one, some at a time.
+
+    Yields:
+        (P, total) of True and False.
+    """
+    ways: Iterator[Sequence[int] | np.ndarray] = combinations(range(total), first)
+    if comb(total, first) > MOST_PERMUTATIONS:
         random = np.random.default_rng(SEED)
-        drawn = [random.permutation(total)[:first] for _ in range(MOST_PERMUTATIONS)]
-        chosen = np.array([np.arange(first), *drawn])
-    splits = np.zeros((len(chosen), total), dtype=bool)
-    np.put_along_axis(splits, chosen, True, axis=1)
-    return splits
+        drawn = (random.permutation(total)[:first] for _ in range(MOST_PERMUTATIONS))
+        ways = chain([np.arange(first)], drawn)
+    while chosen := list(islice(ways, _AT_ONCE)):
+        splits = np.zeros((len(chosen), total), dtype=bool)
+        np.put_along_axis(splits, np.array(chosen), True, axis=1)
+        yield splits
 
 
 def _why_not(values: np.ndarray) -> str:

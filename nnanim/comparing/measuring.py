@@ -19,6 +19,7 @@ import numpy as np
 
 from nnanim.comparing.matching import Net, loose_net, make_net
 from nnanim.comparing.statistics import STATISTICS, Material
+from nnanim.comparing.weights import each_weight, weights_of
 from nnanim.errors import RunError
 from nnanim.model.layers import Layer
 from nnanim.reading.run import Run, open_run
@@ -82,10 +83,10 @@ def measure(task: Task) -> Measured:
             keys = vectors_of(run)
         except RunError as error:
             no_order = str(error)
-    trace, ends = _Trace(), []
+    trace, ends, weights = _Trace(), [], weights_of(run) if run.snapshots else []
     for place, snapshot in enumerate(run.snapshots):
         with snapshot.open() as arrays:
-            trace.add(snapshot.each_layer(arrays))
+            trace.add(each_weight(snapshot, weights, arrays))
             if task.keep and place in (0, len(run.snapshots) - 1):
                 beside = [[arrays.read(key) for key in group] for group in keys]
                 layers = [trace.layers[header.name] for header in run.layers]
@@ -130,13 +131,13 @@ def vectors_of(run: Run) -> list[list[str]]:
         raise RunError(f"hidden units of {name!r} cannot be told apart: {run.model.reason}")
     if run.left_out:
         raise RunError(f"hidden units of {name!r} cannot be exchanged: {run.left_out[0].name!r} is beside its layers")
-    biases = {header.bias_key for header in run.layers}
+    known = {key for header in run.layers for key in (header.bias_key, *header.members)}
     found: list[list[str]] = [[] for _ in run.layers]
     before = -1
     places = {header.key: place for place, header in enumerate(run.layers)}
     for tensor in run.tensors:
         before = places.get(tensor.key, before)
-        if len(tensor.shape) != 1 or tensor.key in biases or not tensor.dtype.startswith(("float", "bfloat")):
+        if len(tensor.shape) != 1 or tensor.key in known or not tensor.dtype.startswith(("float", "bfloat")):
             continue
         fitting = [place for place, header in enumerate(run.layers) if header.size_out == tensor.shape[0]]
         if fitting:

@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from nnanim.comparing.comparison import Line
+from nnanim.comparing.comparison import Comparison, Line
 from nnanim.design.coloring import COLORINGS, Coloring
-from nnanim.design.theme import MOST_RUNS
-from nnanim.encoders.targets import PAGE, find_targets
+from nnanim.design.theme import MOST_RUNS, POINTS_PER_INCH
+from nnanim.encoders.targets import PAGE, SVG, find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
-from nnanim.errors import OptionError, OutputError
+from nnanim.errors import OptionError
 from nnanim.film import Film, save_still
 from nnanim.frames.frame import Frame, TogetherFrame
+from nnanim.frames.history import Place
+from nnanim.frames.readers import Readers
+from nnanim.frames.selection import Selection
 from nnanim.frames.timeline import timeline
 from nnanim.frames.together import bring_together
-from nnanim.options import OptionFields, Options, make_options
+from nnanim.frames.weights import Weights, read_weights
+from nnanim.options import MOST_MOVING, OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
-from nnanim.panels.difference import Difference
-from nnanim.panels.dots import Spread
-from nnanim.panels.multiples import make_multiples, palette_of
-from nnanim.panels.views import VIEWS, pick_view
-from nnanim.reading.run import Run
+from nnanim.panels.difference import Difference, called
+from nnanim.panels.dots import MOST_LAYERS, Spread, height_of_dots
+from nnanim.panels.matrix import FEW, MatrixPanel, read_matrices
+from nnanim.panels.multiples import make_multiples, palette_of, room_of_matrices, scale_of_width
+from nnanim.panels.views import VIEWS, View, pick_view
+from nnanim.reading.run import Run, Snapshot
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -33,6 +38,10 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 LEAST_RUNS = 2
+DRAWN = "drawn above: the first run of each group"
+NEURON_BY_NEURON = ("network", "matrix")  # views
+OTHER_STARTS = ("not the same start:", "neurons are not comparable one by one")
+MEDOIDS = "drawn above: of each group the run nearest to the others"
 
 
 def check_count(runs: int) -> None:
@@ -45,12 +54,21 @@ def check_count(runs: int) -> None:
         raise OptionError(f"{LEAST_RUNS} to {MOST_RUNS} runs or groups can be drawn side by side: got {runs}")
 
 
+def remark_of(found: Comparison) -> tuple[str, str] | None:
+    """Say whether neurons of different runs can be held against each other one by one; None where they can."""
+    first = next(iter(found.groups))
+    if found.orders:
+        return f"matched to {called(first)}:", "hidden units in the order that fits best"
+    return None if found.same_start else OTHER_STARTS
+
+
 def spreads_of(lines: Sequence[Line]) -> list[Spread]:
-    """Return the statistics of whole networks, where any group has more than one run."""
+    """Return the statistics of whole networks, and of layers, where any group has more than one run."""
+    layers = list(dict.fromkeys(line.layer for line in lines if line.layer is not None))[:MOST_LAYERS]
     return [
-        Spread(line.statistic.title, tuple(line.values.values()))
+        Spread(line.statistic.label, line.statistic.term, tuple(line.values.values()), line.layer)
         for line in lines
-        if line.layer is None and any(len(values) > 1 for values in line.values.values())
+        if line.layer in (None, *layers) and any(len(values) > 1 for values in line.values.values())
     ]
 
 
@@ -64,6 +82,8 @@ class SideBySide(Sequence[TogetherFrame]):
         by: str | None = None,
         lines: Sequence[Line] = (),
         difference: bool = False,
+        drawn: str = DRAWN,
+        remark: tuple[str, str] | None = None,
         **options: Unpack[OptionFields],
     ) -> None:
         """Read the weights of all snapshots that are shown, and fix the scales over all runs.
@@ -73,38 +93,41 @@ class SideBySide(Sequence[TogetherFrame]):
             by: what the clock counts, ``"epoch"``, ``"iteration"`` or ``"share"`` of each run; by default the first
                 that all runs tell.
             lines: statistics of the groups, by the names of `runs`; shown below where a group has several runs.
-            options: the fields of `nnanim.options.Options`.
-
             difference: colour how the weights differ from the first run's, for runs that began from the same weights.
+            drawn: which run of each group is drawn, in words.
+            remark: what the picture says of the runs where single neurons are seen, a short line and what it means.
+            options: the fields of `nnanim.options.Options`.
 
         Raises:
             OptionError: there are too few or too many runs, or an option does not fit them.
             SnapshotError: a snapshot cannot be read, or is not like the others.
             MetricError: no run has the metric.
         """
+        self._again: dict[str, Any] = {
+            "by": by,
+            "lines": lines,
+            "difference": difference,
+            "drawn": drawn,
+            "remark": remark,
+        }
+        self._lines = lines
         self.runs: dict[str, Run] = dict(runs)
         self.options: Options = replace(make_options(options), image="none")  # networks are small here
         self._check()
-        if self.options.view in ("map", "matrix"):
-            raise OptionError(f"view is {self.options.view!r}, but runs side by side are shown as networks or layers")
-        kinds = [pick_view(run, self.options).name for run in self.runs.values()]
-        view = VIEWS["network" if set(kinds) == {"network"} else "layers"]
-        other = next((name for name, kind in zip(self.runs, kinds, strict=True) if kind != "network"), None)
-        self._about_view = (
-            (f"all runs are shown as rows of weight tensors, for {self.runs[other].why_view} in {other!r}",)
-            if other is not None and "network" in kinds
-            else ()
+        spreads = spreads_of(lines)
+        self._view, self._about_view = self._choose_view()
+        self.together = together = bring_together(
+            list(self.runs), list(self.runs.values()), self._reader(spreads, difference=difference), self.options, by
         )
-        together = bring_together(list(self.runs), list(self.runs.values()), view.read, self.options, by)
-        self._together = together
-        self._difference = Difference.of(together) if difference else None
+        self._difference = Difference.of(together) if difference and self.options.panels != "curve" else None
         self._coloring: Coloring = self._difference.coloring if self._difference else COLORINGS[self.options.color]
         has_view = self.options.panels != "curve"
         in_ink = has_view and self._coloring.ends_in_ink and not together.is_still
         self._moments = timeline(together.moments, self.options, in_ink=in_ink)
-        scales = view.scales(together.histories, self.options)
-        self._figure = make_multiples(together, view, scales, self.options, spreads_of(lines), self._difference)
-        self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
+        scales = (self._difference and self._difference.scales) or self._view.scales(together.histories, self.options)
+        said = remark if self._view.name in NEURON_BY_NEURON else None
+        self.figure = make_multiples(together, self._view, scales, self.options, spreads, self._difference, drawn, said)
+        self.painter = Painter(self.figure.ground, self.options.engine, self.options.font)
 
     def _check(self) -> None:
         check_count(len(self.runs))
@@ -118,6 +141,33 @@ class SideBySide(Sequence[TogetherFrame]):
             if not run.snapshots:
                 raise OptionError(f"{name!r} has no snapshots, only a log, so there is no network to show")
 
+    def _choose_view(self) -> tuple[View, tuple[str, ...]]:
+        """Return the view of all runs, and what is to be told of it: rows where not all are shown alike."""
+        kinds = {name: pick_view(run, self.options).name for name, run in self.runs.items()}
+        if len(set(kinds.values())) == 1:
+            return VIEWS[next(iter(kinds.values()))], ()
+        other = next(name for name, kind in kinds.items() if kind != "network")
+        told = f"all runs are shown as rows of weight tensors, for {self.runs[other].why_view} in {other!r}"
+        return VIEWS["layers"], (told,)
+
+    def _reader(self, spreads: Sequence[Spread], *, difference: bool) -> Callable[..., Any]:
+        """Return what reads a run for the view."""
+        if self._view.name == "matrix":
+            has_curves = self.options.panels == "both" and any(run.log is not None for run in self.runs.values())
+            below = height_of_dots(spreads, scale_of_width(self.options.figsize[0] * POINTS_PER_INCH))
+            room = room_of_matrices(self.options, len(self.runs), has_curves=has_curves, below_pt=below)
+            return lambda run, snapshots, options, _readers: read_matrices(run, snapshots, options, room)
+        if self._view.name == "network" and difference:  # the same edges of all
+            chosen: list[Selection] = []
+
+            def read(_run: Run, snapshots: Sequence[Snapshot], options: Options, _readers: Readers) -> Weights:
+                shown = read_weights(snapshots, options, selection=chosen[0] if chosen else None)
+                chosen.append(shown.selection)
+                return shown
+
+            return read
+        return self._view.read
+
     def __len__(self) -> int:
         return len(self._moments)
 
@@ -130,11 +180,15 @@ class SideBySide(Sequence[TogetherFrame]):
             return [self[place] for place in range(*index.indices(len(self)))]
         return self._frame(range(len(self))[index])
 
+    def frame_of_still(self, place: int) -> TogetherFrame:
+        """Return a frame with its changes, also where it is shown in ink."""
+        return self._frame(range(len(self))[place], still=True)
+
     def _frame(self, index: int, *, still: bool = False) -> TogetherFrame:
-        moment, together = self._moments[index], self._together
+        moment, together = self._moments[index], self.together
         runs = tuple(self._run_frame(run, index, in_ink=moment.in_ink and not still) for run in range(len(self.runs)))
-        if self._difference is not None and self._figure.views:
-            runs = self._difference.recolored(runs, self._figure.style.theme)
+        if self._difference is not None and self.figure.views:
+            runs = self._difference.recolored(runs, self.figure.style.theme)
         return TogetherFrame(
             index=index,
             at=moment.at,
@@ -144,12 +198,14 @@ class SideBySide(Sequence[TogetherFrame]):
         )
 
     def _run_frame(self, run: int, index: int, *, in_ink: bool) -> Frame:
-        moment, together = self._moments[index], self._together
+        moment, together = self._moments[index], self.together
         history, place = together.histories[run], together.place(run, moment.at)
-        x = history.x(place)
+        x, at, shown = history.x(place), history.clock.ticks[place.before], place
+        if self._difference is not None and self._difference.is_over_moments:
+            at, shown = moment.at, Place(together.moments.index(moment.at))
         return Frame(
             index=index,
-            at=history.clock.ticks[place.before],
+            at=at,
             title=together.title(run, moment.at),
             epoch=history.epoch(place),
             iteration=history.iteration(place),
@@ -157,19 +213,22 @@ class SideBySide(Sequence[TogetherFrame]):
             curve_x=x,
             metrics={curve.metric: curve.value_at(x) / curve.unit.factor for curve in history.curves},
             _painter=self,
-            **(self._figure.views[run].meaning(place, in_ink=in_ink) if self._figure.views else {}),
+            **(self.figure.views[run].meaning(shown, in_ink=in_ink) if self.figure.views else {}),
         )
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should be told about the runs and their picture."""
         told = [f"{name}: {note}" for name, run in self.runs.items() for note in run.notes]
-        return (*told, *self._about_view, *self._together.notes, *self._figure.notes)
+        layers = len({line.layer for line in self._lines if line.layer is not None})
+        many = f"dots of the first {MOST_LAYERS} of {layers} layers are drawn: the table has all"
+        dots = (many,) if layers > MOST_LAYERS and spreads_of(self._lines) else ()
+        return (*told, *self._about_view, *dots, *self.together.notes, *self.figure.notes)
 
     @property
     def size_px(self) -> tuple[int, int]:
         """Width and height of a frame in pixels."""
-        return self._figure.size_px
+        return self.figure.size_px
 
     @property
     def durations_s(self) -> list[float]:
@@ -182,7 +241,7 @@ class SideBySide(Sequence[TogetherFrame]):
         Raises:
             GraphvizError: Graphviz is missing or fails; the message names the frame.
         """
-        return self._painter.paint(map(self._figure.sheet, frames))
+        return self.painter.paint(map(self.figure.sheet, frames))
 
     def paint_one(self, frame: TogetherFrame | Frame) -> np.ndarray:
         """Paint one frame of all runs, or the one that a run's frame belongs to, (H, W, 3) uint8."""
@@ -199,10 +258,11 @@ class SideBySide(Sequence[TogetherFrame]):
     ) -> None:
         """Write files as `nnanim.Animation.write` does.
 
-        A ``.svg`` or ``.pdf``, and a single frame as ``.png``, is a still; there is no page.
+        A ``.pdf``, and a single frame as ``.png`` or ``.svg``, is a still.
 
         Raises:
-            OutputError: an output cannot be written, or is a page.
+            OptionError: an output that cannot show large matrices was asked for, and there are some.
+            OutputError: an output cannot be written.
             GraphvizError: Graphviz is missing or fails.
             WorkerError: one of the processes died.
         """
@@ -210,27 +270,82 @@ class SideBySide(Sequence[TogetherFrame]):
         for path in stills:
             check_target(path, STILL_SUFFIXES)
         targets = find_targets([path for path in paths if path not in stills], file_format)
-        for target in targets:
-            if target.format == PAGE:
-                raise OutputError(f"{str(target.path)!r}: runs side by side cannot be written as a page (try a .gif)")
-        theme = self._figure.style.theme
-        film = Film(
-            self._painter,
+        if any(target.format in (PAGE, SVG) for target in targets):
+            self._check_strokes()
+        svgs = [target for target in targets if target.format == SVG]
+        movable = self._movable() if svgs else self
+        passes = [(self, targets)]
+        if movable is not self:  # fewer edges, so other pictures
+            others = [target for target in targets if target.format != SVG]
+            passes = [(self, others), (movable, svgs)] if others else [(movable, svgs)]
+        for picture, own in passes:
+            picture._film().write(
+                own,
+                lambda: self.html(comment=comment),
+                comment=comment,
+                progress=progress,
+                jobs=jobs,
+                executor=executor,
+            )
+        for path in stills:
+            self.write_still(path)
+
+    def _film(self) -> Film:
+        theme = self.figure.style.theme
+        return Film(
+            self.painter,
             self,
-            self._figure.sheet,
+            self.figure.sheet,
             self.durations_s,
-            lambda: palette_of(self._figure, len(self.runs), self._coloring.ramp(theme)),
+            lambda: palette_of(self.figure, len(self.runs), self._coloring.ramp(theme)),
             sum(len(run.edges.weight) for run in self[0].runs),
             self.options.loop,
             self.options.full_color,
         )
-        film.write(targets, str, comment=comment, progress=progress, jobs=jobs, executor=executor)
-        for path in stills:
-            self.write_still(path)
+
+    def _movable(self) -> SideBySide:
+        """Return this picture, or where nobody said how many edges to show, one with those that an SVG can move.
+
+        Where not even these can, the SVG is refused when it is written.
+        """
+        frames = self[0].runs
+        edges = sum(len(run.edges.weight) for run in frames)
+        others = sum(int(np.isfinite(run.nodes.bias).sum()) for run in frames)
+        others += sum(len(part.text_places) for part in self.painter.ground.parts)
+        others += 2 * sum(len(history.curves) for history in self.together.histories)  # the dot, and how far it is seen
+        fit = (MOST_MOVING - others) // len(frames)
+        layers = max(len(set(run.edges.layer.tolist())) for run in frames)
+        if edges + others <= MOST_MOVING or fit < max(layers, 1) or self.options.max_edges is not None:
+            return self
+        fields = {name: getattr(self.options, name) for name in OptionFields.__annotations__}
+        return SideBySide(self.runs, **self._again, **{**fields, "max_edges": fit})
 
     def _is_still(self, path: str | Path) -> bool:
         suffix = Path(path).suffix.lower()
-        return suffix in (".svg", ".pdf") or (suffix == ".png" and len(self) == 1)
+        return suffix == ".pdf" or (suffix in (".png", ".svg") and len(self) == 1)
+
+    def _check_strokes(self) -> None:
+        """Refuse a page, or an SVG that moves, of matrices that are painted as pixels."""
+        if any(isinstance(panel, MatrixPanel) and panel.part.has_mosaic for panel in self.figure.views):
+            raise OptionError(
+                f"a page and an SVG cannot show matrices of more than {FEW} cells (write a .gif, .png or .mp4, or take"
+                " --view layers)"
+            )
+
+    def html(self, *, comment: str | None = None) -> str:
+        """Return a page with all runs and one slider, which loads nothing from anywhere.
+
+        Args:
+            comment: a short text to keep in the page.
+
+        Raises:
+            OptionError: there are matrices too large for it.
+            GraphvizError: Graphviz is missing or fails.
+        """
+        self._check_strokes()
+        from nnanim.comparing.page import page
+
+        return page(self, comment)
 
     def write_still(self, path: str | Path, place: int = -1, *, transparent: bool = False) -> None:
         """Write one frame as a picture, ``.svg``, ``.pdf`` or ``.png``, as `nnanim.Animation.write_still` does.
@@ -240,8 +355,8 @@ class SideBySide(Sequence[TogetherFrame]):
             GraphvizError: Graphviz is missing or fails.
         """
         check_target(path, STILL_SUFFIXES)  # before anything is drawn
-        frame = self._frame(range(len(self))[place], still=True)
-        save_still(self._painter, self._figure.sheet(frame), path, transparent=transparent)
+        sheet = self.figure.sheet(self.frame_of_still(place))
+        save_still(self.painter, sheet, path, transparent=transparent)
 
     def __repr__(self) -> str:
         (width, height), count = self.size_px, len(self)

@@ -76,6 +76,8 @@ class Statistic:
     Attributes:
         name: in JSON.
         title: in tables.
+        label: in pictures, in plain words.
+        term: below it, in small print.
         formula: as it is written in the docs.
         meaning: of it, in one sentence.
         source: where it is from.
@@ -84,6 +86,8 @@ class Statistic:
 
     name: str
     title: str
+    label: str
+    term: str
     formula: str
     meaning: str
     source: str
@@ -92,10 +96,19 @@ class Statistic:
 
 STATISTICS = (
     Statistic(
-        "norm", "‖w‖", "√Σw²", "How large the weights are together, in the last snapshot.", "Euclidean norm", norm
+        "norm",
+        "‖w‖",
+        "size of weights",
+        "‖w‖",
+        "√Σw²",
+        "How large the weights are together, in the last snapshot.",
+        "Euclidean norm",
+        norm,
     ),
     Statistic(
         "straightness",
+        "straightness",
+        "straight way",
         "straightness",
         "‖w_T − w_0‖ / Σ‖w_t − w_(t−1)‖",
         "How direct the way from the first snapshot to the last was. Snapshots further apart make it look straighter:"
@@ -106,6 +119,8 @@ STATISTICS = (
     Statistic(
         "effective_rank",
         "effective rank",
+        "directions",
+        "effective rank",
         "exp(−Σ p ln p), p = σ / Σσ",
         "In how many directions a weight matrix acts, from its singular values σ; of the whole network the mean over"
         " its layers.",
@@ -115,6 +130,8 @@ STATISTICS = (
     Statistic(
         "share_of_90_percent",
         "share of 90 %",
+        "strong weights",
+        "share of 90 %",
         "least k / n whose k largest w² sum up to 0.9 Σw²",
         "The share of the weights that carries 90 % of the sum of squares: small where few weights are strong.",
         "Lorenz 1905, the curve read at 90 %",
@@ -123,6 +140,8 @@ STATISTICS = (
     Statistic(
         "unused_units",
         "unused units",
+        "unused units",
+        "how many",
         "number of hidden units with ‖w_in‖·‖w_out‖ ≤ 0.01 of their layer's largest",
         "Hidden units that nothing reaches or that reach nothing. The product stays the same when a ReLU network is"
         " rescaled unit by unit.",
@@ -134,8 +153,9 @@ STATISTICS = (
 
 def documentation() -> str:
     """Write the table as Markdown."""
-    lines = ["| statistic | formula | what it says | source |", "|---|---|---|---|"]
+    lines = ["| statistic | in pictures | formula | what it says | source |", "|---|---|---|---|---|"]
     lines += [
-        f"| {each.title} (`{each.name}`) | {each.formula} | {each.meaning} | {each.source} |" for each in STATISTICS
+        f"| {each.title} (`{each.name}`) | {each.label} | {each.formula} | {each.meaning} | {each.source} |"
+        for each in STATISTICS
     ]
     return "\n".join(lines)

@@ -7,7 +7,7 @@ sheet, not of SVG itself (SMIL), which cannot ask whether a reader wants motion.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,25 +36,54 @@ def open_svg(path: Path, movie: Movie, frames: Sequence[Frame]) -> Iterator[Appe
     Raises:
         OutputError: more would move than a browser can be asked to move.
     """
-    count = len(movie.durations_s)
-    tracks: dict[Key, Track] = {}
-    orders: list[list[Key]] = []
+    tracks = Tracks(len(movie.durations_s))
+    yield tracks.append
+    text = Writer(movie, tracks.in_order()).text(_label(frames))
+    path.write_text(encodable(text), encoding="utf-8", newline="\n")
 
-    def append(index: int, shapes: list[Shape]) -> None:
+
+def svg_of_page(movie: Movie, pictures: Iterable[Picture], label: str) -> str:
+    """Return an animated SVG for a page whose script stops its motion and moves it: as much may move as will.
+
+    Args:
+        movie: what is known of the frames.
+        pictures: of all frames.
+        label: says what is seen, for who does not see it.
+    """
+    packer, tracks = SvgPacker(movie), Tracks(len(movie.durations_s))
+    for index, picture in enumerate(pictures):
+        tracks.append(index, packer.pack(index, picture))
+    return encodable(Writer(movie, tracks.in_order(), in_page=True).text(label))
+
+
+class Tracks:
+    """Shapes over all frames, by their names."""
+
+    def __init__(self, count: int) -> None:
+        """Begin with none.
+
+        Args:
+            count: of the frames.
+        """
+        self._count = count
+        self._tracks: dict[Key, Track] = {}
+        self._orders: list[list[Key]] = []
+
+    def append(self, index: int, shapes: list[Shape]) -> None:
+        """Take in the shapes of the next frame."""
         for shape in shapes:
-            track = tracks.get(shape.key)
+            track = self._tracks.get(shape.key)
             if track is None:
-                track = tracks[shape.key] = Track(shape, [None] * count)
+                track = self._tracks[shape.key] = Track(shape, [None] * self._count)
             track.inside = shape.inside or track.inside
             track.values[index] = (dict(shape.fixed).get("content", ""), shape.looks)
         keys = [shape.key for shape in shapes]
         assert len(set(keys)) == len(keys), "two shapes of a frame have one name"
-        orders.append(orders[-1] if orders and orders[-1] == keys else keys)
+        self._orders.append(self._orders[-1] if self._orders and self._orders[-1] == keys else keys)
 
-    yield append
-    writer = Writer(movie, [tracks[key] for key in in_one_order(orders)])
-    label = _label(frames)
-    path.write_text(encodable(writer.text(label)), encoding="utf-8", newline="\n")
+    def in_order(self) -> list[Track]:
+        """Return them as they lie on each other."""
+        return [self._tracks[key] for key in in_one_order(self._orders)]
 
 
 class SvgPacker:
@@ -114,10 +143,17 @@ def in_one_order(orders: Sequence[Sequence[Key]]) -> list[Key]:
 
 @dataclass
 class Writer:
-    """Write shapes and what moves in them."""
+    """Write shapes and what moves in them.
+
+    Attributes:
+        movie: what is known of the frames.
+        tracks: as they lie on each other.
+        in_page: whether a script moves them, which browsers are not asked to do by themselves.
+    """
 
     movie: Movie
     tracks: Sequence[Track]
+    in_page: bool = False
     _moving: int = 0
     _windows: dict[Looks, str] = field(default_factory=dict)
 
@@ -134,12 +170,12 @@ class Writer:
         self._texts = TextWriter(ground.style.families, self._class)
         still = self._still(_ground_shapes(ground))
         moving = "\n".join(map(self._element, self.tracks))
-        if self._moving > MOST_MOVING:
+        if self._moving > MOST_MOVING and not self.in_page:
             raise OutputError(too_much(self._moving))
         (width, height), (red, green, blue) = movie.size_px, ground.style.theme.background
         body = "\n".join(
             [
-                f"<style>\n{self._motion.style_sheet()}</style>",
+                f"<style>\n{self._motion.style_sheet(always=self.in_page)}</style>",
                 f"<defs>{self._texts.outlines()}</defs>",
                 f'<path fill="#{red:02x}{green:02x}{blue:02x}" d="M0 0h{width}v{height}h-{width}z"/>',
                 still,

@@ -54,8 +54,12 @@ class Motion:
         frames = "".join(f"{self._starts[place]}{{{';'.join(steps[place])}}}" for place in sorted(steps))
         return self._names.setdefault(frames, PREFIX + _short(len(self._names)))
 
-    def style_sheet(self) -> str:
-        """Return the rules of all classes, which paper and a reader who wants no motion do not get."""
+    def style_sheet(self, *, always: bool = False) -> str:
+        """Return the rules of all classes, which paper and a reader who wants no motion do not get.
+
+        Args:
+            always: whether they do, since a script moves what moves.
+        """
         if not self._names:
             return ""
         rules = f".{PLAYS}{{visibility:visible}}\n.{STILL}{{visibility:hidden}}\n"
@@ -63,6 +67,8 @@ class Motion:
             f"@keyframes {name}{{{frames}}}\n.{name}{{animation:{name} {self._timing}}}\n"
             for frames, name in self._names.items()
         )
+        if always:
+            return rules
         return f"@media screen and (prefers-reduced-motion:no-preference){{\n{rules}}}\n"
 
 

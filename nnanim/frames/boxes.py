@@ -66,6 +66,14 @@ class BoxHistory:
         routes = tuple((tail, head) for tail, head in pairs if tail != head)
         return replace(self, joins=tuple(found.joins[name] for name in joins), routes=routes)
 
+    def over(self, rows: RowHistory) -> BoxHistory:
+        """Return the same boxes with other numbers, of the same weights, before any were folded."""
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for index, row in enumerate(rows.rows):
+            groups.setdefault(row.keys, []).append(index)
+        boxes = _named(rows.fold(list(groups.values())), rows, list(groups.values()))
+        return replace(self, rows=rows, boxes=boxes, weights=boxes)
+
     def fold(self, groups: Sequence[Sequence[int]]) -> BoxHistory:
         """Take boxes together, with the arrows that lead from one group to another."""
         group_of = {box: group for group, boxes in enumerate(groups) for box in boxes}

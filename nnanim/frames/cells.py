@@ -153,6 +153,37 @@ def _each(snapshot: Snapshot, matrices: Sequence[Matrix]) -> Iterator[tuple[int,
                 yield index, part.transpose(matrix.axes).reshape(matrix.shape[0], -1)
 
 
+def read_cell_differences(
+    pairs: Sequence[tuple[Snapshot, Snapshot]], first: Sequence[Matrix], other: Sequence[Matrix]
+) -> np.ndarray:
+    """Read how far the weights of one run lie from those of another in the same places.
+
+    Args:
+        pairs: of snapshots, the first run's and the other's.
+        first: matrices of the first run.
+        other: the same of the other, cut into the same cells.
+
+    Returns:
+        (P, N) float32, for each cell the difference of largest magnitude with its sign, the other less the first.
+
+    Raises:
+        SnapshotError: a snapshot cannot be read.
+    """
+    found = np.zeros((len(pairs), other[-1].stop if other else 0), dtype=np.float32)
+    before: tuple[Snapshot, Snapshot] | None = None
+    for index, pair in enumerate(pairs):
+        if before is not None and pair[0] is before[0] and pair[1] is before[1]:
+            found[index] = found[index - 1]
+            continue
+        before = pair
+        for (_, one), (column, two) in zip(_each(pair[0], first), _each(pair[1], other), strict=True):
+            matrix = other[column]
+            apart = np.subtract(two, one, dtype=np.float64)
+            cells, _ = reduce_to_cells(apart, matrix.rows, matrix.columns, signed=True)
+            found[index, matrix.start : matrix.stop] = cells.ravel()
+    return found
+
+
 def reduce_to_cells(
     weights: np.ndarray, rows: np.ndarray, columns: np.ndarray, *, signed: bool
 ) -> tuple[np.ndarray, tuple[int, int]]:

@@ -82,6 +82,7 @@ class History:
         curve_x: (S,) where on the curves' axis each snapshot lies, NaN for nowhere.
         since: what changes are measured against, in words.
         shown: what the view shows of the weights, as its own module has it.
+        against: the run that these weights are held against, where changes are differences from it; else empty.
         moments: at which more happened than before and after; none where nobody asked.
     """
 
@@ -94,6 +95,7 @@ class History:
     curve_x: np.ndarray
     since: str
     shown: Any
+    against: str = ""
     moments: tuple[StandOut, ...] = ()
 
     def __len__(self) -> int:

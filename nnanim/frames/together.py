@@ -16,7 +16,7 @@ from nnanim.frames.curves import SHARE_LABEL, pick_metrics
 from nnanim.frames.history import History, Place, make_history
 from nnanim.frames.timeline import choose_snapshots
 from nnanim.options import Options
-from nnanim.reading.run import Run
+from nnanim.reading.run import Run, Snapshot
 
 _DIGITS = 9  # of a share; what is beyond comes from rounding
 
@@ -28,6 +28,7 @@ class Together:
     Attributes:
         names: of the runs.
         histories: of the runs.
+        snapshots: for each run those that its history is of.
         by: what the clock counts, one of `nnanim.options.CLOCKS`.
         ticks: for each run where its snapshots lie on the clock, increasing.
         moments: when there is something new to show, increasing.
@@ -37,6 +38,7 @@ class Together:
 
     names: tuple[str, ...]
     histories: tuple[History, ...]
+    snapshots: tuple[tuple[Snapshot, ...], ...]
     by: str
     ticks: tuple[tuple[float, ...], ...]
     moments: tuple[float, ...]
@@ -51,6 +53,16 @@ class Together:
     def place(self, run: int, at: float) -> Place:
         """Return the newest snapshot of a run up to a time of the clock; before its first one, that."""
         return Place(max(bisect_right(self.ticks[run], at) - 1, 0))
+
+    def pairs(self, run: int) -> list[tuple[Snapshot, Snapshot]]:
+        """Return for each moment the snapshots that the first run and another show then."""
+        return [
+            (
+                self.snapshots[0][self.place(0, at).before],
+                self.snapshots[run][self.place(run, at).before],
+            )
+            for at in self.moments
+        ]
 
     def title(self, run: int, at: float) -> str:
         """Say what a run shows then: ``"epoch 20"``, ``"ended at epoch 12"`` or ``"begins at epoch 5"``."""
@@ -89,7 +101,8 @@ def bring_together(
     by = _choose_clock(names, runs, by)
     over = None if by == "share" else by
     each = replace(options, every=1, max_frames=None, spacing="even", metric=metric)
-    histories = []
+    histories: list[History] = []
+    snapshots = []
     for name, run in zip(names, runs, strict=True):
         has = metric is not None and run.log is not None and metric in run.log.metrics
         if has and over is not None and not _has_column(run, over):
@@ -97,6 +110,8 @@ def bring_together(
             has = False
         chosen = each if has else replace(each, metric=None, panels="network")
         history = make_history(run, chosen, read, over)
+        picks = choose_snapshots([moment.epoch for moment in run.moments], chosen)
+        snapshots.append(tuple(run.snapshots[pick] for pick in picks))
         histories.append(history if over else _in_shares(history))
     ticks = tuple(_ticks(history, by) for history in histories)
     every = sorted({tick for run in ticks for tick in run})
@@ -104,7 +119,7 @@ def bring_together(
         every = every[-1:]
     thinned = replace(options, start=None, stop=None)
     moments = tuple(every[pick] for pick in choose_snapshots([None] * len(every), thinned))
-    return Together(tuple(names), tuple(histories), by, ticks, moments, metric, tuple(notes))
+    return Together(tuple(names), tuple(histories), tuple(snapshots), by, ticks, moments, metric, tuple(notes))
 
 
 def _choose_metric(names: Sequence[str], runs: Sequence[Run], options: Options) -> tuple[str | None, list[str]]:

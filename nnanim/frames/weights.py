@@ -64,6 +64,7 @@ def read_weights(
     options: Options,
     plan: TilePlan | None = None,
     memory: WeightMemory | None = None,
+    selection: Selection | None = None,
 ) -> Weights:
     """Read all snapshots and choose what is shown of them.
 
@@ -72,6 +73,7 @@ def read_weights(
         options: how to choose.
         plan: of the pictures that stand in place of the first layer's edges, or None for edges.
         memory: of who reads a growing run again and again, always with the same options; it knows edges alone.
+        selection: what is shown, where that is chosen already, of a network of the same sizes.
 
     Raises:
         SnapshotError: a snapshot cannot be read.
@@ -81,7 +83,8 @@ def read_weights(
     if memory is not None and keys and memory.read_new(snapshots, keys, options):
         return memory.weights(keys, options.since)
     chosen = _choose(snapshots, options, plan)
-    selection = chosen.selection
+    if selection is None or selection.sizes != chosen.selection.sizes:
+        selection = chosen.selection
     edges = np.empty((len(snapshots), len(selection.layer)), dtype=np.float32)
     biases = np.empty((len(snapshots), sum(map(len, selection.nodes))), dtype=np.float32)
     tiles: list[np.ndarray] = []

@@ -26,8 +26,7 @@ from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
 from nnanim.painting.xdot import Drawing
 from nnanim.panels.captions import fitting
-from nnanim.panels.layers import wide_pt
-from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend
+from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 
 LEAST_LINE_PT = 2.6  # height of a line in a figure of the reference size

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
-from nnanim.design.fonts import drawn_width_pt, shortened, text_width_pt
+from nnanim.design.fonts import shortened, text_width_pt
 from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
 from nnanim.design.row_scales import RowScales, area_colors, norm_text, percent
 from nnanim.design.style import Style
@@ -24,7 +24,7 @@ from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
 from nnanim.painting.xdot import Drawing
-from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend
+from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 from nnanim.panels.row_folding import fold_rows
 
@@ -41,6 +41,8 @@ CELL_SHARE = 0.84  # of a row's height
 COLUMN_GAP_PT = 7.0
 FRAME_PT, FRAME_PAD_PT = 1.1, 3.0  # around a row that stands out at a moment
 HEADINGS = ("how far it moved since {since}", "now", "size ‖W‖")
+MOVED = (HEADINGS[0], "moved over time", "moved")  # the first that fits
+APART = ("how far it lies from {against}", "far from {against}", "difference")
 WIDEST_PERCENT, WIDEST_NORM = "0.0057 %", "0.0057"
 
 
@@ -228,7 +230,7 @@ class LayersPanel:
         self._history, self._scales, self._style = history, scales, style
         self._all: RowHistory = history.shown
         scale, size = style.scale, looks.TEXT_PT * style.scale
-        blocks = LayersLegend.widths(scales, history.since, style) if alone else ()
+        blocks = LayersLegend.widths(scales, history.since, style, history.against) if alone else ()
         legend_boxes, legend_top = rows_of_blocks(box, blocks, scale)
         bottom = legend_top + 2.3 * size  # for the ticks below the strips
         top = box.top - (TITLE_HEIGHT_PT if alone else LINE_PT) * scale - 1.1 * size  # for the headings
@@ -252,10 +254,14 @@ class LayersPanel:
         bars = Box(bars_right - bars_pt, strips.bottom, bars_pt, strips.height)
         places = LayersPlaces(strips, bars, number_pt, box.right, top - height * np.arange(len(rows)), height)
         cells = scales.moved.colors(self._shown.relative_changes, style.theme)
-        since = HEADINGS[0].format(since=history.since)
         small = size * SMALL_PRINT
         fits = [
-            text for text in (since, "moved over time", "moved") if wide_pt(text, small, style) <= strips.width + gap
+            text
+            for text in (
+                each.format(since=history.since, against=history.against)
+                for each in (APART if history.against else MOVED)
+            )
+            if wide_pt(text, small, style) <= strips.width + gap
         ]
         heading = fits[0] if fits else ""
         count = len(self._all.rows)
@@ -270,7 +276,7 @@ class LayersPanel:
             _ticks(history, strips.width, size * SMALL_PRINT, style),
             (heading, *HEADINGS[1:]),
             remarks if count > 1 else "1 weight tensor",
-            LayersLegend(legend_boxes, scales, history.since, style) if alone else None,
+            LayersLegend(legend_boxes, scales, history.since, style, history.against) if alone else None,
             alone,
         )
 
@@ -342,11 +348,6 @@ def _widest(usual: str, text: Callable[[float], str], numbers: np.ndarray, size_
     known = numbers[np.isfinite(numbers) & (numbers > 0)]
     texts = [text(float(end)) for end in (known.min(), known.max())] if known.size else []
     return max(text_width_pt(usual, size_pt, style.families), *(wide_pt(each, size_pt, style) for each in texts), 0.0)
-
-
-def wide_pt(text: str, size_pt: float, style: Style) -> float:
-    """Measure a text as it is drawn: letters are hinted to the pixels of the figure."""
-    return drawn_width_pt(style.drawable(text), size_pt, style.dpi, style.families)
 
 
 def _labels(

@@ -8,7 +8,7 @@ import numpy as np
 
 from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
-from nnanim.design.fonts import text_width_pt
+from nnanim.design.fonts import drawn_width_pt, text_width_pt
 from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales, moved_ramp, percent
 from nnanim.design.style import Style
@@ -16,6 +16,11 @@ from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, SLACK, SMALL_PRINT
 
 BAR_THICKNESS = (0.12, 0.8)  # of a row's height, for norms that have shrunk and grown most
+
+
+def wide_pt(text: str, size_pt: float, style: Style) -> float:
+    """Measure a text as it is drawn: letters are hinted to the pixels of the figure."""
+    return drawn_width_pt(style.drawable(text), size_pt, style.dpi, style.families)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,17 +32,23 @@ class LayersLegend:
         scales: of the picture.
         since: what changes are measured against, in words.
         style: of the figure.
+        against: the run that weights are held against, where changes are differences from it; else empty.
     """
 
     boxes: tuple[Box, ...]
     scales: RowScales
     since: str
     style: Style
+    against: str = ""
 
     @staticmethod
-    def texts(scales: RowScales, since: str) -> tuple[str, str, str, str, str, str]:
+    def texts(scales: RowScales, since: str, against: str = "") -> tuple[str, str, str, str, str, str]:
         """Return for each block the words at both ends of its bar and the small print."""
         growth = percent(float(scales.growth.domain))
+        if against:
+            apart = f"far from {against}, in % of its ‖W‖"
+            sizes = f"‖W‖ than in {against}, by {growth} or more"
+            return percent(scales.moved.low), percent(scales.moved.high), apart, "smaller", "larger", sizes
         return (
             percent(scales.moved.low),
             percent(scales.moved.high),
@@ -48,9 +59,9 @@ class LayersLegend:
         )
 
     @classmethod
-    def widths(cls, scales: RowScales, since: str, style: Style) -> tuple[float, ...]:
+    def widths(cls, scales: RowScales, since: str, style: Style, against: str = "") -> tuple[float, ...]:
         """Measure its blocks, in points of a figure of the reference size."""
-        low, high, moved, shrank, grew, size = cls.texts(scales, since)
+        low, high, moved, shrank, grew, size = cls.texts(scales, since, style.drawable(against))
         bars = RAMP_PT + 2 * GAP_PT
         blocks = ((low, high, moved), (shrank, grew, size))
         return tuple(
@@ -60,7 +71,7 @@ class LayersLegend:
 
     def paint(self, brush: Brush) -> None:
         """Paint both blocks."""
-        low, high, moved, shrank, grew, size = self.texts(self.scales, self.since)
+        low, high, moved, shrank, grew, size = self.texts(self.scales, self.since, self.style.drawable(self.against))
         theme = self.style.theme
         ramp = moved_ramp(theme)
         upper, left = self._block(brush, self.boxes[0], (low, high), moved, (theme.ink, theme.ink))

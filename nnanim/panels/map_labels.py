@@ -13,7 +13,7 @@ from nnanim.design.style import Style
 from nnanim.frames.boxes import BoxHistory
 from nnanim.model.weight_rows import Row
 from nnanim.painting.brush import Place
-from nnanim.panels.layers import wide_pt
+from nnanim.panels.layers_legend import wide_pt
 from nnanim.panels.map_layout import MapGraph, MapPlaces
 
 NAME_PT, ROLE_PT = 10.0, 8.0  # of the reference size

@@ -10,7 +10,7 @@ import numpy as np
 
 from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
-from nnanim.design.layout import TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
+from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
 from nnanim.design.row_scales import RowScales, area_colors
 from nnanim.design.style import Style
 from nnanim.design.wording import thousands
@@ -22,8 +22,8 @@ from nnanim.frames.rows import RowHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
-from nnanim.panels.layers import those_with, wide_pt
-from nnanim.panels.layers_legend import LayersLegend
+from nnanim.panels.layers import those_with
+from nnanim.panels.layers_legend import LayersLegend, wide_pt
 from nnanim.panels.map_dot import map_dot
 from nnanim.panels.map_labels import MapLabels, label_map
 from nnanim.panels.map_layout import MapPlaces, place_map
@@ -68,7 +68,8 @@ class MapPart:
         places: of boxes, arrows and clusters.
         labels: names of boxes and clusters.
         remarks: small text beside the title.
-        legend: its blocks.
+        legend: its blocks; None where they stand elsewhere.
+        titled: whether the title stands here.
     """
 
     style: Style
@@ -76,10 +77,13 @@ class MapPart:
     places: MapPlaces
     labels: MapLabels
     remarks: str
-    legend: LayersLegend
+    legend: LayersLegend | None
+    titled: bool = True
 
     @property
     def text_places(self) -> tuple[Place, ...]:
+        if not self.titled:
+            return ()
         size = looks.TITLE_PT * self.style.scale
         return (Place(self.row.left, self.row.top, size, self.style.theme.ink, va="top"),)
 
@@ -95,7 +99,8 @@ class MapPart:
         size = looks.TEXT_PT * scale
         place = Place(self.row.right, self.row.top - REMARK_DROP_PT * scale, size, theme.muted, "right", "top")
         brush.text(place, style.drawable(self.remarks))
-        self.legend.paint(brush)
+        if self.legend is not None:
+            self.legend.paint(brush)
 
     def dot(self, name: str, look: MapLook) -> str:
         """Write the map as DOT, lengths in points."""
@@ -142,13 +147,15 @@ class MapPart:
         brush.line(frame, FRAME_PT * scale, self.style.theme.ink, cap="projecting")
 
     def texts(self, look: MapLook) -> tuple[str, ...]:
-        return (self.style.drawable(look.title),)
+        return (self.style.drawable(look.title),) if self.titled else ()
 
 
 class MapPanel:
     """The panel of one run's map."""
 
-    def __init__(self, history: History, scales: RowScales, box: Box, style: Style, options: Options) -> None:
+    def __init__(
+        self, history: History, scales: RowScales, box: Box, style: Style, options: Options, *, alone: bool = True
+    ) -> None:
         """Let Graphviz place the boxes.
 
         Args:
@@ -157,6 +164,7 @@ class MapPanel:
             box: where the panel stands.
             style: of the figure.
             options: the user's choices.
+            alone: whether title and legend stand in the panel.
 
         Raises:
             OptionError: the figure is too small.
@@ -164,9 +172,11 @@ class MapPanel:
         """
         self._history, self._scales, self._style = history, scales, style
         scale = style.scale
-        legend_boxes, bottom = rows_of_blocks(box, LayersLegend.widths(scales, history.since, style), scale)
+        blocks = LayersLegend.widths(scales, history.since, style, history.against) if alone else ()
+        legend_boxes, bottom = rows_of_blocks(box, blocks, scale)
         bottom += 0.4 * looks.TEXT_PT * scale
-        room = Box(box.left, bottom, box.width, box.top - TITLE_HEIGHT_PT * scale - bottom)
+        head = TITLE_HEIGHT_PT * scale if alone else LINE_PT * scale
+        room = Box(box.left, bottom, box.width, box.top - head - bottom)
         check_room(room, options.figsize, scale)
         every: BoxHistory = history.shown
         self._shown, places, labels = fold_until_readable(every, room, style, options)
@@ -175,8 +185,9 @@ class MapPanel:
             title_row(box, scale),
             places,
             labels,
-            _remarks(every, self._shown, room.width, history.titles, style),
-            LayersLegend(legend_boxes, scales, history.since, style),
+            _remarks(every, self._shown, room.width, history.titles if alone else [""], style),
+            LayersLegend(legend_boxes, scales, history.since, style, history.against) if alone else None,
+            alone,
         )
 
     @property

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -12,9 +11,9 @@ import numpy as np
 
 from nnanim.design import theme as looks
 from nnanim.design.cell_scales import CellScales, palette
-from nnanim.design.coloring import COLORINGS
-from nnanim.design.fonts import load_font, shortened
-from nnanim.design.layout import TITLE_HEIGHT_PT, Box, arrange, check_room, rows_of_blocks, title_row
+from nnanim.design.coloring import COLORINGS, Coloring
+from nnanim.design.fonts import load_font
+from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, arrange, check_room, rows_of_blocks, title_row
 from nnanim.design.style import Style
 from nnanim.design.theme import POINTS_PER_INCH, pick_theme
 from nnanim.design.wording import thousands
@@ -23,14 +22,14 @@ from nnanim.frames.cells import CellHistory, Matrix, read_cells
 from nnanim.frames.frame import Cells, Frame
 from nnanim.frames.history import History, Snapshot
 from nnanim.frames.history import Place as RunPlace
-from nnanim.frames.matrix_choice import TABLES, choose_weights, turned_weights
+from nnanim.frames.matrix_choice import choose_weights, turned_weights
 from nnanim.model.role_table import HIDDEN
-from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.xdot import Drawing
-from nnanim.panels.layers import wide_pt
+from nnanim.panels.layers_legend import wide_pt
 from nnanim.panels.legend import SMALL_PRINT
+from nnanim.panels.matrix_captions import BELOW_CAPTION, SMALLER, captions_of
 from nnanim.panels.matrix_legend import USUAL_BLOCKS_PT, MatrixLegend
 from nnanim.panels.matrix_marks import mark, ring
 from nnanim.panels.matrix_places import Plan, form_of, place, plan_matrix, room_for, slots
@@ -40,11 +39,8 @@ from nnanim.reading.run import Run
 
 FEW = 1024  # cells of a matrix up to which each is a rectangle, with room around it where cells are large
 CELL_GAP = (6.0, 0.08)  # pixels of a cell from which on there is room between two, and how much of it
-BELOW_CAPTION = 0.62  # of a line, between a caption and its matrix: a mark may reach into it
 CAPTION_LINES = 2.6  # lines of small print for name and shape
-SMALLER = 0.78  # of the small print, where the usual size does not fit
 RADIUS_TEXTS = (("spectral radius {}", 1.0), ("spectral radius {}", SMALLER), ("ρ {}", 1.0))  # with their size
-LONGEST_CUT = 100  # letters of a name that is cut in its middle
 WIDEST_RADIUS = "0.0057"
 
 
@@ -79,7 +75,8 @@ class MatrixPart:
         caption_places: where these lines stand.
         radius_places: where the spectral radii stand.
         remarks: small text beside the title.
-        legend: its blocks.
+        legend: its blocks; None where they stand elsewhere.
+        titled: whether the title stands here.
     """
 
     style: Style
@@ -89,12 +86,18 @@ class MatrixPart:
     caption_places: Sequence[tuple[Place, Place]]
     radius_places: tuple[Place, ...]
     remarks: str
-    legend: MatrixLegend
+    legend: MatrixLegend | None
+    titled: bool = True
 
     @property
     def text_places(self) -> tuple[Place, ...]:
         title = Place(self.row.left, self.row.top, looks.TITLE_PT * self.style.scale, self.style.theme.ink, va="top")
-        return (title, *self.radius_places)
+        return (title, *self.radius_places) if self.titled else self.radius_places
+
+    @property
+    def has_mosaic(self) -> bool:
+        """Whether a matrix has so many cells that they are painted as pixels."""
+        return any(prod(plan.matrix.size) > FEW for plan in self.plans)
 
     @property
     def remarks_place(self) -> Place:
@@ -108,7 +111,8 @@ class MatrixPart:
         for places, texts in zip(self.caption_places, self.captions, strict=True):
             for where, text in zip(places, texts, strict=True):
                 brush.text(where, text)
-        self.legend.paint(brush)
+        if self.legend is not None:
+            self.legend.paint(brush)
 
     def dot(self, _name: str, _look: MatrixLook) -> None:
         """Nothing: heat maps are charts of the weights, no drawing of the network."""
@@ -132,7 +136,7 @@ class MatrixPart:
             ring(brush, plan.box_of(divmod(index - plan.matrix.start, plan.matrix.size[1])), self.style)
 
     def texts(self, look: MatrixLook) -> tuple[str, ...]:
-        return (self.style.drawable(look.title), *look.radius)
+        return (self.style.drawable(look.title), *look.radius) if self.titled else look.radius
 
     def _rectangles(self, across: np.ndarray, down: np.ndarray, colors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         pixel = POINTS_PER_INCH / self.style.dpi
@@ -147,7 +151,18 @@ class MatrixPart:
 class MatrixPanel:
     """The panel of one run's matrices."""
 
-    def __init__(self, history: History, scales: CellScales, box: Box, style: Style, options: Options) -> None:
+    def __init__(
+        self,
+        history: History,
+        scales: CellScales,
+        box: Box,
+        style: Style,
+        options: Options,
+        *,
+        alone: bool = True,
+        coloring: Coloring | None = None,
+        in_ink: bool = False,
+    ) -> None:
         """Choose places.
 
         Args:
@@ -156,18 +171,23 @@ class MatrixPanel:
             box: where the panel stands.
             style: of the figure.
             options: the user's choices.
+            alone: whether title and legend stand in the panel.
+            coloring: what colours stand for, where `options` does not say.
+            in_ink: show sizes in neutral ink all the time.
 
         Raises:
             OptionError: the figure is too small.
         """
         self._history, self._scales, self._style, self._options = history, scales, style, options
         self._all: CellHistory = history.shown
-        self._coloring = COLORINGS[options.color]
-        self._explained = self._coloring.is_explained(len(history))
+        self._coloring = coloring or COLORINGS[options.color]
+        self._explained = self._coloring.is_explained(len(history)) and not in_ink
         matrices = self._all.matrices
-        legend = MatrixLegend.of(self._all, scales, history.since if self._explained else "", style, options)
-        legend_boxes, legend_top = rows_of_blocks(box, legend.widths, style.scale)
-        inside = _inside(box, legend_top, style)
+        legend = MatrixLegend.of([self._all], scales, history.since if self._explained else "", style, options)
+        legend_boxes, legend_top = rows_of_blocks(box, legend.widths if alone else (), style.scale)
+        shown, count = len(matrices), self._all.count
+        head = TITLE_HEIGHT_PT if alone else LINE_PT if shown < count else 0.0
+        inside = _inside(box, legend_top, style, head)
         caption = caption_pt(style, any(matrix.is_hidden for matrix in matrices))
         rooms = slots(inside, len(matrices), caption, style.scale, [form_of(matrix.shape) for matrix in matrices])
         check_room(min(rooms, key=lambda room: min(room.width, room.height)), options.figsize, style.scale)
@@ -185,7 +205,6 @@ class MatrixPanel:
             for room, matrix in zip(rooms, matrices, strict=True)
             if matrix.is_hidden
         )
-        shown, count = len(matrices), self._all.count
         remarks = (
             f"{thousands(shown)} of {thousands(count)} weights" if shown < count else f"{thousands(count)} weights"
         )
@@ -196,8 +215,9 @@ class MatrixPanel:
             texts,
             places,
             radius_places,
-            "1 weight" if count == 1 else remarks,
-            legend.at(legend_boxes),
+            "1 weight" if count == 1 else remarks if alone or shown < count else "",
+            legend.at(legend_boxes) if alone else None,
+            alone,
         )
 
     @property
@@ -244,13 +264,36 @@ class MatrixPanel:
         return MatrixLook(frame.title, cells.color, cells.largest_cell, radius, stand_out)
 
 
-def read_matrices(run: Run, snapshots: Sequence[Snapshot], options: Options) -> CellHistory:
+def read_matrices(
+    run: Run, snapshots: Sequence[Snapshot], options: Options, room: tuple[Box, float] | None = None
+) -> CellHistory:
     """Read the weights that were asked for, or those that there is room for, in as many cells as there is room for.
+
+    Args:
+        run: whose weights.
+        snapshots: those that are shown, in their order.
+        options: the user's choices.
+        room: of the matrices, and the scale of sizes there, where the panel is one of several.
 
     Raises:
         SnapshotError: a snapshot cannot be read.
         OptionError: there is no weight of a name.
     """
+    inside, style = _room(run, options, room)
+    every = turned_weights(run)
+    if not every:
+        raise OptionError(f"view is 'matrix', but there is no weight of two axes or more in {str(run.path)!r}")
+    chosen = choose_weights(run, every)
+    caption = caption_pt(style, any(each.row.role == HIDDEN for each in chosen))
+    if not run.asked:
+        chosen = chosen[: room_for(inside, caption, style.scale)]
+    rooms = slots(inside, len(chosen), caption, style.scale, [form_of(each.shape) for each in chosen])
+    matrices = [plan_matrix(each, room, options.dpi).matrix for each, room in zip(chosen, rooms, strict=True)]
+    return read_cells(snapshots, options, matrices=matrices, count=len(every))
+
+
+def _room(run: Run, options: Options, room: tuple[Box, float] | None) -> tuple[Box, Style]:
+    """Return the room of the matrices, as far as it is known before they are read."""
     families = load_font(options.font)
     width_pt, height_pt = (inches * POINTS_PER_INCH for inches in options.figsize)
     panels = options.panels if run.log is not None and options.panels != "curve" else "network"
@@ -258,19 +301,11 @@ def read_matrices(run: Run, snapshots: Sequence[Snapshot], options: Options) -> 
     above = height_of_title(options.title, scale) + height_of_moments(options, scale)
     layout = arrange(width_pt, height_pt - above, panels)
     style = Style(pick_theme(options.theme, options.palette), families, "", layout.scale, options.dpi)
+    if room is not None:
+        return room[0], replace(style, scale=room[1])
     box = layout.view
     assert box is not None
-    every = turned_weights(run)
-    if not every:
-        raise OptionError(f"view is 'matrix', but there is no weight of two axes or more in {str(run.path)!r}")
-    chosen = choose_weights(run, every)
-    inside = _inside(box, rows_of_blocks(box, USUAL_BLOCKS_PT, style.scale)[1], style)
-    caption = caption_pt(style, any(each.row.role == HIDDEN for each in chosen))
-    if not run.asked:
-        chosen = chosen[: room_for(inside, caption, style.scale)]
-    rooms = slots(inside, len(chosen), caption, style.scale, [form_of(each.shape) for each in chosen])
-    matrices = [plan_matrix(each, room, options.dpi).matrix for each, room in zip(chosen, rooms, strict=True)]
-    return read_cells(snapshots, options, matrices=matrices, count=len(every))
+    return _inside(box, rows_of_blocks(box, USUAL_BLOCKS_PT, style.scale)[1], style), style
 
 
 def words_of(history: History, _options: Options) -> list[str]:
@@ -291,85 +326,9 @@ def plan_of(matrix: Matrix) -> Plan:
     return Plan(matrix, kernel, 1, Box(0.0, 0.0, 1.0, 1.0))
 
 
-def _inside(box: Box, legend_top: float, style: Style) -> Box:
+def _inside(box: Box, legend_top: float, style: Style, head_pt: float = TITLE_HEIGHT_PT) -> Box:
     bottom = legend_top + 0.4 * looks.TEXT_PT * style.scale
-    return Box(box.left, bottom, box.width, box.top - TITLE_HEIGHT_PT * style.scale - bottom)
-
-
-def captions_of(
-    plans: Sequence[Plan], rooms: Sequence[Box], style: Style
-) -> tuple[list[tuple[str, str]], list[tuple[Place, Place]]]:
-    """Return name and shape above each matrix, cut to the width of its room, and where they stand."""
-    theme, small = style.theme, looks.TEXT_PT * SMALL_PRINT * style.scale
-    line = 1.15 * small
-    names = _names([style.drawable(_name(plan.matrix.row)) for plan in plans], small, rooms[0].width, style)
-    texts, places = [], []
-    for plan, room, (name, name_share) in zip(plans, rooms, names, strict=True):
-        base = room.top + BELOW_CAPTION * small + (line if plan.matrix.is_hidden else 0.0)
-        fits = [(text, size) for text, size in _shapes(plan.matrix) if wide_pt(text, size * small, style) <= room.width]
-        shape, size = fits[0] if fits else ("", 1.0)
-        texts.append((name, shape))
-        places.append(
-            (
-                Place(room.left, base + line, name_share * small, theme.ink),
-                Place(room.left, base, size * small, theme.muted),
-            ),
-        )
-    return texts, places
-
-
-def _name(row: Row) -> str:
-    return row.title.removesuffix(f" ({row.part})") if row.part else row.title
-
-
-def _names(names: Sequence[str], size_pt: float, room_pt: float, style: Style) -> list[tuple[str, float]]:
-    """Cut names so that they fit, with their size: at the front, and where different names would then be the same, so
-    that what tells them apart stays.
-    """
-
-    def cut(name: str, share: float = 1.0) -> str:
-        return shortened(name, share * size_pt, room_pt, style.families, style.dpi)
-
-    shown = {name: cut(name) for name in names}
-    alike = Counter(shown.values())
-    unclear = [name for name, short in shown.items() if alike[short] > 1]
-    inside = [_cut_inside(name, size_pt, room_pt, style) for name in unclear]
-    ways = [(inside, 1.0)] + [
-        ([cut(_initials(name, last), share) for name in unclear], share)
-        for last, share in ((None, 1.0), (None, SMALLER), (4, SMALLER))
-    ]
-    best, share = next((way for way in ways if len(set(way[0])) == len(unclear)), ways[0])
-    told = {name: (short, 1.0) for name, short in shown.items()}
-    told |= {name: (short, share) for name, short in zip(unclear, best, strict=True)}
-    return [told[name] for name in names]
-
-
-def _initials(name: str, last: int | None) -> str:
-    """Return a name with the first letters of its modules, numbers as they are: ``b.0.a.q_proj``."""
-    *modules, own = name.split(".")
-    return ".".join([*(each if each.isdigit() else each[:1] for each in modules), own[:last]])
-
-
-def _cut_inside(name: str, size_pt: float, room_pt: float, style: Style) -> str:
-    for keep in range(min(len(name), LONGEST_CUT) - 1, 1, -1):
-        text = name[: (keep + 1) // 2] + "…" + name[len(name) - keep // 2 :]
-        if wide_pt(text, size_pt, style) <= room_pt:
-            return text
-    return ""
-
-
-def _shapes(matrix: Matrix) -> list[tuple[str, float]]:
-    """Return ways to write part and shape with their size, the best first."""
-    (out, into, *kernel), part = matrix.shape, matrix.row.part
-    plain = f"{thousands(out)} × {thousands(into)}"
-    axes = "" if matrix.row.role in TABLES else " (out × in)"
-    ways = [plain + axes, plain]
-    if prod(kernel) > 1:
-        size = "×".join(map(str, kernel))
-        ways = [f"{plain} kernels of {size}{axes}", f"{plain} kernels of {size}", f"{plain} × {size}"]
-    before = f"{part} " if part else ""
-    found = [(before + way, 1.0) for way in ways] + [(before + ways[-1], SMALLER)]
-    return [*found, (part, 1.0), (part, SMALLER)] if part else [*found, (plain, 1.0)]
+    return Box(box.left, bottom, box.width, box.top - head_pt * style.scale - bottom)
 
 
 def _shade(color: looks.Color) -> Shade:

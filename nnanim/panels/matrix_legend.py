@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nnanim.design import theme as looks
 from nnanim.design.cell_scales import CellScales, ink_ramp
-from nnanim.design.coloring import COLORINGS
+from nnanim.design.coloring import COLORINGS, Coloring
 from nnanim.design.layout import Box
 from nnanim.design.style import Style
 from nnanim.design.wording import short
 from nnanim.frames.cells import CellHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
-from nnanim.panels.layers import wide_pt
+from nnanim.panels.layers_legend import wide_pt
 from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, RAMP_STEPS, SLACK, SMALL_PRINT
 
 USUAL_BLOCKS_PT = (222.0, 95.0, 92.0)  # widths of the blocks before their numbers are known
@@ -56,18 +57,29 @@ class MatrixLegend:
     boxes: tuple[Box, ...] = ()
 
     @classmethod
-    def of(cls, shown: CellHistory, scales: CellScales, since: str, style: Style, options: Options) -> MatrixLegend:
+    def of(
+        cls,
+        shown: Sequence[CellHistory],
+        scales: CellScales,
+        since: str,
+        style: Style,
+        options: Options,
+        coloring: Coloring | None = None,
+        ink_words: str = "",
+    ) -> MatrixLegend:
         """Say what is shown of cells.
 
         Args:
-            shown: the cells.
+            shown: the cells of each run in the picture.
             scales: of the picture.
             since: what changes are measured against, in words; empty where only sizes are shown.
             style: of the figure.
             options: the user's choices.
+            coloring: what colours stand for, where `options` does not say.
+            ink_words: what stands in neutral ink, where that is not the end.
         """
-        theme, coloring = style.theme, COLORINGS[options.color]
-        has_many = any(not matrix.is_whole for matrix in shown.matrices)
+        theme, coloring = style.theme, coloring or COLORINGS[options.color]
+        has_many = any(not matrix.is_whole for each in shown for matrix in each.matrices)
         is_sign = coloring.name == "sign"
         blocks = []
         if since:
@@ -76,11 +88,11 @@ class MatrixLegend:
             numbers = shares * float(scales.colors.domain)
             bar = scales.of_colors(numbers, theme, ramp)
             domain = short(float(scales.colors.domain))
-            text = coloring.small_print("|w|", style.drawable(since), domain)
+            text = style.drawable(coloring.small_print("|w|", since, domain))
             blocks.append(Block(*coloring.ends, text, bar, (_shade(ramp[0]), _shade(ramp[2]))))
         if not is_sign:
             end = short(float(scales.magnitudes.domain))
-            words = "size |w|" if not since else "at the end: |w|"
+            words = ink_words or ("size |w|" if not since else "at the end: |w|")
             blocks.append(Block("0", end, words, ink_ramp(theme), (_shade(theme.ink),) * 2))
         many = (
             ("a cell: the largest w of many" if is_sign else "a cell: √(mean of w²)") if has_many else "in each matrix"

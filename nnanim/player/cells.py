@@ -19,7 +19,8 @@ from nnanim.design.wording import thousands
 from nnanim.frames.cells import CellHistory, Matrix
 from nnanim.frames.history import History, Series
 from nnanim.options import THEMES, Options
-from nnanim.panels.matrix import caption_pt, captions_of, plan_of
+from nnanim.panels.matrix import caption_pt, plan_of
+from nnanim.panels.matrix_captions import captions_of
 from nnanim.panels.matrix_legend import MatrixLegend
 from nnanim.panels.matrix_places import form_of, place, slots
 from nnanim.player.looks import VIEWS, color_tables
@@ -69,7 +70,7 @@ def cells_data(history: History, options: Options, scales: CellScales) -> dict[s
     coloring = COLORINGS[options.color]
     is_explained = coloring.is_explained(len(history))
     style = _style(shown, options, 1.0)
-    blocks = MatrixLegend.of(shown, scales, history.since if is_explained else "", style, options).blocks
+    blocks = MatrixLegend.of([shown], scales, history.since if is_explained else "", style, options).blocks
     colored = blocks[0]
     remarks = f"{thousands(len(shown.matrices))} of {thousands(shown.count)} weights"
     return {

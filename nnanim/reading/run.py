@@ -28,7 +28,7 @@ from nnanim.reading.logs.log import Log
 from nnanim.reading.order import find_order
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
-from nnanim.reading.snapshots.to_layers import check_array, read_layer
+from nnanim.reading.snapshots.to_layers import check_array
 from nnanim.reading.which import choose_model, choose_network, leave_best_out
 from nnanim.words import counted
 
@@ -90,19 +90,6 @@ class Snapshot:
             SnapshotError: the file cannot be read.
         """
         return detect.open_arrays(self._contents)
-
-    def each_layer(self, arrays: Arrays) -> Iterator[Layer]:
-        """Read every weight of the model with its bias, drawn or not, one at a time and as (out, in, …).
-
-        Args:
-            arrays: this snapshot, opened.
-
-        Raises:
-            SnapshotError: the file is damaged, or holds NaN or infinite numbers.
-        """
-        drawn = {header.key: header for header in self._layers}
-        for header in self._contents.weights:
-            yield read_layer(self._contents, drawn.get(header.key, header), arrays)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from nnanim.model.layer_choice import fit_to_sizes
 from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
 from nnanim.reading.containers.unpacking import FREE_BYTES, check_unpacked
-from nnanim.reading.snapshots.contents import Arrays, Contents
+from nnanim.reading.snapshots.contents import Contents
 from nnanim.words import counted
 
 _CHECKED_NUMBERS = 1 << 20  # so many are checked at a time
@@ -80,23 +80,6 @@ def read_layers(
     for layer in loaded:
         check_finite(layer, where)
     return loaded
-
-
-def read_layer(contents: Contents, header: LayerHeader, arrays: Arrays) -> Layer:
-    """Read one layer of an open snapshot, (out, in, …) float32.
-
-    Raises:
-        SnapshotError: the file is damaged, or holds NaN or infinite numbers.
-    """
-    weight = arrays.read(header.key)
-    if header.key in contents.turned:
-        from nnanim.reading.snapshots.parameters import turn_axes
-
-        weight = weight.transpose(turn_axes(weight.ndim))
-    bias = None if header.bias_key is None else arrays.read(header.bias_key)
-    layer = to_layer(header, weight, bias)
-    check_finite(layer, str(contents.path))
-    return layer
 
 
 def fit(contents: Contents, layers: Sequence[LayerHeader], sizes: tuple[int, ...]) -> Sequence[LayerHeader]:
