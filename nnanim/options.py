@@ -55,7 +55,7 @@ MIN_MOVING_S = 4.0  # so long they play at least, and so long at most, the endin
 MAX_MOVING_S = 12.0
 DEFAULT_HOLD_S = 3.0
 DEFAULT_MAX_NODES = 16
-DEFAULT_MAX_EDGES = 160
+DEFAULT_MAX_EDGES = 100
 MOST_MOVING = 300  # shapes in an animated SVG: browsers take CPU for each
 
 MIN_FPS = 0.01
@@ -117,7 +117,7 @@ class Options:
         stop: last epoch to show.
         max_nodes: neurons to show of one layer.
         nodes: which: ``"strongest"`` over the run, or ``"even"``.
-        max_edges: edges to show; by default 160, and in an animated SVG no more than can move there.
+        max_edges: edges to show; by default 100, and in an animated SVG no more than can move there.
         edges: which: the strongest by ``"weight"`` or by ``"change"`` over the run.
         bias: whether the rings of the nodes show biases.
         image: size of the image that the network takes in, whose weights are then shown as a small picture for each

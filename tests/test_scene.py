@@ -186,7 +186,7 @@ def test_choices_that_cannot_be(choices, message):
 @pytest.mark.parametrize("shape", [(2, 1), (13, 8, 8, 3), (64, 20, 20, 10), (784, 100, 10), (20,) * 13], ids=str)
 def test_nodes_and_thick_edges_keep_inside_and_apart(tmp_path: Path, shape, figsize):
     folder = result_folder(tmp_path / "result", shape, epochs=(1, 2))
-    animation = Animation(open_run(folder), figsize=figsize, view="network")
+    animation = Animation(open_run(folder), figsize=figsize, view="network", image="none")
     frame = animation[0]
     width, height = animation.size_px
     points = np.concatenate(animation.node_centers_px)
@@ -199,7 +199,7 @@ def test_nodes_and_thick_edges_keep_inside_and_apart(tmp_path: Path, shape, figs
             assert np.diff(column[:, 1]).min() > 2 * animation._figure.view.part.nodes.node_radius_pt * 100 / 72
     edge = np.s_[0:2, :]
     assert (frame.image[edge] == 255).all()  # nothing is clipped at the top
-    assert len(frame.edges.weight) == min(160, sum(min(a, 16) * min(b, 16) for a, b in itertools.pairwise(shape)))
+    assert len(frame.edges.weight) == min(100, sum(min(a, 16) * min(b, 16) for a, b in itertools.pairwise(shape)))
 
 
 def test_log_spacing_keeps_both_ends_and_crowds_the_beginning(iris: Run):
@@ -215,14 +215,14 @@ def test_log_spacing_keeps_both_ends_and_crowds_the_beginning(iris: Run):
 def test_norms_have_no_sign(tmp_path: Path):
     convolutions = open_run(IRIS.parent / "convolutions")
     with pytest.raises(OptionError) as error:
-        Animation(convolutions, color="sign")
+        Animation(convolutions, color="sign", image="none")
     assert str(error.value) == "color is 'sign': the edges of this network are norms of kernels, which have no sign"
 
 
 def test_norms_beside_weights_stay_grey_by_sign(tmp_path: Path):
     kernel = np.full((2, 1, 3, 3), 0.5)
     run = run_with(tmp_path / "result", [[kernel, [[1.0, -1.0]]], [kernel, [[1.0, -1.0]]]])
-    frame = Animation(run, color="sign", scale="layer")[0]
+    frame = Animation(run, color="sign", scale="layer", image="none")[0]
     theme = pick_theme("light", "vivid")
     assert [tuple(color) for color in frame.edges.color.tolist()] == [
         theme.unchanged,

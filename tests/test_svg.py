@@ -311,19 +311,19 @@ def test_a_still_is_for_another_command(result: Path) -> None:
 
 @pytest.fixture(scope="module")
 def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_run(tmp_path_factory.mktemp("deep") / "result", (16,) * 12, 3)
+    return make_run(tmp_path_factory.mktemp("deep") / "result", (16,) * 14, 3)
 
 
 def test_as_many_edges_as_can_move_are_chosen(deep: Path, tmp_path: Path) -> None:
     animation = Animation(open_run(deep), view="network")
-    assert len(animation[0].edges.weight) == 160
+    assert len(animation[0].edges.weight) == 100
     told: list[tuple[int, int]] = []
     animation.write(tmp_path / "out.svg", tmp_path / "out.gif", progress=lambda *done: told.append(done))
     svg = Svg(tmp_path / "out.svg")
     assert len(svg.moving) == MOST_MOVING
     count = len(animation)
     assert told == [(done, 2 * count) for done in range(1, 2 * count + 1)]
-    rings, others = 11 * 16, 1 + 1 + 2  # the title, a value, a curve's dot and how far it is seen
+    rings, others = 13 * 16, 1 + 1 + 2  # the title, a value, a curve's dot and how far it is seen
     fewer = Animation(open_run(deep), view="network", max_edges=MOST_MOVING - rings - others)
     fewer.write(tmp_path / "fewer.svg")
     assert (tmp_path / "fewer.svg").read_bytes() == (tmp_path / "out.svg").read_bytes()
@@ -336,8 +336,8 @@ def test_more_edges_than_can_move_are_refused(deep: Path, tmp_path: Path) -> Non
     with pytest.raises(OptionError) as caught:
         Animation(open_run(deep), view="network", max_edges=160).write(tmp_path / "out.svg", tmp_path / "out.gif")
     assert str(caught.value) == (
-        "max_edges is 160: beside 176 rings of neurons 120 edges can move in an SVG, where browsers are asked to move"
-        " 300 shapes at most (take --max-edges 120, or write a .gif)"
+        "max_edges is 160: beside 208 rings of neurons 88 edges can move in an SVG, where browsers are asked to move"
+        " 300 shapes at most (take --max-edges 88, or write a .gif)"
     )
     assert list(tmp_path.iterdir()) == []
 

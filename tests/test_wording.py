@@ -30,7 +30,7 @@ def test_what_is_left_out_is_counted():
         ("l1", "16 of 100"),
         ("l2", "10"),
     ]
-    assert wording.remarks(weights) == "160 of 79\N{NARROW NO-BREAK SPACE}400 edges"
+    assert wording.remarks(weights) == "100 of 79\N{NARROW NO-BREAK SPACE}400 edges"
     assert wording.remarks(weights_of((4, 5, 3), Options())) == ""
 
 
