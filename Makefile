@@ -10,6 +10,8 @@ CHECKS := .venv-checks
 DIST := .venv-dist
 RUN := $(VENV)/bin/python
 PIP := -m pip --disable-pip-version-check install --quiet
+# Each file of tests in one process, as many at once as there are CPUs.
+SPREAD := -n auto --dist loadfile
 # More options for pytest: make test ARGS="-k encoder"
 ARGS ?=
 
@@ -33,11 +35,11 @@ demo.gif: $(VENV)/.installed $(SOURCES) $(SAMPLE)
 	$(RUN) -m nnanim render sample_results/iris --shape 4,5,5,5,3 -o demo.gif
 
 test: $(VENV)/.dev  ## Run the tests (set up first what is missing)
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest $(SPREAD) $(ARGS)
 
 # Old releases warn about each other, so warnings are not errors here.
 test-lowest: $(LOWEST)/.installed  ## Run the tests with the oldest supported packages, without Chainer (Python 3.10)
-	$(LOWEST)/bin/python -m pytest -W default --disable-warnings -p no:cacheprovider $(ARGS)
+	$(LOWEST)/bin/python -m pytest $(SPREAD) -W default --disable-warnings -p no:cacheprovider $(ARGS)
 
 test-frameworks: $(FRAMEWORKS)/.installed  ## Run the tests that need PyTorch, Lightning, Keras and Transformers (2 GB)
 	$(FRAMEWORKS)/bin/python -m pytest -p no:cacheprovider tests/test_frameworks.py tests/test_result_folders.py \
