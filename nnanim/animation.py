@@ -30,7 +30,7 @@ from nnanim.options import MOST_MOVING, OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.figure import make_figure
 from nnanim.panels.network import NetworkPanel
-from nnanim.panels.views import pick_view
+from nnanim.panels.views.view import pick_view
 from nnanim.reading.run import Run
 from nnanim.words import counted
 

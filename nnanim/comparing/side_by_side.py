@@ -29,7 +29,7 @@ from nnanim.panels.difference import Difference, called
 from nnanim.panels.dots import MOST_LAYERS, Spread, height_of_dots
 from nnanim.panels.matrix import FEW, MatrixPanel, read_matrices
 from nnanim.panels.multiples import make_multiples, palette_of, room_of_matrices, scale_of_width
-from nnanim.panels.views import VIEWS, View, pick_view
+from nnanim.panels.views.view import View, pick_view, view_named
 from nnanim.reading.run import Run, Snapshot
 
 if TYPE_CHECKING:
@@ -145,10 +145,10 @@ class SideBySide(Sequence[TogetherFrame]):
         """Return the view of all runs, and what is to be told of it: rows where not all are shown alike."""
         kinds = {name: pick_view(run, self.options).name for name, run in self.runs.items()}
         if len(set(kinds.values())) == 1:
-            return VIEWS[next(iter(kinds.values()))], ()
+            return view_named(next(iter(kinds.values()))), ()
         other = next(name for name, kind in kinds.items() if kind != "network")
         told = f"all runs are shown as rows of weight tensors, for {self.runs[other].why_view} in {other!r}"
-        return VIEWS["layers"], (told,)
+        return view_named("layers"), (told,)
 
     def _reader(self, spreads: Sequence[Spread], *, difference: bool) -> Callable[..., Any]:
         """Return what reads a run for the view."""

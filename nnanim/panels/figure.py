@@ -17,7 +17,7 @@ from nnanim.panels.curve import CurvePanel
 from nnanim.panels.moment import MomentPanel, height_of_moments
 from nnanim.panels.panel import Panel, ViewPanel
 from nnanim.panels.title import TitlePanel, height_of_title
-from nnanim.panels.views import View
+from nnanim.panels.views.view import View
 
 ROUNDING = 1e-8  # what is a whole number of pixels but for rounding
 

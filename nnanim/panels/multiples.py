@@ -38,7 +38,7 @@ from nnanim.panels.matrix_legend import USUAL_BLOCKS_PT
 from nnanim.panels.run_curves import RunCurvesPanel, name_color
 from nnanim.panels.run_header import make_headers
 from nnanim.panels.title import TitlePanel, height_of_title
-from nnanim.panels.views import View
+from nnanim.panels.views.view import View
 
 CURVE_SHARE = 0.36  # of the width: names stand beside the curves
 PANEL_PT = (270.0, 200.0)  # of a run, for sizes as in a figure of one run
