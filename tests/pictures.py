@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from folders import save, trainer_arrays
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
@@ -142,3 +144,11 @@ def ink_at(image: np.ndarray, point: np.ndarray, radius: int = 8) -> float:
     x, y = (int(np.floor(value)) for value in point)
     part = image[y - radius : y + radius + 1, x - radius : x + radius + 1].astype(float)
     return float((BACKGROUND - part).mean(axis=-1).sum() / BACKGROUND)
+
+
+def require_engine(engine: str) -> None:
+    """Skip a test where a Graphviz engine is not there."""
+    if engine == "system" and shutil.which("dot") is None:
+        pytest.skip("Graphviz is not on PATH")
+    if engine == "wheel":
+        pytest.importorskip("pygraphviz", reason="pygraphviz is not installed")

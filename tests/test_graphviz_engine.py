@@ -3,14 +3,13 @@ from __future__ import annotations
 import dataclasses
 import errno
 import re
-import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from folders import result_folder
-from pictures import run_with
+from pictures import require_engine, run_with
 from timing import ONE_FRAME_EACH
 
 from nnanim import Animation, GraphvizError, open_run
@@ -22,15 +21,8 @@ from nnanim.painting.xdot import Drawing
 def engine(request: pytest.FixtureRequest) -> str:
     """Each engine in turn; one that is not installed is skipped."""
     name: str = request.param
-    require(name)
+    require_engine(name)
     return name
-
-
-def require(engine: str) -> None:
-    if engine == "system" and shutil.which("dot") is None:
-        pytest.skip("Graphviz is not on PATH")
-    if engine == "wheel":
-        pytest.importorskip("pygraphviz", reason="pygraphviz is not installed")
 
 
 @pytest.fixture
@@ -53,14 +45,14 @@ def assert_same(one: Drawing, other: Drawing) -> None:
 
 def test_both_engines_give_the_same(sources: list[str]) -> None:
     for engine in ENGINES:
-        require(engine)
+        require_engine(engine)
     for one, other in zip(draw(sources, "system"), draw(sources, "wheel"), strict=True):
         assert_same(one, other)
 
 
 def test_both_engines_give_the_same_picture(tmp_path: Path) -> None:
     for engine in ENGINES:
-        require(engine)
+        require_engine(engine)
     run = open_run(result_folder(tmp_path / "result"))
     one, other = (Animation(run, engine=engine, dpi=50)[1].image for engine in ENGINES)
     np.testing.assert_array_equal(one, other)
@@ -143,7 +135,7 @@ def test_bad_graph_in_the_middle_is_named(sources: list[str], engine: str, spoil
 
 
 def test_graph_that_is_not_answered_is_named(sources: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    require("system")
+    require_engine("system")
     from graphviz.backend import execute
 
     real = execute.run_check
@@ -195,7 +187,7 @@ def test_system_engine_where_what_is_run_is_on_path(tmp_path: Path, monkeypatch:
 
 
 def test_neato_alone_is_not_what_is_run(sources: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    require("wheel")
+    require_engine("wheel")
     put_on_path(tmp_path, monkeypatch, "#!/bin/sh\n", "neato")
     assert len(draw(sources)) == len(sources)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from folders import save
-from pictures import crossing_texts, cut_off_texts, written_texts
+from pictures import crossing_texts, cut_off_texts, require_engine, written_texts
 
 from nnanim import Animation, Recorder, open_run
 from nnanim.design.theme import pick_theme
@@ -199,8 +199,7 @@ def test_boxes_keep_apart_and_names_keep_inside(
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_boxes_stay_where_dot_put_them(engine: str, tmp_path: Path) -> None:
-    if engine == "wheel":
-        pytest.importorskip("pygraphviz")
+    require_engine(engine)
     animation = map_of(run_of(tmp_path / "run", TOWERS), engine=engine)
     part = panel_of(animation).part
     first, last = draw([animation.dot(animation[0]), animation.dot(animation[2])], engine)

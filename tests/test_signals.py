@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
+
+from nnanim.cli import main as command_line
 
 PROGRAM = """
 import time
@@ -37,3 +41,11 @@ def test_no_import_is_broken_off_by_a_signal(tmp_path: Path, name: str, code: in
     done = subprocess.run([sys.executable, tmp_path / "run.py"], capture_output=True, text=True, timeout=120)
     assert done.returncode == code, done.stderr
     assert done.stdout.startswith("to the end\n")
+
+
+def test_ctrl_c_beside_a_command_ends_as_within(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(click.Group, "make_context", interrupted)
+    assert CliRunner().invoke(command_line, ["--version"]).exit_code == 130

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from folders import log_rows, save
-from pictures import SAMPLES, color_at, crossing_texts, cut_off_texts
+from pictures import SAMPLES, color_at, crossing_texts, cut_off_texts, require_engine
 
 from nnanim import Animation, OptionError, open_run
 from nnanim.design.theme import pick_theme
@@ -208,8 +208,7 @@ def test_frames_json_holds_the_pictures(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_pictures_are_boxes_in_the_drawing(engine: str) -> None:
-    if engine == "wheel":
-        pytest.importorskip("pygraphviz")
+    require_engine(engine)
     animation = animated(DIGITS, engine=engine)
     tiles, middles = places_of(animation)
     (drawing,) = draw([animation.dot(animation[3])], engine)

@@ -94,6 +94,8 @@ class Group(click.Group):
             return super().make_context(*args, **more)
         except click.UsageError as error:  # an option before any command
             raise _told(error) from error
+        except KeyboardInterrupt:  # which click would end with 1
+            raise SystemExit(EXIT_INTERRUPTED) from None
 
     def main(self, *args: Any, **more: Any) -> Any:
         echo.prepare_streams()
