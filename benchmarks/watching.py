@@ -86,7 +86,7 @@ def one_more(shape: tuple[int, ...], before: int, count: int) -> tuple[list[floa
         folder = Path(place)
         for epoch in range(1, before + 1):
             snapshot(folder, epoch, shape)
-        follower, board = Follower(folder, Reading(), Options()), Board("run", Options())
+        follower, board = Follower(folder=folder, reading=Reading(), options=Options()), Board("run", Options())
         _take(follower, board)
         costs, readings = [], []
         for epoch in range(before + 1, before + count + 1):
@@ -113,7 +113,7 @@ def many_browsers() -> tuple[float, float]:
         folder = Path(place)
         for epoch in range(1, ENOUGH + 1):
             snapshot(folder, epoch)
-        follower, board = Follower(folder, Reading(), Options()), Board("run", Options())
+        follower, board = Follower(folder=folder, reading=Reading(), options=Options()), Board("run", Options())
         _take(follower, board)
         with Server(board, None, 0) as server:
             port = server.access.port
@@ -151,7 +151,7 @@ def long_run() -> dict[str, float]:
         folder = Path(place)
         for epoch in range(1, LONG // 2 + 1):
             snapshot(folder, epoch)
-        follower, board = Follower(folder, Reading(), Options()), Board("run", Options())
+        follower, board = Follower(folder=folder, reading=Reading(), options=Options()), Board("run", Options())
         _take(follower, board)
         half_mb = _peak_mb()
         for epoch in range(LONG // 2 + 1, LONG + 1):

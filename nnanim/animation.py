@@ -252,14 +252,14 @@ class Animation(Sequence[Frame]):
         theme = self._figure.style.theme
         more = None if self._figure.view is None else self._figure.view.colors
         return Film(
-            self._painter,
-            self,
-            self._figure.sheet,
-            self.durations_s,
-            lambda: theme.gif_palette(COLORINGS[self.options.color].ramp(theme), more),
-            len(self[0].edges.weight),
-            self.options.loop,
-            self.options.full_color,
+            painter=self._painter,
+            frames=self,
+            sheet=self._figure.sheet,
+            durations_s=self.durations_s,
+            palette=lambda: theme.gif_palette(COLORINGS[self.options.color].ramp(theme), more),
+            edges=len(self[0].edges.weight),
+            loop=self.options.loop,
+            full_color=self.options.full_color,
         )
 
     def _movable(self) -> Animation:

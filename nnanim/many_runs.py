@@ -156,7 +156,7 @@ def plan_outputs(results: Sequence[Path], outputs: Sequence[str]) -> list[tuple[
     return [tuple(output.replace(RUN_PLACE, name) for output in outputs) for name in name_runs(results)]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Request:
     """A folder to be drawn.
 
@@ -209,7 +209,16 @@ def render_each(
         OptionError: an option is not as it must be, which is the same for all folders.
     """
     requests = [
-        Request(number, result, paths, options, reading, writing, if_changed, f"{os.urandom(4).hex()}-")
+        Request(
+            number=number,
+            result=result,
+            outputs=paths,
+            options=options,
+            reading=reading,
+            writing=writing,
+            if_changed=if_changed,
+            mark=f"{os.urandom(4).hex()}-",
+        )
         for number, (result, paths) in enumerate(zip(results, outputs, strict=True))
     ]
     for alone, several in groupby(requests, key=_is_drawn_by_one):

@@ -61,7 +61,7 @@ def render(
         NnanimError: the folder, an option or the output is not as it must be.
     """
     outputs: Sequence[str | Path] = [output] if isinstance(output, str | Path) else list(output)
-    reading = Reading(shape, layers, model, files, log, skip_bad)
+    reading = Reading(shape=shape, layers=layers, model=model, files=files, log=log, skip_bad=skip_bad)
 
     def tell(stage: str, done: int, total: int) -> None:
         if progress is not None and stage == DRAWING and done:

@@ -81,7 +81,7 @@ def about_suffix(path: str | Path, suffixes: Sequence[str], hint: str = "") -> s
     return f"unknown suffix {suffix!r} of {str(path)!r} (must be one of {known}{hint})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """How a run is drawn.
 
@@ -282,7 +282,7 @@ class OptionFields(TypedDict, total=False):
     engine: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reading:
     """How a result folder is read; each as in `nnanim.open_run`."""
 

@@ -61,7 +61,7 @@ def _weights(shapes: Shapes, convention: str, is_ordered: bool) -> tuple[LayerHe
 def _chainer_weights(shapes: Shapes) -> tuple[LayerHeader, ...]:
     """Return the weights as Chainer's reader gives them: (out, in), never turned."""
     return tuple(
-        LayerHeader(key.removesuffix("/W"), key, shape, transposed=None if len(shape) > 2 else False)
+        LayerHeader(name=key.removesuffix("/W"), key=key, shape=shape, transposed=None if len(shape) > 2 else False)
         for key, shape in shapes.items()
         if len(shape) > 1
     )

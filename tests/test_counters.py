@@ -19,7 +19,7 @@ def log(form: str = "csv", **columns: Sequence[float]) -> Log:
 
 def snapshots(form: str = "pytorch", **counters: Sequence[int]) -> list[Contents]:
     (counter, values) = next(iter(counters.items()))
-    return [Contents(Path(f"m{value}.pt"), (), format=form, **{counter: value}) for value in values]  # type: ignore[arg-type]
+    return [Contents(path=Path(f"m{value}.pt"), weights=(), format=form, **{counter: value}) for value in values]  # type: ignore[arg-type]
 
 
 # log, snapshots, rows of the snapshots, beginning of the note
@@ -118,17 +118,17 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_counters_in_names(name: str) -> None:
-    (filled,) = fill_counters([Contents(Path("result") / name, (), format="pytorch")], None)
+    (filled,) = fill_counters([Contents(path=Path("result") / name, weights=(), format="pytorch")], None)
     assert (filled.epoch, filled.iteration) == NAMES[name]
 
 
 def test_number_of_a_keras_file_is_its_epoch() -> None:
-    (filled,) = fill_counters([Contents(Path("model.03.keras"), (), format="keras")], None)
+    (filled,) = fill_counters([Contents(path=Path("model.03.keras"), weights=(), format="keras")], None)
     assert (filled.epoch, filled.iteration) == (3, None)
 
 
 def test_only_counter_of_the_log_is_what_a_number_means() -> None:
-    (filled,) = fill_counters([Contents(Path("net_5.pt"), (), format="pytorch")], log(epoch=[10, 20]))
+    (filled,) = fill_counters([Contents(path=Path("net_5.pt"), weights=(), format="pytorch")], log(epoch=[10, 20]))
     assert (filled.epoch, filled.iteration) == (5, None)
 
 
@@ -136,5 +136,5 @@ def test_folder_tells_where_the_file_does_not() -> None:
     assert name_of(Path("result/checkpoint-50/model.safetensors")) == "checkpoint-50"
     assert name_of(Path("result/net_5/model_7.pt")) == "model_7.pt"
     assert name_of(Path("result/last.pt")) == "last.pt"
-    (filled,) = fill_counters([Contents(Path("result/checkpoint-50/model.safetensors"), ())], None)
+    (filled,) = fill_counters([Contents(path=Path("result/checkpoint-50/model.safetensors"), weights=())], None)
     assert (filled.epoch, filled.iteration) == (None, 50)

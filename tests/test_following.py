@@ -35,7 +35,7 @@ def save(folder: Path, epoch: int, *, seed: int | None = None) -> Path:
 
 
 def follow(folder: Path, **reading: object) -> Follower:
-    return Follower(folder, Reading(**reading), Options())  # type: ignore[arg-type]
+    return Follower(folder=folder, reading=Reading(**reading), options=Options())  # type: ignore[arg-type]
 
 
 def epochs(look: Look) -> list[float | int | None]:
@@ -61,7 +61,7 @@ def test_each_snapshot_is_taken_once(result: Path) -> None:
 def test_what_was_read_before_is_not_read_again_and_shown_the_same(
     result: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], since: str
 ) -> None:
-    follower = Follower(result, Reading(), Options(since=since, **options))
+    follower = Follower(folder=result, reading=Reading(), options=Options(since=since, **options))
     read: list[Path] = []
     plain = Snapshot.read
 
@@ -93,7 +93,7 @@ def test_what_was_read_before_is_not_read_again_and_shown_the_same(
 
 @pytest.mark.parametrize("options", [{}, {"max_edges": 5}])
 def test_a_file_that_is_written_again_is_read_again(result: Path, options: dict[str, Any]) -> None:
-    follower = Follower(result, Reading(), Options(**options))
+    follower = Follower(folder=result, reading=Reading(), options=Options(**options))
     for epoch in (1, 2, 3):
         save(result, epoch)
     np.savez(result / "model_epoch_002.npz", **weights(99, 9.0))  # whose edges are the strongest, while it is there
@@ -244,7 +244,9 @@ def test_files_that_are_not_of_the_run_give_no_new_picture(result: Path) -> None
 
 def test_an_output_in_the_folder_is_no_change(result: Path) -> None:
     save(result, 1)
-    follower = Follower(result, Reading(), Options(), [result / "live.gif", result / "frames"])
+    follower = Follower(
+        folder=result, reading=Reading(), options=Options(), apart_from=[result / "live.gif", result / "frames"]
+    )
     follower.look()
     follower.look()
     (result / "live.gif").write_bytes(b"GIF89a")

@@ -13,7 +13,7 @@ from nnanim.model.layers import LayerHeader, sizes_of
 
 
 def headers(**shapes: tuple[int, ...]) -> list[LayerHeader]:
-    return [LayerHeader(name, f"{name}.weight", shape) for name, shape in shapes.items()]
+    return [LayerHeader(name=name, key=f"{name}.weight", shape=shape) for name, shape in shapes.items()]
 
 
 def names(layers: object) -> str:
@@ -73,7 +73,8 @@ def test_declared_sizes_tell_what_is_transposed() -> None:
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=30, unique=False), st.randoms(use_true_random=False))
 def test_sizes_that_are_found_are_those_declared(sizes: list[int], shuffle: random.Random) -> None:
     layers = [
-        LayerHeader(f"n{place}", f"{place}", (after, before)) for place, (before, after) in enumerate(pairwise(sizes))
+        LayerHeader(name=f"n{place}", key=f"{place}", shape=(after, before))
+        for place, (before, after) in enumerate(pairwise(sizes))
     ]
     shuffle.shuffle(layers)
     fitting = fit_to_sizes(layers, sizes)

@@ -54,7 +54,7 @@ ORDERS = {
 @pytest.mark.parametrize("case", ORDERS)
 def test_order_of_names(case: str) -> None:
     wanted = ORDERS[case]
-    found = [Contents(FOLDER / name, (), format="pytorch") for name in sorted(wanted)]
+    found = [Contents(path=FOLDER / name, weights=(), format="pytorch") for name in sorted(wanted)]
     ordered = in_order(fill_counters(found, None, FOLDER))
     assert [contents.path.name for contents in ordered] == wanted
     assert all(contents.iteration is None for contents in ordered if "-" in contents.path.name)

@@ -427,7 +427,13 @@ def test_long_run_plays_through(browser: Any, tmp_path: Path) -> None:
     edges = random.normal(size=(count, len(selection.layer))).cumsum(axis=0).astype(np.float32)
     assert edges.shape[1] == 495
     biases = random.normal(size=(count, sum(sizes))).astype(np.float32)
-    weights = Weights(selection, Series.of(edges, "first"), Series.of(biases, "first"), ("l1", "l2"), ())
+    weights = Weights(
+        selection=selection,
+        edges=Series.of(edges, "first"),
+        biases=Series.of(biases, "first"),
+        names=("l1", "l2"),
+        norms=(),
+    )
     epochs = tuple(map(float, range(count)))
     history = History(
         name="long",

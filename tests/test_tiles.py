@@ -127,7 +127,7 @@ def test_channels_stand_side_by_side() -> None:
 
 
 def test_the_channels_of_a_pixel_stand_together_where_the_framework_flattens_so() -> None:
-    first = LayerHeader("fc", "fc.weight", (5, 12))
+    first = LayerHeader(name="fc", key="fc.weight", shape=(5, 12))
     for convention, is_last in (("keras", True), ("pytorch", False), ("chainer", False)):
         plan = plan_tiles([], first, Options(image="2x2x3"), convention)
         assert plan == TilePlan((2, 2, 3), (2, 2, 3), channels_last=is_last)

@@ -42,7 +42,9 @@ class Steps:
         return self.now_s
 
     def run(self, result: Path, *outputs: str, ending: Ending = Ending()) -> nnanim.Animation:  # noqa: B008  (frozen)
-        follower = Follower(result, Reading(), Options(), [Path(output) for output in outputs])
+        follower = Follower(
+            folder=result, reading=Reading(), options=Options(), apart_from=[Path(output) for output in outputs]
+        )
         rewriter = Rewriter(outputs, Writing(), self.clock)
         return watch(
             follower,

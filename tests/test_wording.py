@@ -20,7 +20,13 @@ def weights_of(sizes: tuple[int, ...], options: Options, norms: tuple[str, ...] 
     names = tuple(f"l{number}" for number in range(1, len(sizes)))
     edges = np.ones((2, len(selection.layer)), dtype=np.float32)
     biases = np.full((2, sum(map(len, selection.nodes))), np.nan)
-    return Weights(selection, Series.of(edges, "first"), Series.of(biases, "first"), names, norms)
+    return Weights(
+        selection=selection,
+        edges=Series.of(edges, "first"),
+        biases=Series.of(biases, "first"),
+        names=names,
+        norms=norms,
+    )
 
 
 def test_what_is_left_out_is_counted():

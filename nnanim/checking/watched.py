@@ -22,7 +22,7 @@ _NO_PARAMETER = re.compile(
 _EMBEDDING = re.compile(r"embed|(?:^|[./_])w[tp]e(?:[./_]|$)", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Watched:
     """A tensor that is looked at.
 
@@ -89,15 +89,15 @@ def watched_tensors(contents: Contents, chain: Sequence[LayerHeader], *, only: b
         is_weight = key in headers and len(tensor.shape) >= 2 and 0 not in tensor.shape
         found.append(
             Watched(
-                key,
-                name,
-                owner.name if owner is not None else re.sub(r"[./][^./]*$", "", name),
-                _axes(headers[key], key in contents.turned) if is_weight else None,
-                owner.key if owner is not None and key in biases else None,
-                _NO_PARAMETER.search(key) is None,
-                _COARSE.search(tensor.dtype) is not None,
-                is_weight and _EMBEDDING.search(key) is None,
-                heads.get(key),
+                key=key,
+                name=name,
+                layer=owner.name if owner is not None else re.sub(r"[./][^./]*$", "", name),
+                axes=_axes(headers[key], key in contents.turned) if is_weight else None,
+                bias_of=owner.key if owner is not None and key in biases else None,
+                is_parameter=_NO_PARAMETER.search(key) is None,
+                is_coarse=_COARSE.search(tensor.dtype) is not None,
+                has_units=is_weight and _EMBEDDING.search(key) is None,
+                head=heads.get(key),
             )
         )
     return tuple(found)

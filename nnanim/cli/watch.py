@@ -91,7 +91,12 @@ def watch(
 
     find_targets(outputs, file_format)
     may_lack = chosen.panels == "curve" and not serve
-    follower = Follower(result, Reading(**reading, may_lack_snapshots=may_lack), chosen, [Path(o) for o in outputs])
+    follower = Follower(
+        folder=result,
+        reading=Reading(**reading, may_lack_snapshots=may_lack),
+        options=chosen,
+        apart_from=[Path(o) for o in outputs],
+    )
     rewriter = Rewriter(outputs, Writing(file_format, jobs or usable_cpus()))
 
     board: Board | None = None

@@ -46,7 +46,7 @@ class Line:
         return {group: float(np.mean(values)) for group, values in self.values.items()}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Comparison:
     """What is known of several runs.
 
@@ -184,7 +184,17 @@ def compare(
     lines = _lines(by_group)
     notes += _notes(by_group, lines)
     names = {group: tuple(name for name, _ in runs) for group, runs in groups.items()}
-    return Comparison(by_group, names, lines, began_alike, matching, largest, places, orders, tuple(notes))
+    return Comparison(
+        groups=by_group,
+        names=names,
+        lines=lines,
+        same_start=began_alike,
+        matched=matching,
+        largest=largest,
+        heads=places,
+        orders=orders,
+        notes=tuple(notes),
+    )
 
 
 def _measure_all(tasks: Sequence[Task], jobs: int, executor: Executor | None) -> Iterator[Measured]:

@@ -293,14 +293,14 @@ class SideBySide(Sequence[TogetherFrame]):
     def _film(self) -> Film:
         theme = self.figure.style.theme
         return Film(
-            self.painter,
-            self,
-            self.figure.sheet,
-            self.durations_s,
-            lambda: palette_of(self.figure, len(self.runs), self._coloring.ramp(theme)),
-            sum(len(run.edges.weight) for run in self[0].runs),
-            self.options.loop,
-            self.options.full_color,
+            painter=self.painter,
+            frames=self,
+            sheet=self.figure.sheet,
+            durations_s=self.durations_s,
+            palette=lambda: palette_of(self.figure, len(self.runs), self._coloring.ramp(theme)),
+            edges=sum(len(run.edges.weight) for run in self[0].runs),
+            loop=self.options.loop,
+            full_color=self.options.full_color,
         )
 
     def _movable(self) -> SideBySide:

@@ -54,7 +54,10 @@ def weights_of(run: Run) -> list[Weight]:
             found.append(Weight(known.name, row.keys, _as_drawn(each, known), known.bias_key))
         else:
             found.append(Weight(f"{known.name} ({row.part})", row.keys, each, None))
-    check_total([LayerHeader(each.name, each.keys[0], each.turned.shape) for each in found], run.snapshots[0].contents)
+    check_total(
+        [LayerHeader(name=each.name, key=each.keys[0], shape=each.turned.shape) for each in found],
+        run.snapshots[0].contents,
+    )
     seen = Counter(each.name for each in found)
     return [
         each if seen[each.name] == 1 else Weight(each.turned.row.title, each.keys, each.turned, each.bias_key)

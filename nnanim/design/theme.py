@@ -26,7 +26,7 @@ Color = tuple[int, int, int]
 Ramp = tuple[Color, Color, Color]  # of -1, 0 and 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Theme:
     """Colours as (red, green, blue) in 0 … 255."""
 

@@ -16,7 +16,7 @@ MOST_JOINS = 100  # that are drawn
 LONGEST_NUMBER = 9  # digits of a block's number
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class BoxHistory:
     """What a map shows of a run.
 
@@ -142,7 +142,15 @@ def boxes_of(rows: RowHistory, connections: Iterable[tuple[str, str]], reason: s
     )
     arrows = tuple((tail, head) for tail, head in pairs if tail != head)
     own = tuple((index,) for index in range(len(groups)))
-    return BoxHistory(rows, boxes, arrows, "" if arrows else reason, own, (False,) * len(own), boxes)
+    return BoxHistory(
+        rows=rows,
+        boxes=boxes,
+        arrows=arrows,
+        why_no_arrows="" if arrows else reason,
+        groups=own,
+        are_repeats=(False,) * len(own),
+        weights=boxes,
+    )
 
 
 class Repeat(NamedTuple):

@@ -78,7 +78,7 @@ class Rows:
     color: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Boxes:
     """What is drawn of a map in one frame, a box for each weight or for several of one module.
 
@@ -128,7 +128,7 @@ class Tiles:
     color: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Cells:
     """What is drawn of weight matrices in one frame, the cells of all of them one after the other.
 

@@ -68,7 +68,7 @@ def _at(values: np.ndarray, place: Place) -> np.ndarray:
     return mixed
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class History:
     """One run as it is shown.
 
@@ -146,15 +146,15 @@ def make_history(run: Run, options: Options, read: Any, over: str | None = None,
     metrics = () if options.panels == "network" else pick_metrics(run.log, options.metrics)
     titles = tuple(time_text(each.epoch, each.iteration, each.path.name) for each in moments)
     return History(
-        Path(run.path).resolve().name,
-        Clock.of(moments),
-        tuple(each.epoch for each in moments),
-        tuple(each.iteration for each in moments),
-        titles,
-        curves_of(run.log, metrics, over),
-        np.array([row_x(run.log, run.rows[pick], over) for pick in picks], dtype=float),
-        "the snapshot before" if options.since == "previous" else titles[0],
-        read(run, snapshots, options, readers) if snapshots else None,
+        name=Path(run.path).resolve().name,
+        clock=Clock.of(moments),
+        epochs=tuple(each.epoch for each in moments),
+        iterations=tuple(each.iteration for each in moments),
+        titles=titles,
+        curves=curves_of(run.log, metrics, over),
+        curve_x=np.array([row_x(run.log, run.rows[pick], over) for pick in picks], dtype=float),
+        since="the snapshot before" if options.since == "previous" else titles[0],
+        shown=read(run, snapshots, options, readers) if snapshots else None,
     )
 
 

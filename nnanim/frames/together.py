@@ -21,7 +21,7 @@ from nnanim.reading.run import Run, Snapshot
 _DIGITS = 9  # of a share; what is beyond comes from rounding
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Together:
     """Several runs on one clock.
 
@@ -119,7 +119,16 @@ def bring_together(
         every = every[-1:]
     thinned = replace(options, start=None, stop=None)
     moments = tuple(every[pick] for pick in choose_snapshots([None] * len(every), thinned))
-    return Together(tuple(names), tuple(histories), tuple(snapshots), by, ticks, moments, metric, tuple(notes))
+    return Together(
+        names=tuple(names),
+        histories=tuple(histories),
+        snapshots=tuple(snapshots),
+        by=by,
+        ticks=ticks,
+        moments=moments,
+        metric=metric,
+        notes=tuple(notes),
+    )
 
 
 def _choose_metric(names: Sequence[str], runs: Sequence[Run], options: Options) -> tuple[str | None, list[str]]:

@@ -22,7 +22,7 @@ KEPT_BYTES = 256 << 20  # runs of up to this size are read once, larger ones twi
 _NORM_NUMBERS = 1 << 20  # so many are squared at a time
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Weights:
     """What the shown edges and nodes weighed in every snapshot.
 
@@ -97,7 +97,13 @@ def read_weights(
     if memory is not None:
         memory.remember(chosen, keys, edges, biases)
     since = options.since
-    shown = Weights(selection, Series.of(edges, since), Series.of(biases, since), chosen.names, chosen.norms)
+    shown = Weights(
+        selection=selection,
+        edges=Series.of(edges, since),
+        biases=Series.of(biases, since),
+        names=chosen.names,
+        norms=chosen.norms,
+    )
     if plan is None:
         return shown
     norms = tuple(name for name in chosen.norms if name != chosen.names[0])
@@ -262,7 +268,13 @@ class WeightMemory:
         chosen = self._chosen
         assert chosen is not None
         edges, biases = (np.stack([self._rows[key][which] for key in keys]) for which in (0, 1))
-        return Weights(chosen.selection, Series.of(edges, since), Series.of(biases, since), chosen.names, chosen.norms)
+        return Weights(
+            selection=chosen.selection,
+            edges=Series.of(edges, since),
+            biases=Series.of(biases, since),
+            names=chosen.names,
+            norms=chosen.norms,
+        )
 
     def remember(self, chosen: _Chosen, keys: Sequence[Hashable], edges: np.ndarray, biases: np.ndarray) -> None:
         """Keep what was read of all snapshots."""

@@ -36,7 +36,7 @@ class Layer:
         return f"<Layer {self.name!r}: {size}, {'no bias' if self.bias is None else 'with bias'}>"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LayerHeader:
     """What a snapshot says of one layer before its weights are read.
 

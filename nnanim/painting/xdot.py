@@ -29,7 +29,7 @@ _CORNERS = 8 * r"(\S+) "
 _BOX = re.compile(rf"^\t\S+\t\[{_PEN}C 7 -#([0-9a-f]{{6}}) P 4 {_CORNERS}{_ID}", re.MULTILINE)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Drawing:
     """What Graphviz drew of one frame, in points from the lower left corner of the figure, y up.
 
@@ -92,7 +92,16 @@ def read_drawing(body: str) -> Drawing:
     """
     if IS_MAP in body[:LOOKED_AT]:
         none = np.zeros(0)
-        return Drawing(none, none, none, none, none, none, none, map=read_boxes(body))
+        return Drawing(
+            segments_pt=none,
+            width_pt=none,
+            color=none,
+            circles_pt=none,
+            circle_fill=none,
+            circle_line=none,
+            circle_line_pt=none,
+            map=read_boxes(body),
+        )
     # A straight Bézier curve: its ends are the edge.
     edges = sorted(_EDGE.findall(body), key=_id)
     nodes = sorted(_NODE.findall(body), key=_id)
@@ -111,16 +120,16 @@ def read_drawing(body: str) -> Drawing:
     if not all(np.isfinite(each).all() for each in (segments, circles, corners)):
         raise ValueError("nodes or edges at places that are no numbers")
     return Drawing(
-        segments,
-        _widths(edges),
-        _colors([edge[1] for edge in edges]),
-        circles,
-        _colors([node[2] for node in nodes]),
-        _colors([node[1] for node in nodes]),
-        _widths(nodes),
-        np.concatenate([corners.min(axis=1), np.ptp(corners, axis=1)], axis=1),
-        _colors([box[1] for box in boxes]),
-        _widths(boxes),
+        segments_pt=segments,
+        width_pt=_widths(edges),
+        color=_colors([edge[1] for edge in edges]),
+        circles_pt=circles,
+        circle_fill=_colors([node[2] for node in nodes]),
+        circle_line=_colors([node[1] for node in nodes]),
+        circle_line_pt=_widths(nodes),
+        rectangles_pt=np.concatenate([corners.min(axis=1), np.ptp(corners, axis=1)], axis=1),
+        rectangle_line=_colors([box[1] for box in boxes]),
+        rectangle_line_pt=_widths(boxes),
     )
 
 

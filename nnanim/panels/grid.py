@@ -61,7 +61,7 @@ class GridLook:
     moved: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class GridPart:
     """The panel in its place.
 
@@ -186,16 +186,16 @@ class GridPanel:
         ]
         beside = max(wide_pt(title, looks.TITLE_PT * scale, style) for title in history.titles) + 10.0 * scale
         self.part = GridPart(
-            style,
-            title_row(box, scale),
-            self._cells(left, right, middles, height),
-            middles,
-            height,
-            bars,
-            (told, box.right, text_pt),
-            labels,
-            fitting(ways, box.width - beside, style),
-            LayersLegend(legend_boxes, scales, history.since, style),
+            style=style,
+            row=title_row(box, scale),
+            cells_pt=self._cells(left, right, middles, height),
+            middles=middles,
+            height=height,
+            bars=bars,
+            numbers=(told, box.right, text_pt),
+            labels=labels,
+            remarks=fitting(ways, box.width - beside, style),
+            legend=LayersLegend(legend_boxes, scales, history.since, style),
         )
 
     @property

@@ -46,7 +46,7 @@ APART = ("how far it lies from {against}", "far from {against}", "difference")
 WIDEST_PERCENT, WIDEST_NORM = "0.0057 %", "0.0057"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LayersLook:
     """What moves in the panel.
 
@@ -98,7 +98,7 @@ class LayersPlaces:
         return middles
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LayersPart:
     """The panel in its place.
 
@@ -267,17 +267,17 @@ class LayersPanel:
         count = len(self._all.rows)
         remarks = f"{thousands(count)} weight tensors" + (f" in {len(rows)} rows" if groups is not None else "")
         self.part: LayersPart = LayersPart(
-            style,
-            title_row(box, scale),
-            places,
-            names,
-            text_pt,
-            cells,
-            _ticks(history, strips.width, size * SMALL_PRINT, style),
-            (heading, *HEADINGS[1:]),
-            remarks if count > 1 else "1 weight tensor",
-            LayersLegend(legend_boxes, scales, history.since, style, history.against) if alone else None,
-            alone,
+            style=style,
+            row=title_row(box, scale),
+            places=places,
+            names=names,
+            name_size_pt=text_pt,
+            cells=cells,
+            ticks=_ticks(history, strips.width, size * SMALL_PRINT, style),
+            headings=(heading, *HEADINGS[1:]),
+            remarks=remarks if count > 1 else "1 weight tensor",
+            legend=LayersLegend(legend_boxes, scales, history.since, style, history.against) if alone else None,
+            titled=alone,
         )
 
     @property
@@ -310,14 +310,14 @@ class LayersPanel:
         known = np.nan_to_num(rows.growth / self._scales.growth.domain, posinf=1.0)
         thinnest, thickest = BAR_THICKNESS
         return LayersLook(
-            frame.title,
-            self._history.place(frame.at).before,
-            self._scales.moved.share(rows.relative_change),
-            thinnest + (thickest - thinnest) * (np.clip(known, -1, 1) + 1) / 2,
-            rows.color,
-            tuple(map(percent, rows.relative_change.tolist())),
-            tuple(map(norm_text, rows.norm.tolist())),
-            those_with(frame.moment, self._groups),
+            title=frame.title,
+            column=self._history.place(frame.at).before,
+            lengths=self._scales.moved.share(rows.relative_change),
+            thickness=thinnest + (thickest - thinnest) * (np.clip(known, -1, 1) + 1) / 2,
+            color=rows.color,
+            moved=tuple(map(percent, rows.relative_change.tolist())),
+            norms=tuple(map(norm_text, rows.norm.tolist())),
+            stand_out=those_with(frame.moment, self._groups),
         )
 
     def _rows(self, shown: RowHistory, place: RunPlace, in_ink: bool) -> Rows:

@@ -209,7 +209,15 @@ class MapPanel:
         arrows = self._shown.arrows
         stand_out = those_with(self._history.moment(place), self._shown.groups)
         boxes = Boxes(
-            shown.rows, shown.norm, shown.relative_change, shown.growth, fill, shown.color, arrows, groups, stand_out
+            rows=shown.rows,
+            norm=shown.norm,
+            relative_change=shown.relative_change,
+            growth=shown.growth,
+            fill=fill,
+            line=shown.color,
+            arrows=arrows,
+            groups=groups,
+            stand_out=stand_out,
         )
         return {"boxes": boxes}
 

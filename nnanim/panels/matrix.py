@@ -63,7 +63,7 @@ class MatrixLook:
     stand_out: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class MatrixPart:
     """The panel in its place.
 
@@ -209,15 +209,15 @@ class MatrixPanel:
             f"{thousands(shown)} of {thousands(count)} weights" if shown < count else f"{thousands(count)} weights"
         )
         self.part: MatrixPart = MatrixPart(
-            style,
-            title_row(box, style.scale),
-            plans,
-            texts,
-            places,
-            radius_places,
-            "1 weight" if count == 1 else remarks if alone or shown < count else "",
-            legend.at(legend_boxes) if alone else None,
-            alone,
+            style=style,
+            row=title_row(box, style.scale),
+            plans=plans,
+            captions=texts,
+            caption_places=places,
+            radius_places=radius_places,
+            remarks="1 weight" if count == 1 else remarks if alone or shown < count else "",
+            legend=legend.at(legend_boxes) if alone else None,
+            titled=alone,
         )
 
     @property
@@ -239,15 +239,15 @@ class MatrixPanel:
         else:
             color = self._scales.of_colors(self._coloring.number(value, change), theme, self._coloring.ramp(theme))
         cells = Cells(
-            shown.matrices,
-            value,
-            change,
-            color,
-            shown.largest[place.before],
-            shown.largest_at[place.before],
-            shown.largest_cells(place),
-            shown.radius[place.before],
-            "largest" if self._options.color == "sign" else "root mean square",
+            matrices=shown.matrices,
+            value=value,
+            change=change,
+            color=color,
+            largest=shown.largest[place.before],
+            largest_at=shown.largest_at[place.before],
+            largest_cell=shown.largest_cells(place),
+            spectral_radius=shown.radius[place.before],
+            many="largest" if self._options.color == "sign" else "root mean square",
         )
         return {"cells": cells}
 

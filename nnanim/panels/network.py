@@ -113,7 +113,7 @@ class NetworkLook:
     stand_out: np.ndarray | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class NetworkPart:
     """The panel in its place.
 
@@ -274,15 +274,15 @@ class NetworkPanel:
         self._rings = scales.rings and scales.rings.over(nodes.ring_range_pt)
         bar = ramp_bar(scales.colors[options.color], self._coloring.ramp(style.theme), style)
         self.part: NetworkPart = NetworkPart(
-            style,
-            title_row(box, scale) if alone else Box(box.left, top, box.width, head),
-            nodes,
-            wording.captions(self._shown),
-            captions_y,
-            drawable,
-            remarks,
-            LegendBlocks(legend, blocks, bar, nodes.edge_range_pt, style) if alone else None,
-            alone,
+            style=style,
+            row=title_row(box, scale) if alone else Box(box.left, top, box.width, head),
+            nodes=nodes,
+            captions=wording.captions(self._shown),
+            captions_y=captions_y,
+            names=drawable,
+            remarks=remarks,
+            legend=LegendBlocks(legend, blocks, bar, nodes.edge_range_pt, style) if alone else None,
+            titled=alone,
         )
 
     @property

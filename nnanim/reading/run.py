@@ -107,7 +107,7 @@ class LogMoment:
     iteration: float | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Run:
     """A result folder.
 
@@ -363,7 +363,15 @@ def _log_alone(folder: Path, log: Log | None, notes: list[str]) -> Run:
     rows = np.flatnonzero(np.isfinite(axis) & (np.diff(axis, prepend=-np.inf) > 0))
     picks = np.unique(np.rint(np.linspace(0, len(rows) - 1, min(len(rows), MOST_LOG_MOMENTS))).astype(int))
     told = (*notes, *log.notes, *more_notes, f"no snapshots in {str(folder)!r}: the curve is drawn alone")
-    return Run(folder, "log", (), (), log, tuple(int(row) for row in rows[picks]), told)
+    return Run(
+        path=folder,
+        format="log",
+        snapshots=(),
+        layers=(),
+        log=log,
+        rows=tuple(int(row) for row in rows[picks]),
+        notes=told,
+    )
 
 
 def _other_tensors(contents: Contents) -> tuple[ArrayHeader, ...]:

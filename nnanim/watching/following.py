@@ -42,7 +42,7 @@ class Look:
     notes: tuple[str, ...] = ()
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Follower:
     """A folder, and what was seen of it.
 

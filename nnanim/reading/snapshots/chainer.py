@@ -216,7 +216,9 @@ def _describe(
     headers = []
     for key, bias_key, shape, bias_shape in zip(layout.weights, layout.biases, shapes, bias_shapes, strict=True):
         path = key.removeprefix(layout.prefix).removeprefix(layout.within)
-        header = LayerHeader(path.removesuffix("W").removesuffix("/") or "W", key, shape, bias_key)
+        header = LayerHeader(
+            name=path.removesuffix("W").removesuffix("/") or "W", key=key, shape=shape, bias_key=bias_key
+        )
         skipped = why_skipped(header, bias_shape, known)
         headers.append(replace(header, skipped=skipped, transposed=is_transposed(shape, bias_shape)))
     return tuple(headers)

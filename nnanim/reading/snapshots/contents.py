@@ -41,7 +41,7 @@ class Arrays(Protocol):
         """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Contents:
     """What a snapshot says of itself before its weights are read.
 

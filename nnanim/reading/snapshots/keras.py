@@ -215,7 +215,10 @@ def _weights(datasets: Mapping[str, Dataset], groups: Mapping[str, Group]) -> li
         name = _own_name(layer, groups) + (f"/{place}" if place else "")
         headers.append(_header(name, key, bias, datasets))
     if len({header.name for header in headers}) < len(headers):
-        return [LayerHeader(header.key, header.key, header.shape, header.bias_key) for header in headers]
+        return [
+            LayerHeader(name=header.key, key=header.key, shape=header.shape, bias_key=header.bias_key)
+            for header in headers
+        ]
     return headers
 
 
@@ -248,7 +251,10 @@ def _old_weights(
             bias = next((other for other in keys if other == key.replace("kernel", "bias") and other != key), "")
             headers.append(_header(_name_within(layer, key.removeprefix(f"{start}{layer}/")), key, bias, datasets))
     if len({header.name for header in headers}) < len(headers):
-        return [LayerHeader(header.key, header.key, header.shape, header.bias_key) for header in headers]
+        return [
+            LayerHeader(name=header.key, key=header.key, shape=header.shape, bias_key=header.bias_key)
+            for header in headers
+        ]
     return headers
 
 
@@ -266,7 +272,7 @@ def _header(name: str, key: str, bias: str, datasets: Mapping[str, Dataset]) -> 
     length = datasets[bias].shape if bias in datasets and datasets[bias].dtype[1:] in _REAL else None
     transposed = is_transposed(shape, length)
     out = shape[1:2] if transposed else shape[:1]
-    return LayerHeader(name, key, shape, bias if length == out else None, transposed)
+    return LayerHeader(name=name, key=key, shape=shape, bias_key=bias if length == out else None, transposed=transposed)
 
 
 def _is_weight(dataset: Dataset) -> bool:

@@ -104,9 +104,16 @@ def _weights(tensors: Sequence[ArrayHeader], flow: Flow) -> list[LayerHeader]:
         out_in = turn_shape(shape) if use.is_turned else shape
         out = out_in[1:2] if use.transposed else out_in[:1]
         bias = use.bias if use.bias is not None and shapes.get(use.bias) == out else None
-        found.append(LayerHeader(_name(key, use, bias), key, out_in, bias, use.transposed))
+        found.append(
+            LayerHeader(name=_name(key, use, bias), key=key, shape=out_in, bias_key=bias, transposed=use.transposed)
+        )
     if len({header.name for header in found}) < len(found):
-        return [LayerHeader(each.key, each.key, each.shape, each.bias_key, each.transposed) for each in found]
+        return [
+            LayerHeader(
+                name=each.key, key=each.key, shape=each.shape, bias_key=each.bias_key, transposed=each.transposed
+            )
+            for each in found
+        ]
     return found
 
 

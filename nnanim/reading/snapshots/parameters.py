@@ -79,7 +79,13 @@ def find_weights(
         shape = turn_shape(shapes[key]) if key in turned else shapes[key]
         transposed = is_transposed(shape, shapes[bias] if bias else None)
         out = shape[1:2] if transposed else shape[:1]
-        header = LayerHeader(names[key], key, shape, bias if bias and shapes[bias] == out else None, transposed)
+        header = LayerHeader(
+            name=names[key],
+            key=key,
+            shape=shape,
+            bias_key=bias if bias and shapes[bias] == out else None,
+            transposed=transposed,
+        )
         _, formula, members = made.get(key, ("", None, ()))
         weights.append(replace(header, formula=formula, members=members) if formula else header)
     return Parameters(tuple(weights), frozenset(turned))
