@@ -21,14 +21,14 @@ from nnanim.frames.history import Place
 from nnanim.frames.readers import Readers
 from nnanim.frames.selection import Selection
 from nnanim.frames.timeline import timeline
-from nnanim.frames.together import bring_together
+from nnanim.frames.together import Together, bring_together
 from nnanim.frames.weights import Weights, read_weights
 from nnanim.options import MOST_MOVING, OptionFields, Options, make_options
 from nnanim.painting.painter import Painter
 from nnanim.panels.difference import Difference, called
 from nnanim.panels.dots import MOST_LAYERS, Spread, height_of_dots
 from nnanim.panels.matrix import FEW, MatrixPanel, read_matrices
-from nnanim.panels.multiples import make_multiples, palette_of, room_of_matrices, scale_of_width
+from nnanim.panels.multiples import Multiples, make_multiples, palette_of, room_of_matrices, scale_of_width
 from nnanim.panels.views.view import View, pick_view, view_named
 from nnanim.reading.run import Run, Snapshot
 
@@ -116,9 +116,10 @@ class SideBySide(Sequence[TogetherFrame]):
         self._check()
         spreads = spreads_of(lines)
         self._view, self._about_view = self._choose_view()
-        self.together = together = bring_together(
+        together = bring_together(
             list(self.runs), list(self.runs.values()), self._reader(spreads, difference=difference), self.options, by
         )
+        self.together: Together = together
         self._difference = Difference.of(together) if difference and self.options.panels != "curve" else None
         self._coloring: Coloring = self._difference.coloring if self._difference else COLORINGS[self.options.color]
         has_view = self.options.panels != "curve"
@@ -126,8 +127,10 @@ class SideBySide(Sequence[TogetherFrame]):
         self._moments = timeline(together.moments, self.options, in_ink=in_ink)
         scales = (self._difference and self._difference.scales) or self._view.scales(together.histories, self.options)
         said = remark if self._view.name in NEURON_BY_NEURON else None
-        self.figure = make_multiples(together, self._view, scales, self.options, spreads, self._difference, drawn, said)
-        self.painter = Painter(self.figure.ground, self.options.engine, self.options.font)
+        self.figure: Multiples = make_multiples(
+            together, self._view, scales, self.options, spreads, self._difference, drawn, said
+        )
+        self.painter: Painter = Painter(self.figure.ground, self.options.engine, self.options.font)
 
     def _check(self) -> None:
         check_count(len(self.runs))

@@ -185,7 +185,7 @@ class GridPanel:
             f"{count} tensors",
         ]
         beside = max(wide_pt(title, looks.TITLE_PT * scale, style) for title in history.titles) + 10.0 * scale
-        self.part = GridPart(
+        self.part: GridPart = GridPart(
             style=style,
             row=title_row(box, scale),
             cells_pt=self._cells(left, right, middles, height),
