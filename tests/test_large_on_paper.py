@@ -54,9 +54,9 @@ def counted() -> dict[str, float]:
     snapshots: Any = [
         Headers(
             SafetensorsContents(
-                Path(f"/shared/run/checkpoint-{epoch}/model.safetensors.index.json"),
-                (),
-                headers,
+                path=Path(f"/shared/run/checkpoint-{epoch}/model.safetensors.index.json"),
+                weights=(),
+                tensors=headers,
                 places={
                     key: Place(
                         Path(f"/shared/run/checkpoint-{epoch}/model-{place * SHARDS // len(tensors):05}.safetensors"),
