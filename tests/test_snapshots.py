@@ -322,6 +322,7 @@ def test_progress_tells_each_frame_once(animation: Animation, tmp_path: Path) ->
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_suffix_has_a_format(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnanim.encoders.video.check_video", lambda: None)
+    monkeypatch.setattr("nnanim.encoders.avif.check_avif", lambda: None)
     found = find_target(tmp_path / f"out{suffix.upper()}")
     assert found.format in FORMATS
     assert found == Target(tmp_path / f"out{suffix.upper()}", found.format)
