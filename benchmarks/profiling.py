@@ -28,7 +28,7 @@ from synthetic import make_run
 
 from nnanim import animation
 from nnanim.painting.graphviz_engine import pick_engine
-from nnanim.reading import run
+from nnanim.reading import opening
 
 RESULTS = Path(__file__).resolve().parent / "PROFILE.md"
 TOP = 15  # functions that the profiler's table tells
@@ -36,7 +36,7 @@ PACKAGES = 8  # with most time, of those that are imported
 END = object()
 # module, name in it, what it does; and whether what it calls counts as its own
 STAGES = (
-    ("nnanim.reading.run", "open_run", "find the snapshots and the log", True),
+    ("nnanim.reading.opening", "open_run", "find the snapshots and the log", True),
     ("nnanim.frames.weights", "read_weights", "read the snapshots, choose the edges", True),
     ("nnanim.panels.figure", "make_figure", "layout, legend", True),
     ("nnanim.painting.canvas", "Canvas.__init__", "paint the background", True),
@@ -145,7 +145,9 @@ def _find(owner: Any, name: str, module: str, path: str) -> Any:
 def draw(result: Path, output: Path) -> float:
     """Draw a run in this process and thread; return how long that took, in s."""
     begun = perf_counter()
-    animation.Animation(run.open_run(result), fps=10, ending="ink").write(output, jobs=1)  # a frame for each snapshot
+    animation.Animation(opening.open_run(result), fps=10, ending="ink").write(
+        output, jobs=1
+    )  # a frame for each snapshot
     return perf_counter() - begun
 
 

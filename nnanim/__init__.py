@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from nnanim.frames.frame import Frame
     from nnanim.model.layers import Layer
     from nnanim.one_run import render
-    from nnanim.reading.run import Run, Snapshot, open_run
+    from nnanim.reading.opening import open_run
+    from nnanim.reading.run import Run, Snapshot
     from nnanim.recorder import Recorder, record
     from nnanim.trackers import log_to
 
@@ -50,7 +51,8 @@ _MODULES = {
     "model.layers": ("Layer",),
     "recorder": ("Recorder", "record"),
     "one_run": ("render",),
-    "reading.run": ("Run", "Snapshot", "open_run"),
+    "reading.opening": ("open_run",),
+    "reading.run": ("Run", "Snapshot"),
     "trackers": ("log_to",),
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}

@@ -113,7 +113,7 @@ def draw_run(
     from nnanim.encoders.seal import sealable
     from nnanim.encoders.targets import find_targets
     from nnanim.processes.reading import readers_for
-    from nnanim.reading.run import open_run
+    from nnanim.reading.opening import open_run
 
     targets = find_targets(outputs, writing.file_format)
     run = open_run(result, **vars(reading.for_options(options)))

@@ -19,7 +19,7 @@ from nnanim.errors import OutputError
 from nnanim.frames.curves import axis_of, curves_of
 from nnanim.frames.units import unit_of
 from nnanim.printable import printable
-from nnanim.reading.run import Log
+from nnanim.reading.logs.log import Log
 from nnanim.words import counted
 
 PICTURE_PX = (600, 600)  # at most; the proportions are kept

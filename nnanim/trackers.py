@@ -76,7 +76,7 @@ def log_to(
         raise OptionError(f"a folder is given for {tracker!r}, which files things with its active run")
     from nnanim.animation import Animation
     from nnanim.options import make_options
-    from nnanim.reading.run import open_run
+    from nnanim.reading.opening import open_run
 
     send = _SENDERS[tracker]()
     animation = Animation.of(open_run(result), make_options(options))

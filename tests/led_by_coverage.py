@@ -16,7 +16,7 @@ from pathlib import Path
 import atheris
 
 FOLLOWED = (
-    "nnanim.reading.run",
+    "nnanim.reading.opening",
     *(
         f"nnanim.reading.containers.{name}"
         for name in ("hdf5", "npz_archive", "pickles", "torch_archive", "torch_legacy")

@@ -10,7 +10,7 @@ import pytest
 
 from nnanim.comparing.measuring import Task, measure
 from nnanim.comparing.weights import each_weight, weights_of
-from nnanim.reading.run import open_run
+from nnanim.reading.opening import open_run
 
 
 def torch_run(folder: Path, steps: list[dict[str, np.ndarray]]) -> Path:

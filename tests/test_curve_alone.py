@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from nnanim import Animation, OptionError, RunError, open_run
 from nnanim.cli import main
-from nnanim.reading.run import MOST_LOG_MOMENTS
+from nnanim.reading.opening import MOST_LOG_MOMENTS
 
 
 def write_log(folder: Path, rows: int) -> Path:

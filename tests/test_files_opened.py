@@ -28,7 +28,7 @@ def hook(event, arguments):
         opened.setdefault(name, Counter())[stage[0]] += 1
 
 from nnanim.options import Options
-from nnanim.reading.run import open_run
+from nnanim.reading.opening import open_run
 from nnanim.frames.weights import read_weights
 
 sys.addaudithook(hook)

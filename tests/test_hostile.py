@@ -24,7 +24,7 @@ from nnanim.errors import NnanimError
 from nnanim.reading.containers import pickles
 from nnanim.reading.logs import tensorboard
 from nnanim.reading.logs.detect import read as read_log
-from nnanim.reading.run import open_run
+from nnanim.reading.opening import open_run
 from nnanim.reading.snapshots import detect, npy
 from nnanim.reading.snapshots.torch_state import find_state
 

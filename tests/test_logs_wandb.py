@@ -14,7 +14,7 @@ from folders import result_folder
 from nnanim.errors import LogError
 from nnanim.reading.logs import wandb
 from nnanim.reading.logs.detect import read
-from nnanim.reading.run import open_run
+from nnanim.reading.opening import open_run
 
 BLOCK = 32768
 

@@ -14,7 +14,8 @@ from nnanim.comparing.matching import Net, largest_difference, make_net, match, 
 from nnanim.comparing.measuring import vectors_of
 from nnanim.errors import OptionError, RunError
 from nnanim.model.layers import Layer
-from nnanim.reading.run import Run, open_run
+from nnanim.reading.opening import open_run
+from nnanim.reading.run import Run
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_results"
 

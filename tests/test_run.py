@@ -12,7 +12,7 @@ import pytest
 from folders import claim_size, log_rows, result_folder, save, trainer_arrays, weights
 
 from nnanim.errors import LogError, NnanimError, OptionError, RunError, RunNotFoundError, ShapeError, SnapshotError
-from nnanim.reading.run import open_run
+from nnanim.reading.opening import open_run
 
 HINT = "a snapshot is a Chainer .npz archive, or a file of PyTorch, Lightning, Keras, safetensors, ONNX or NumPy"
 KEY = "updater/model:main/predictor/l1/W"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from nnanim.frames.weights import edge_matrices
-from nnanim.reading.run import open_run
+from nnanim.reading.opening import open_run
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_results"
 

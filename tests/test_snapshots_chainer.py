@@ -14,7 +14,8 @@ from folders import SHAPE, result_folder, save, trainer_arrays, weights
 
 from nnanim.errors import NnanimError, OptionError, ShapeError, SnapshotError
 from nnanim.model.layers import Layer
-from nnanim.reading.run import Run, open_run
+from nnanim.reading.opening import open_run
+from nnanim.reading.run import Run
 from nnanim.reading.snapshots import chainer_model, detect
 
 

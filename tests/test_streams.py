@@ -180,7 +180,7 @@ def test_a_full_disk(result: Path, output: str) -> None:
 def test_little_memory_is_said(result: Path) -> None:
     recorder = Recorder(result)
     recorder.record({"W1": np.ones((4000, 4000), np.float32)}, epoch=1)
-    code = "from nnanim.cli import main; import nnanim.reading.run as r\n" + (
+    code = "from nnanim.cli import main; import nnanim.reading.opening as r\n" + (
         "def none(*_, **__): raise MemoryError\nr.open_run = none; import nnanim; nnanim.open_run = none; main()"
     )
     done = subprocess.run([sys.executable, "-c", code, "inspect", "result"], capture_output=True, text=True)

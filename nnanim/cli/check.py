@@ -95,7 +95,7 @@ def _report(result: Path, reading: dict[str, Any]) -> Report:
     from dataclasses import replace
 
     from nnanim.checking.check import check
-    from nnanim.reading.run import open_run
+    from nnanim.reading.opening import open_run
 
     run = open_run(result, **reading, must_be_finite=False)
     report = check(run, only_layers=reading["layers"] is not None, skip_bad=reading["skip_bad"])

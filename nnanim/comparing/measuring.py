@@ -22,7 +22,8 @@ from nnanim.comparing.statistics import STATISTICS, Material
 from nnanim.comparing.weights import each_weight, weights_of
 from nnanim.errors import RunError
 from nnanim.model.layers import Layer
-from nnanim.reading.run import Run, open_run
+from nnanim.reading.opening import open_run
+from nnanim.reading.run import Run
 
 WHOLE = None  # in the place of a layer's name: all layers together
 

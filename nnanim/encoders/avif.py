@@ -58,16 +58,18 @@ def open_avif(path: Path, movie: Movie, _frames: Sequence[Frame]) -> Iterator[Ap
     queue: Queue[Image.Image | None] = Queue(AHEAD)
     with ThreadPoolExecutor(1) as helper:
         writing = helper.submit(_write, path, movie, queue)
+        is_whole = False
+
+        def append(_index: int, pixels: bytes) -> None:
+            _put(queue, Image.frombytes("RGB", movie.size_px, pixels), writing)
+
         try:
-
-            def append(_index: int, pixels: bytes) -> None:
-                _put(queue, Image.frombytes("RGB", movie.size_px, pixels), writing)
-
             yield append
-        except BaseException:
-            with suppress(OutputError):
-                _put(queue, None, writing)  # the reel breaks off
-            raise
+            is_whole = True
+        finally:
+            if not is_whole:
+                with suppress(OutputError):
+                    _put(queue, None, writing)  # the reel breaks off
         try:
             writing.result()
         except (OSError, ValueError, RuntimeError) as error:

@@ -59,6 +59,24 @@ def choose_model(found: Sequence[Contents], wanted: str | None, name: Name, note
     raise OptionError(f"no model {wanted!r} (models there: {', '.join(map(repr, there))})")
 
 
+def leave_copies_out(found: Sequence[Contents], name: Name, notes: list[str]) -> list[Contents]:
+    """Leave out files such as ``last.ckpt`` and ``best.pt`` where a numbered one is of the same moment."""
+    moments = {(each.epoch, each.iteration): each for each in reversed(found) if re.search("[0-9]", each.path.stem)}
+    kept = []
+    for each in found:
+        same = moments.get((each.epoch, each.iteration))
+        is_counted = each.epoch is not None or each.iteration is not None
+        if same is not None and is_counted and _is_copy(each, same):
+            notes.append(f"{name(each.path)!r} is of the same moment as {name(same.path)!r} and is not drawn")
+        else:
+            kept.append(each)
+    return kept
+
+
+def _is_copy(each: Contents, same: Contents) -> bool:
+    return each.path.parent == same.path.parent and re.search("[0-9]", each.path.stem) is None
+
+
 def leave_best_out(found: Sequence[Contents], name: Name, notes: list[str]) -> list[Contents]:
     """Leave out files that are named as the best ones and whose moment nobody knows, unless there is nothing else."""
     left = [c for c in found if c.epoch is None and c.iteration is None and not c.written and is_best(c.path)]

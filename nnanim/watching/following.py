@@ -16,7 +16,8 @@ from nnanim.frames.readers import Readers
 from nnanim.frames.weights import WeightMemory
 from nnanim.options import Options, Reading
 from nnanim.reading.folder import Known
-from nnanim.reading.run import LogMoment, Run, Snapshot, open_run
+from nnanim.reading.opening import open_run
+from nnanim.reading.run import LogMoment, Run, Snapshot
 from nnanim.watching.listing import Listing, Stamp, list_files, stamp
 
 # What may be otherwise at the next look: snapshots and logs that are not there or not whole yet.
