@@ -16,7 +16,7 @@ import pytest
 
 import nnanim
 import nnanim.recorder
-from nnanim.reading.snapshots import detect, pytorch
+from nnanim.reading.snapshots import detect
 
 HERE = Path(__file__).resolve().parent
 RECORDING = HERE.parent / "docs" / "recording.md"
@@ -78,7 +78,8 @@ def test_torch_and_the_reader_here_give_the_same_bits(result: Path) -> None:
     torch.save({"state_dict": state, "epoch": 4}, result / "net.pt")
     contents = detect.scan(result / "net.pt")
     keys = [key for header in contents.weights for key in (header.key, header.bias_key) if key]
-    by_us = pytorch.read_arrays(contents, keys)
+    with detect.open_arrays(contents) as arrays:
+        by_us = {key: arrays.read(key) for key in keys}
     for key in keys:
         assert np.array_equal(by_us[key], state[key].detach().double().numpy())
     assert nnanim.open_run(result).shape == (4, 5, 5, 6, 2, 7, 1)

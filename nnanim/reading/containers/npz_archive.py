@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -280,18 +280,6 @@ def open_archive(path: Path) -> Iterator[Archive]:
         except (ZipError, OSError) as error:
             raise SnapshotError(f"snapshot {str(path)!r} is truncated or damaged ({SNAPSHOT_HINT})") from error
         yield Archive(directory)
-
-
-def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read arrays of a snapshot as they are in the file, those that are there.
-
-    Raises:
-        SnapshotError: the file cannot be read.
-    """
-    if contents.arrays is not None:
-        return {key: contents.arrays[key] for key in keys if key in contents.arrays}
-    with open_archive(contents.path) as archive:
-        return {key: archive[key] for key in keys if key in archive}
 
 
 class _Members:

@@ -21,11 +21,10 @@ import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import Layer, LayerHeader, natural_key
-from nnanim.reading.containers.npz_archive import Archive, complex_notes, open_archive, open_members, read_arrays
+from nnanim.reading.containers.npz_archive import Archive, complex_notes, open_archive, open_members
 from nnanim.reading.containers.zip_file import ZipFile
 from nnanim.reading.snapshots.chainer_links import is_transposed, why_skipped
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
-from nnanim.reading.snapshots.to_layers import read_layers
 
 FORMAT = "chainer"
 MAX_KEY_LENGTH = 1000
@@ -122,14 +121,6 @@ def _scan_model(archive: Archive, names: tuple[str, ...], prefix: str) -> Conten
     )
 
 
-def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
-    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says.
-
-    With a shape the layers are loaded into a Chainer model of these sizes where Chainer can be imported.
-    """
-    return read_layers(contents, layers, shape, read_arrays, None if shape is None else _through_chainer)
-
-
 @contextmanager
 def open_arrays(contents: Contents) -> Iterator[Arrays]:
     """Open a snapshot to read its arrays one at a time.
@@ -141,9 +132,8 @@ def open_arrays(contents: Contents) -> Iterator[Arrays]:
         yield members
 
 
-def _through_chainer(
-    contents: Contents, layers: Sequence[LayerHeader], arrays: Mapping[str, np.ndarray]
-) -> list[Layer] | None:
+def load(contents: Contents, layers: Sequence[LayerHeader], arrays: Mapping[str, np.ndarray]) -> list[Layer] | None:
+    """Load arrays into a Chainer model of the layers' sizes; None where Chainer cannot be imported."""
     from nnanim.reading.snapshots.chainer_model import load_layers
 
     try:

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 
-from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.containers.hdf5 import Dataset
 from nnanim.reading.snapshots import keras
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.keras import KerasContents
 from nnanim.reading.snapshots.parameters import find_weights
-from nnanim.reading.snapshots.to_layers import read_layers
 
 FORMAT = "chainer_hdf5"
 _WEIGHT = re.compile(r"(?:^|/)W$")
@@ -51,11 +49,6 @@ def look(path: Path, file: io.BufferedIOBase) -> KerasContents | None:
 def _datasets(path: Path, file: io.BufferedIOBase) -> Iterator[tuple[str, Dataset]]:
     found = keras.collect(path, file)
     yield from found.datasets.items()
-
-
-def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
-    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
-    return read_layers(contents, layers, shape, keras.read_arrays)
 
 
 def open_arrays(contents: Contents) -> AbstractContextManager[Arrays]:

@@ -1,4 +1,4 @@
-"""Which format a file is of. A format is a module with ``look`` and ``read``, imported with the first file of it.
+"""Which format a file is of. A format is a module with ``look`` and ``open_arrays``, imported with its first file.
 
 None knows the others. A file is opened once to be looked at, whatever it turns out to be.
 """
@@ -19,6 +19,7 @@ from nnanim.reading.containers.npz_archive import SNAPSHOT_HINT, check_magic
 from nnanim.reading.containers.zip_file import MAGICS, ZipError, ZipFile
 from nnanim.reading.snapshots.contents import Arrays, Contents
 from nnanim.reading.snapshots.shards import PYTORCH_INDEX, SAFETENSORS_INDEX
+from nnanim.reading.snapshots.to_layers import read_layers
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch before 1.6
@@ -57,9 +58,12 @@ def scan(path: Path, file: FileIO | None = None, head: bytes = b"") -> Contents 
 
 
 def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
-    """Read the weights of a snapshot with the reader of its format."""
-    layers_of: list[Layer] = _module(contents.format).read(contents, layers, shape)
-    return layers_of
+    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says.
+
+    With a shape they are loaded into a model of the format's framework, where the format has a ``load`` for that.
+    """
+    load = None if shape is None else getattr(_module(contents.format), "load", None)
+    return read_layers(contents, layers, shape, open_arrays, load)
 
 
 def open_arrays(contents: Contents) -> AbstractContextManager[Arrays]:

@@ -10,7 +10,7 @@ Transformers; names of gates: ``OptimizedLSTMCell`` and ``GRUCell`` in ``flax/li
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import BufferedIOBase
@@ -22,14 +22,14 @@ import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.model import role_table as names
-from nnanim.model.layers import Layer, LayerHeader, natural_key
+from nnanim.model.layers import natural_key
 from nnanim.reading.containers.float8 import FLOAT8, from_float8
 from nnanim.reading.containers.msgpack_file import Array, MsgpackError, MsgpackFile
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES, complex_notes, modulus
 from nnanim.reading.containers.regular_file import open_regular
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights
-from nnanim.reading.snapshots.to_layers import from_bfloat16, read_layers
+from nnanim.reading.snapshots.to_layers import from_bfloat16
 
 FORMAT = "flax"
 HINT = "a Flax snapshot is what flax.serialization.to_bytes returns"
@@ -140,21 +140,6 @@ def _counter(root: Mapping[str, Any], file: BufferedIOBase, what: str) -> int | 
         if type(value) is int and 0 <= value < 2**53:
             return value
     return None
-
-
-def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
-    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
-    return read_layers(contents, layers, shape, read_arrays)
-
-
-def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read arrays of a snapshot.
-
-    Raises:
-        SnapshotError: the file cannot be read.
-    """
-    with open_arrays(contents) as arrays:
-        return {key: arrays.read(key) for key in keys}
 
 
 class _Open:

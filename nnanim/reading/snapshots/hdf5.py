@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.snapshots import keras
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.keras import KerasContents
 from nnanim.reading.snapshots.parameters import find_weights, is_weight_name
-from nnanim.reading.snapshots.to_layers import read_layers
 
 FORMAT = "hdf5"
 _SUFFIX = re.compile(r":[0-9]+$")  # TensorFlow's
@@ -52,11 +49,6 @@ def look(path: Path, file: io.BufferedIOBase) -> KerasContents | None:
         turned=frozenset(keys[name] for name in parameters.turned),
         datasets=found,
     )
-
-
-def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
-    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
-    return read_layers(contents, layers, shape, keras.read_arrays)
 
 
 def open_arrays(contents: Contents) -> AbstractContextManager[Arrays]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from nnanim.errors import SnapshotError
-from nnanim.model.layers import Layer, LayerHeader, natural_key
+from nnanim.model.layers import LayerHeader, natural_key
 from nnanim.reading.containers.hdf5 import Dataset, Group, Hdf5Error, Hdf5File
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
 from nnanim.reading.containers.zip_file import MAGICS, ZipError, ZipFile
@@ -30,7 +30,6 @@ from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.keras_graph import Graph, read_graph
 from nnanim.reading.snapshots.keras_names import GroupNames, OldNames
 from nnanim.reading.snapshots.parameters import MAX_DIMENSIONS, turn_shape
-from nnanim.reading.snapshots.to_layers import read_layers
 from nnanim.reading.streams import Stream
 
 FORMAT = "keras"
@@ -76,27 +75,6 @@ def scan(path: Path) -> KerasContents:
     """
     with _open(path) as hdf5:
         return _describe(path, _collect(path, hdf5), None)
-
-
-def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
-    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
-    return read_layers(contents, layers, shape, read_arrays)
-
-
-def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read arrays of a snapshot as they are in the file.
-
-    Raises:
-        SnapshotError: the file cannot be read.
-    """
-    assert isinstance(contents, KerasContents)
-    with _open(contents.path) as hdf5:
-        try:
-            return {key: hdf5.read(contents.datasets[key]) for key in keys}
-        except Hdf5Error as error:
-            raise _problem(contents.path, error) from error
-        except OSError as error:
-            raise _unreadable(contents.path, error) from error
 
 
 class _Open:

@@ -9,7 +9,7 @@ Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from nnanim.errors import SnapshotError
-from nnanim.model.layers import Layer, LayerHeader, natural_key
+from nnanim.model.layers import natural_key
 from nnanim.reading.containers.npz_archive import (
     MAX_AXES,
     MAX_HEADER_BYTES,
@@ -33,7 +33,6 @@ from nnanim.reading.containers.npz_archive import (
 from nnanim.reading.containers.npz_archive import ArrayHeader as NpyHeader
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights, is_weight_name
-from nnanim.reading.snapshots.to_layers import read_layers
 from nnanim.reading.streams import FileStream, Stream
 
 FORMAT = "npy"
@@ -94,21 +93,6 @@ def scan(files: Mapping[str, Path]) -> NpyContents | None:
         parts=tuple(rest),
         files={name: files[name] for name in shapes},
     )
-
-
-def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
-    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
-    return read_layers(contents, layers, shape, read_arrays)
-
-
-def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read arrays of a snapshot as they are in the files.
-
-    Raises:
-        SnapshotError: a file cannot be read.
-    """
-    assert isinstance(contents, NpyContents)
-    return {key: _read(contents.files[key]) for key in keys}
 
 
 class _Open:

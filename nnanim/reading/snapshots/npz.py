@@ -7,7 +7,7 @@ A single ``.npy`` is the weight of the only layer. What the Recorder writes is s
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from nnanim.errors import SnapshotError
-from nnanim.model.layers import Layer, LayerHeader, natural_key
+from nnanim.model.layers import natural_key
 from nnanim.reading.connections import read_connections
-from nnanim.reading.containers.npz_archive import Archive, complex_notes, open_members, read_arrays
+from nnanim.reading.containers.npz_archive import Archive, complex_notes, open_members
 from nnanim.reading.containers.zip_file import ZipFile
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights, is_weight_name
-from nnanim.reading.snapshots.to_layers import read_layers
 
 FORMAT = "numpy"
 HINT = "a NumPy snapshot is an .npz archive with arrays such as W1 and b1"
@@ -73,11 +72,6 @@ def _connections(file: ZipFile, shapes: Container[str]) -> tuple[tuple[tuple[str
     if pairs is None:
         return None, ()
     return tuple(pair for pair in pairs if pair[0] in shapes and pair[1] in shapes), ()
-
-
-def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
-    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
-    return read_layers(contents, layers, shape, read_arrays)
 
 
 @contextmanager

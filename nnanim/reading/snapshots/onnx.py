@@ -16,7 +16,7 @@ import numpy as np
 
 from nnanim.errors import SnapshotError
 from nnanim.model import role_table as names
-from nnanim.model.layers import Layer, LayerHeader
+from nnanim.model.layers import LayerHeader
 from nnanim.model.roles import is_float, roles_of
 from nnanim.reading.containers.npz_archive import complex_notes
 from nnanim.reading.containers.onnx_file import HINT, Array, Graph, beside, names_in, read_array, read_graph
@@ -24,7 +24,6 @@ from nnanim.reading.containers.regular_file import open_regular
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.onnx_graph import Flow, Use, follow
 from nnanim.reading.snapshots.parameters import MAX_DIMENSIONS, turn_shape
-from nnanim.reading.snapshots.to_layers import read_layers
 
 FORMAT = "onnx"
 SUFFIX = ".onnx"
@@ -139,21 +138,6 @@ def _roles(tensors: Sequence[ArrayHeader], flow: Flow) -> Mapping[str, str]:
 def _counter(said: Mapping[str, str], *words: str) -> int | None:
     texts = [said.get(word, "") for word in words]
     return next((int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 16), None)
-
-
-def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
-    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
-    return read_layers(contents, layers, shape, read_arrays)
-
-
-def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read arrays of a snapshot.
-
-    Raises:
-        SnapshotError: a file cannot be read.
-    """
-    with open_arrays(contents) as arrays:
-        return {key: arrays.read(key) for key in keys}
 
 
 class _Open:

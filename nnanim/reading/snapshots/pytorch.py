@@ -11,7 +11,7 @@ Source: ``torch/serialization.py`` of PyTorch 2.13; ``save_to_zip_file`` of Stab
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BufferedIOBase, BytesIO
@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from nnanim.errors import SnapshotError
-from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.containers.float8 import FLOAT8
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES, complex_notes
 from nnanim.reading.containers.regular_file import open_regular
@@ -32,7 +31,6 @@ from nnanim.reading.containers.zip_file import ZipError, ZipFile
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights
 from nnanim.reading.snapshots.shards import read_index
-from nnanim.reading.snapshots.to_layers import read_layers
 from nnanim.reading.snapshots.torch_state import FoundModel, State, find_state
 from nnanim.reading.streams import Stream
 
@@ -178,21 +176,6 @@ def _notes(tensors: Iterable[Tensor]) -> list[str]:
         for name in names
         if name in _QUANTISED.values()
     ]
-
-
-def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
-    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
-    return read_layers(contents, layers, shape, read_arrays)
-
-
-def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read arrays of a snapshot, bfloat16 and float8 as float32, complex ones as moduli, sparse ones as dense.
-
-    Raises:
-        SnapshotError: the file cannot be read.
-    """
-    with open_arrays(contents) as arrays:
-        return {key: arrays.read(key) for key in keys}
 
 
 class _Open:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from nnanim.errors import SnapshotError
-from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.containers.float8 import from_float8
 from nnanim.reading.containers.npz_archive import MAX_AXES, MAX_MEMBER_BYTES, complex_notes, modulus
 from nnanim.reading.containers.regular_file import open_regular
@@ -30,7 +29,7 @@ from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights
 from nnanim.reading.snapshots.shards import SAFETENSORS_INDEX as INDEX_SUFFIX
 from nnanim.reading.snapshots.shards import read_index
-from nnanim.reading.snapshots.to_layers import from_bfloat16, read_layers
+from nnanim.reading.snapshots.to_layers import from_bfloat16
 from nnanim.reading.streams import Decode, FileStream, Stream
 
 FORMAT = "safetensors"
@@ -127,27 +126,6 @@ def scan(path: Path, file: BufferedIOBase | None = None) -> SafetensorsContents:
         parts=tuple(sorted({place.path for place in places.values()} - {path})),
         places=places,
     )
-
-
-def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
-    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
-    return read_layers(contents, layers, shape, read_arrays)
-
-
-def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read arrays of a snapshot, bfloat16 and float8 as float32, complex ones as moduli.
-
-    Raises:
-        SnapshotError: a file cannot be read, or ends too early.
-    """
-    assert isinstance(contents, SafetensorsContents)
-    arrays = {}
-    for path in dict.fromkeys(contents.places[key].path for key in keys):
-        with _open(path) as file:
-            for key in keys:
-                if contents.places[key].path == path:
-                    arrays[key] = _array(file, key, contents.places[key])
-    return arrays
 
 
 class _Open:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from itertools import pairwise
 from math import prod
 
@@ -14,12 +14,12 @@ from nnanim.model.layer_choice import fit_to_sizes
 from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
 from nnanim.reading.containers.unpacking import FREE_BYTES, check_unpacked
-from nnanim.reading.snapshots.contents import Contents
+from nnanim.reading.snapshots.contents import Arrays, Contents
 from nnanim.words import counted
 
 _CHECKED_NUMBERS = 1 << 20  # so many are checked at a time
 
-ReadArrays = Callable[[Contents, Sequence[str]], Mapping[str, np.ndarray]]
+OpenArrays = Callable[[Contents], AbstractContextManager[Arrays]]
 Load = Callable[[Contents, Sequence[LayerHeader], Mapping[str, np.ndarray]], "list[Layer] | None"]
 
 
@@ -27,7 +27,7 @@ def read_layers(
     contents: Contents,
     layers: Sequence[LayerHeader],
     shape: Sequence[int] | None,
-    read_arrays: ReadArrays,
+    open_arrays: OpenArrays,
     load: Load | None = None,
 ) -> list[Layer]:
     """Read the weights of a snapshot.
@@ -36,7 +36,7 @@ def read_layers(
         contents: what the format's ``scan`` found in the file.
         layers: the layers to read, in chain order.
         shape: declared layer sizes, input side first, or None.
-        read_arrays: reads arrays by their keys, as they are in the file.
+        open_arrays: opens the file.
         load: makes the layers of the arrays in another way, or returns None where it cannot.
 
     Returns:
@@ -57,8 +57,11 @@ def read_layers(
         )
     check_total(layers, contents)
     keys = [key for header in layers for key in (header.key, *header.members, header.bias_key) if key is not None]
-    keys = list(dict.fromkeys(keys))
-    arrays = read_arrays(contents, keys)
+    arrays: dict[str, np.ndarray] = {}
+    with open_arrays(contents) as opened:
+        for key in dict.fromkeys(keys):
+            with suppress(KeyError):  # of a file that has changed, which is told below
+                arrays[key] = opened.read(key)
     taken = []
     for header in layers:
         weight = arrays.get(header.key)

@@ -5,7 +5,7 @@ What was saved is read as what ``torch.save`` writes of the same is: see `nnanim
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.containers.torch_dcp import Piece, Pieces, read_metadata
 from nnanim.reading.snapshots.contents import Arrays, Contents
 from nnanim.reading.snapshots.pytorch import FORMAT as PYTORCH
 from nnanim.reading.snapshots.pytorch import TorchContents, describe
-from nnanim.reading.snapshots.to_layers import read_layers
 from nnanim.reading.snapshots.torch_state import COUNTERS, find_state
 
 if TYPE_CHECKING:
@@ -69,21 +67,6 @@ def _with(
     known = {each.name: getattr(found, each.name) for each in fields(found)}
     known |= {"format": FORMAT, "written_by": PYTORCH, "pieces": pieces, "parts": parts, "others": others}
     return DcpContents(**known)
-
-
-def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None) -> list[Layer]:
-    """Read the weights of a snapshot, as `nnanim.reading.snapshots.to_layers.read_layers` says."""
-    return read_layers(contents, layers, shape, read_arrays)
-
-
-def read_arrays(contents: Contents, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read arrays of a snapshot.
-
-    Raises:
-        SnapshotError: a file cannot be read.
-    """
-    with open_arrays(contents) as arrays:
-        return {key: arrays.read(key) for key in keys}
 
 
 class _Open:
