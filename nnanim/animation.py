@@ -7,7 +7,7 @@ import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from nnanim.encoders.svg import still_svg
 from nnanim.encoders.targets import PAGE, SVG, find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
 from nnanim.errors import OptionError, RunError
-from nnanim.film import Film, save_still
+from nnanim.film import Film, Frames, save_still, write_films
 from nnanim.frames.cells import CellHistory
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import make_history
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from nnanim.player.head_room import HeadRoom
 
 
-class Animation(Sequence[Frame]):
+class Animation(Frames[Frame]):
     """A training run as a sequence of frames. Nothing is drawn before it is asked for."""
 
     def __init__(self, run: Run, shape: Sequence[int] | None = None, **options: Unpack[OptionFields]) -> None:
@@ -102,18 +102,6 @@ class Animation(Sequence[Frame]):
         self._figure = make_figure(self._history, view if has_view else None, scales, options)
         self._painter = Painter(self._figure.ground, self.options.engine, self.options.font)
 
-    def __len__(self) -> int:
-        return len(self._moments)
-
-    @overload
-    def __getitem__(self, index: int) -> Frame: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Frame]: ...
-    def __getitem__(self, index: int | slice) -> Frame | list[Frame]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        return self._frame(range(len(self))[index])
-
     def _frame(self, index: int, *, still: bool = False) -> Frame:
         moment, history = self._moments[index], self._history
         place = history.place(moment.at)
@@ -148,11 +136,6 @@ class Animation(Sequence[Frame]):
         if self.options.moments and not moments:
             moments = ("no moment stands out from those before and after it",)
         return self.run.notes + ((thinned,) if thinned else ()) + units + moments + self._figure.notes
-
-    @property
-    def durations_s(self) -> list[float]:
-        """How long each frame is shown."""
-        return [moment.duration_s for moment in self._moments]
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -227,26 +210,18 @@ class Animation(Sequence[Frame]):
             raise OptionError(
                 "view is 'matrix', whose cells are too many to move in an SVG (write a .gif, or take --view layers)"
             )
-        svgs = [target for target in targets if target.format == SVG]
-        movable = self._movable() if svgs else self
-        passes = [(self, targets)]
-        if movable is not self:  # fewer edges, so other pictures
-            others = [target for target in targets if target.format != SVG]
-            passes = [(self, others), (movable, svgs)] if others else [(movable, svgs)]
-        for done, (animation, own) in enumerate(passes):
-
-            def tell(frame: int, frames: int, done: int = done) -> None:
-                if progress is not None:
-                    progress(done * frames + frame, len(passes) * frames)
-
-            animation._film().write(
-                own,
-                lambda: self.html(comment=comment),
-                comment=comment,
-                progress=tell,
-                jobs=jobs,
-                executor=executor,
-            )
+        film = self._film()
+        movable = self._movable() if any(target.format == SVG for target in targets) else self
+        write_films(
+            film,
+            film if movable is self else movable._film(),
+            targets,
+            lambda: self.html(comment=comment),
+            comment=comment,
+            progress=progress,
+            jobs=jobs,
+            executor=executor,
+        )
 
     def _film(self) -> Film:
         theme = self._figure.style.theme

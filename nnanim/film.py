@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
 from nnanim.encoders.movie import Movie
 from nnanim.encoders.seal import sealed
-from nnanim.encoders.targets import PAGE, VIDEOS, Target, open_targets
+from nnanim.encoders.targets import PAGE, SVG, VIDEOS, Target, open_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target, whole_file
+from nnanim.frames.timeline import Moment
 from nnanim.painting.painter import Painter
 from nnanim.painting.part import Sheet
 from nnanim.printable import encodable
@@ -22,6 +23,36 @@ from nnanim.processes.worthwhile import pays_off
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+
+AnyFrame = TypeVar("AnyFrame", covariant=True)
+
+
+class Frames(Sequence[AnyFrame]):
+    """Frames that are made when they are asked for, one for each moment."""
+
+    _moments: tuple[Moment, ...]
+
+    def __len__(self) -> int:
+        return len(self._moments)
+
+    @overload
+    def __getitem__(self, index: int) -> AnyFrame: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[AnyFrame]: ...
+    def __getitem__(self, index: int | slice) -> AnyFrame | list[AnyFrame]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        return self._frame(range(len(self))[index])
+
+    def _frame(self, index: int, *, still: bool = False) -> AnyFrame:
+        """Make the frame of a moment; of a still it shows changes, also where the moment is in ink."""
+        raise NotImplementedError
+
+    @property
+    def durations_s(self) -> list[float]:
+        """How long each frame is shown."""
+        return [moment.duration_s for moment in self._moments]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -104,6 +135,39 @@ class Film:
                 yield pack_there(workers, job, sheets, jobs, helping=True)
         else:
             yield pack_here(job, sheets, ahead=executor is None and jobs > 1)
+
+
+def write_films(
+    film: Film,
+    moving: Film,
+    targets: Sequence[Target],
+    page: Callable[[], str],
+    *,
+    comment: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    jobs: int = 1,
+    executor: Executor | None = None,
+) -> None:
+    """Write a film to outputs, and where an SVG can move fewer things than it has, another one to SVGs.
+
+    Args:
+        film: for all outputs.
+        moving: for SVGs; the same where that can move there.
+        targets, page, comment, jobs, executor: as for `Film.write`, which raises what this raises.
+        progress: called with how many frames are done and how many there are, of both.
+    """
+    passes = [(film, list(targets))]
+    if moving is not film:
+        others = [target for target in targets if target.format != SVG]
+        svgs = (moving, [target for target in targets if target.format == SVG])
+        passes = [(film, others), svgs] if others else [svgs]
+    for done, (each, own) in enumerate(passes):
+
+        def tell(frame: int, frames: int, done: int = done) -> None:
+            if progress is not None:
+                progress(done * frames + frame, len(passes) * frames)
+
+        each.write(own, page, comment=comment, progress=tell, jobs=jobs, executor=executor)
 
 
 def save_still(painter: Painter, sheet: Sheet, path: str | Path, *, transparent: bool = False) -> None:

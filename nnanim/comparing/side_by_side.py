@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from nnanim.design.theme import MOST_RUNS, POINTS_PER_INCH
 from nnanim.encoders.targets import PAGE, SVG, find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
 from nnanim.errors import OptionError
-from nnanim.film import Film, save_still
+from nnanim.film import Film, Frames, save_still, write_films
 from nnanim.frames.frame import Frame, TogetherFrame
 from nnanim.frames.history import Place
 from nnanim.frames.readers import Readers
@@ -72,7 +72,7 @@ def spreads_of(lines: Sequence[Line]) -> list[Spread]:
     ]
 
 
-class SideBySide(Sequence[TogetherFrame]):
+class SideBySide(Frames[TogetherFrame]):
     """Two to eight runs as a sequence of frames. Nothing is drawn before it is asked for."""
 
     def __init__(
@@ -171,18 +171,6 @@ class SideBySide(Sequence[TogetherFrame]):
             return read
         return self._view.read
 
-    def __len__(self) -> int:
-        return len(self._moments)
-
-    @overload
-    def __getitem__(self, index: int) -> TogetherFrame: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[TogetherFrame]: ...
-    def __getitem__(self, index: int | slice) -> TogetherFrame | list[TogetherFrame]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        return self._frame(range(len(self))[index])
-
     def frame_of_still(self, place: int) -> TogetherFrame:
         """Return a frame with its changes, also where it is shown in ink."""
         return self._frame(range(len(self))[place], still=True)
@@ -233,11 +221,6 @@ class SideBySide(Sequence[TogetherFrame]):
         """Width and height of a frame in pixels."""
         return self.figure.size_px
 
-    @property
-    def durations_s(self) -> list[float]:
-        """How long each frame is shown."""
-        return [moment.duration_s for moment in self._moments]
-
     def paint(self, frames: Iterable[TogetherFrame]) -> Iterator[np.ndarray]:
         """Paint frames in their order, each (H, W, 3) uint8.
 
@@ -275,21 +258,18 @@ class SideBySide(Sequence[TogetherFrame]):
         targets = find_targets([path for path in paths if path not in stills], file_format)
         if any(target.format in (PAGE, SVG) for target in targets):
             self._check_strokes()
-        svgs = [target for target in targets if target.format == SVG]
-        movable = self._movable() if svgs else self
-        passes = [(self, targets)]
-        if movable is not self:  # fewer edges, so other pictures
-            others = [target for target in targets if target.format != SVG]
-            passes = [(self, others), (movable, svgs)] if others else [(movable, svgs)]
-        for picture, own in passes:
-            picture._film().write(
-                own,
-                lambda: self.html(comment=comment),
-                comment=comment,
-                progress=progress,
-                jobs=jobs,
-                executor=executor,
-            )
+        film = self._film()
+        movable = self._movable() if any(target.format == SVG for target in targets) else self
+        write_films(
+            film,
+            film if movable is self else movable._film(),
+            targets,
+            lambda: self.html(comment=comment),
+            comment=comment,
+            progress=progress,
+            jobs=jobs,
+            executor=executor,
+        )
         for path in stills:
             self.write_still(path)
 

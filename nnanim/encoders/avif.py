@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, features
 
-from nnanim.encoders.movie import Append, Movie
+from nnanim.encoders.movie import Append, LonePacker, Movie
 from nnanim.encoders.webp import XMP
 from nnanim.errors import OutputError
 from nnanim.frames.frame import Frame
@@ -157,16 +157,8 @@ class _Reel:
         return self._image.tobytes(*arguments)
 
 
-class AvifPacker:
+class AvifPacker(LonePacker):
     """Hand frames on as they are; see `nnanim.encoders.movie.Packer`."""
-
-    remembers = False
-
-    def __init__(self, _movie: Movie) -> None:
-        pass
-
-    def begin_behind(self, index: int, image: np.ndarray) -> None:
-        pass
 
     def pack(self, _index: int, image: np.ndarray) -> bytes:
         return np.ascontiguousarray(image).tobytes()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from nnanim.encoders.movie import Append, Movie
+from nnanim.encoders.movie import Append, LonePacker, Movie
 from nnanim.encoders.places import INDEX
 from nnanim.frames.frame import Boxes, Cells, Edges, Frame, Nodes, Rows, Tiles, TogetherFrame
 
@@ -49,16 +49,8 @@ def open_frames(path: Path, movie: Movie, frames: Sequence[Frame]) -> Iterator[A
         index.write("\n]}\n")
 
 
-class PngPacker:
+class PngPacker(LonePacker):
     """Compress frames, each by itself; see `nnanim.encoders.movie.Packer`."""
-
-    remembers = False
-
-    def __init__(self, _movie: Movie) -> None:
-        pass
-
-    def begin_behind(self, index: int, image: np.ndarray) -> None:
-        pass
 
     def pack(self, _index: int, image: np.ndarray) -> bytes:
         buffer = io.BytesIO()

@@ -62,6 +62,18 @@ class Packer(Protocol):
         """Return what is appended for the next frame, whose picture is (H, W, 3) uint8; it can be pickled."""
 
 
+class LonePacker:
+    """What packers have in common that take each picture by itself; see `Packer`."""
+
+    remembers = False
+
+    def __init__(self, _movie: Movie) -> None:
+        pass
+
+    def begin_behind(self, _index: int, _image: Any) -> None:
+        pass
+
+
 class BoxPacker:
     """What packers have in common that store the box in which pixels changed; see `Packer`."""
 

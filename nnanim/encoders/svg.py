@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
-from nnanim.encoders.movie import Append, Movie
+from nnanim.encoders.movie import Append, LonePacker, Movie
 from nnanim.encoders.svg_motion import PREFIX, Motion, Values
 from nnanim.encoders.svg_text import TextPlace, TextWriter
 from nnanim.errors import OutputError
@@ -86,16 +86,12 @@ class Tracks:
         return [self._tracks[key] for key in in_one_order(self._orders)]
 
 
-class SvgPacker:
+class SvgPacker(LonePacker):
     """Turn frames into their shapes; see `nnanim.encoders.movie.Packer`."""
 
-    remembers = False
-
     def __init__(self, movie: Movie) -> None:
+        super().__init__(movie)
         self._last = len(movie.durations_s) - 1
-
-    def begin_behind(self, index: int, picture: Picture) -> None:
-        pass
 
     def pack(self, index: int, picture: Picture) -> list[Shape]:
         ground, sheet = picture.painter.ground, picture.sheet

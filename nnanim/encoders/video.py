@@ -19,7 +19,7 @@ import numpy as np
 from imageio.core.request import InitializationError, Request
 from imageio.core.v3_plugin_api import PluginV3
 
-from nnanim.encoders.movie import Append, Movie, Open
+from nnanim.encoders.movie import Append, LonePacker, Movie, Open
 from nnanim.encoders.seal import without_seal
 from nnanim.errors import OutputError
 from nnanim.extras import how_to_install
@@ -89,16 +89,8 @@ open_mp4: Open = partial(_open_video, ".mp4")
 open_webm: Open = partial(_open_video, ".webm")
 
 
-class VideoPacker:
+class VideoPacker(LonePacker):
     """Turn frames into the planes that encoders take, half the bytes; see `nnanim.encoders.movie.Packer`."""
-
-    remembers = False
-
-    def __init__(self, _movie: Movie) -> None:
-        pass
-
-    def begin_behind(self, index: int, image: np.ndarray) -> None:
-        pass
 
     def pack(self, _index: int, image: np.ndarray) -> np.ndarray:
         return _planes(image)
