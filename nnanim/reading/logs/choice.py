@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -105,13 +105,7 @@ def _of_mlflow(folder: Path, tracked: Sequence[Path], notes: list[str]) -> Log |
             logs.append(mlflow.read_all(paths))
         except LogError as error:
             notes.append(f"not used as a log: {error}")
-    if not logs:
-        return None
-    longest = max(logs, key=len)
-    if len(logs) > 1:
-        rest = [name_in(folder, mlflow.run_of(log.path)) for log in logs if log is not longest]
-        notes.append(f"of several runs of MLflow the longest is used (others: {some(rest)})")
-    return longest
+    return _longest("MLflow", {mlflow.run_of(log.path): log for log in logs}, folder, notes)
 
 
 def _of_tensorboard(events: Sequence[Path], notes: list[str]) -> Log | None:
@@ -138,10 +132,15 @@ def _of_wandb(folder: Path, events: Sequence[Path], notes: list[str]) -> Log | N
                 logs.append(wandb.read(path))
             except LogError as error:
                 notes.append(f"not used as a log: {error}")
+    return _longest("Weights & Biases", {log.path: log for log in logs}, folder, notes)
+
+
+def _longest(tracker: str, logs: Mapping[Path, Log], folder: Path, notes: list[str]) -> Log | None:
+    """Return the longest of a tracker's logs, by where each run lies, and tell of the others."""
     if not logs:
         return None
-    longest = max(logs, key=len)
+    longest = max(logs, key=lambda place: len(logs[place]))
     if len(logs) > 1:
-        rest = [name_in(folder, log.path) for log in logs if log is not longest]
-        notes.append(f"of several runs of Weights & Biases the longest is used (others: {some(rest)})")
-    return longest
+        rest = [name_in(folder, place) for place in logs if place != longest]
+        notes.append(f"of several runs of {tracker} the longest is used (others: {some(rest)})")
+    return logs[longest]
