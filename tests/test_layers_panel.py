@@ -147,3 +147,18 @@ def test_changes_lie_on_one_logarithmic_scale() -> None:
 )
 def test_shares_in_two_digits(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+@pytest.mark.parametrize("count", [4, 17, 21, 25, 60])
+@pytest.mark.parametrize("dpi", [72, 80, 100])
+def test_cells_are_parted_alike(tmp_path: Path, count: int, dpi: int) -> None:
+    snapshots = [{"a.weight": np.full((3, 2), 1.0 + 0.1 * step)} for step in range(count)]
+    animation = animation_of(tmp_path / "run", snapshots, dpi=dpi, ending="change", max_frames=None)
+    strips, scale = part_of(animation).places.strips, dpi / 72
+    row = animation.size_px[1] - round((strips.bottom + strips.height / 2) * scale)
+    left, right = round(strips.left * scale), round(strips.right * scale)
+    is_free = (animation[-1].image[row, left:right] == 255).all(axis=-1)
+    ends = np.flatnonzero(np.diff(is_free.astype(int)))
+    widths = np.diff(ends)[is_free[ends[:-1] + 1]]
+    assert len(set(widths.tolist())) <= 1
+    assert len(widths) in (0, count - 1)

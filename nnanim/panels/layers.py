@@ -36,7 +36,6 @@ SMALLEST_LABEL = 0.6  # of the text's size; what is still too long is cut at its
 ROW_TEXT = 0.78  # of a row's height, at most
 LABEL_SHARE = 0.4  # of the panel's width, at most
 BAR_SHARE = 0.17  # of the panel's width
-LEAST_PARTED_PX = 6.0  # width of a cell: narrower ones would be parted by more than they show
 CELL_SHARE = 0.84  # of a row's height
 COLUMN_GAP_PT = 7.0
 FRAME_PT, FRAME_PAD_PT = 1.1, 3.0  # around a row that stands out at a moment
@@ -199,8 +198,8 @@ class LayersPart:
         places, count = self.places, len(self.cells)
         lefts = places.strips.left + places.strips.width * np.arange(columns) / count
         width = places.strips.width / count
-        narrow = width * self.style.dpi < LEAST_PARTED_PX * looks.POINTS_PER_INCH
-        gap = 0.0 if narrow else min(0.8 * self.style.scale, 0.12 * width)
+        pixel = looks.POINTS_PER_INCH / self.style.dpi
+        gap = min(0.8 * self.style.scale, 0.12 * width) // pixel * pixel  # a part of one would be seen here and there
         height = CELL_SHARE * places.height
         bottoms = places.middles - height / 2
         left, bottom = np.meshgrid(lefts, bottoms, indexing="ij")
