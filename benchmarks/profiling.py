@@ -40,7 +40,7 @@ STAGES = (
     ("nnanim.frames.weights", "read_weights", "read the snapshots, choose the edges", True),
     ("nnanim.panels.figure", "make_figure", "layout, legend", True),
     ("nnanim.painting.canvas", "Canvas.__init__", "paint the background", True),
-    ("nnanim.animation", "Animation.__getitem__", "what a frame means", False),
+    ("nnanim.film", "Frames.__getitem__", "what a frame means", False),
     ("nnanim.painting.painter", "Painter.drawings", "", False),
     ("nnanim.panels.network_dot", "dot_source", "write DOT", False),
     ("nnanim.painting.graphviz_engine", "draw", "", False),
