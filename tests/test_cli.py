@@ -17,7 +17,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from folders import claim_size, log_rows, result_folder, save, trainer_arrays, weights
+from folders import log_rows, result_folder, save, trainer_arrays, weights
 from gif_reader import read_gif
 from pictures import IRIS
 
@@ -463,11 +463,6 @@ def object_array(folder: Path) -> None:
     save(folder / "trainer_00002", trainer_arrays(weights() | {"l1/W": np.asarray(None)}, epoch=2))
 
 
-def bomb(folder: Path) -> None:
-    result_folder(folder, epochs=[1])
-    claim_size(folder / "trainer_00001", KEY, 2**30 + 1)
-
-
 def nothing(folder: Path) -> None:
     pass
 
@@ -494,12 +489,6 @@ BAD_DATA = {
         [],
         f"{KEY!r} in snapshot 'result/trainer_00002' holds Python objects, which are never loaded"
         " (a weight is an array of numbers; a layer that was not used yet has none)",
-    ),
-    "a zip bomb": (
-        bomb,
-        [],
-        f"{KEY!r} in snapshot 'result/trainer_00001' claims 1073741825 bytes"
-        " (an array of at most 1073741824 bytes is read)",
     ),
     "NaN weights": (
         with_weights(float("nan")),

@@ -331,11 +331,6 @@ def texts(folder: Path) -> None:
     save(folder / "snapshot_1", {"W": np.array(["a"])})
 
 
-def bomb(folder: Path) -> None:
-    result_folder(folder, epochs=[1])
-    claim_size(folder / "trainer_00001", KEY, 2**30 + 1)
-
-
 def lying_size(folder: Path) -> None:
     result_folder(folder, epochs=[1])
     claim_size(folder / "trainer_00001", KEY, 2**30)
@@ -435,12 +430,6 @@ BROKEN = {
         texts,
         SnapshotError,
         "'W' in snapshot 'result/snapshot_1' is of type '<U1' (a weight is an array of real numbers)",
-    ),
-    "a zip bomb": (
-        bomb,
-        SnapshotError,
-        f"{KEY!r} in snapshot 'result/trainer_00001' claims 1073741825 bytes"
-        " (an array of at most 1073741824 bytes is read)",
     ),
     "a lying size": (
         lying_size,

@@ -16,10 +16,14 @@ from archives import PROTO, STOP, plain, tensor
 from click.testing import CliRunner
 from hdf5_bytes import GZIP, write_hdf5
 
-from nnanim import NnanimError, open_run
+from nnanim import NnanimError, SnapshotError, open_run
 from nnanim.cli import main
+from nnanim.frames.rows import read_rows
+from nnanim.options import Options
+from nnanim.reading.containers import npz_archive, unpacking
 from nnanim.reading.containers.hdf5_chunks import ChunkError, Chunks, read_chunks
 from nnanim.reading.containers.unpacking import BEST_RATIO, FREE_BYTES, check_unpacked
+from nnanim.reading.containers.zip_file import ZipError, open_zip
 
 ROWS, COLUMNS = 2**13, 2**12  # of float32: 128 MiB, of which deflate leaves 130 kB
 
@@ -114,3 +118,82 @@ def test_chunks_are_not_unpacked_for_ever() -> None:
     file = node + struct.pack("<2I3QQ", len(chunk), 0, 0, 0, 0, at) * 9 + chunk
     with pytest.raises(ChunkError, match="more chunks than an array of shape"):
         read_chunks(Chunks(0, (2, 2), 4, (1,)), (4, 4), "<f4", lambda place, size: file[place : place + size])
+
+
+FORMS = [form for form in BOMBS if form != "chainer"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_weights_of_zeros_are_read_some_at_a_time(result: Path, form: str) -> None:
+    """As at the start of a training: a thousand times smaller in their file, and they take no memory."""
+    result.mkdir()
+    BOMBS[form](result)
+    run = open_run(result)
+    tracemalloc.start()
+    found = read_rows(run.snapshots, Options(), rows=run.weight_rows)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.norms.tolist() == [[0.0]]
+    assert peak_bytes < 3 * 2**24  # a strip of chunks twice
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_hours_of_unpacking_are_refused_at_once(result: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    monkeypatch.setattr(unpacking, "STREAMED_BYTES", 4 * ROWS * COLUMNS - 1)
+    result.mkdir()
+    BOMBS[form](result)
+    run = open_run(result)
+    with pytest.raises(SnapshotError) as caught:
+        read_rows(run.snapshots, Options(), rows=run.weight_rows)
+    path, most = run.snapshots[0].path, 4 * ROWS * COLUMNS - 1
+    assert str(caught.value).startswith(f"snapshot {str(path)!r} of {path.stat().st_size} bytes unpacks to ")
+    assert str(caught.value).endswith(
+        f" (at most {most} are unpacked, 100 times as many as in the file or {most}; save it without compression)"
+    )
+
+
+def test_the_same_bytes_in_many_members_are_not_unpacked(tmp_path: Path) -> None:
+    """A small archive that would unpack to terabytes: its directory lists one member again and again."""
+    path = tmp_path / "weights_1.npz"
+    archive(path, {"W1.npy": 2**20}, {})
+    data = path.read_bytes()
+    begin, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    entries, tail = data[begin:end] * 8, bytearray(data[end:])
+    struct.pack_into("<2H2I", tail, 8, 8, 8, len(entries), begin)
+    path.write_bytes(data[:begin] + entries + tail)
+    with open_zip(path) as file:
+        assert len(file.names) == 8
+        with pytest.raises(ZipError, match="damaged"):
+            file.open(file["W1.npy"])
+
+
+def test_chunks_that_lie_over_each_other_are_not_unpacked(result: Path) -> None:
+    result.mkdir()
+    path = result / "model_1.h5"
+    dice = np.random.default_rng(0)
+    write_hdf5(path, {"l1": {"W": dice.normal(size=(8, 4)).astype("<f4")}}, (2, 4), (GZIP,))
+    data = bytearray(path.read_bytes())
+    node = data.index(b"TREE\x01")
+    (size,) = struct.unpack_from("<I", data, node + 24)
+    places = range(node + 24, node + 24 + 4 * 40, 40)
+    for place in places:  # the bytes of the first chunk, and of what follows it
+        struct.pack_into("<I", data, place, size + len(data) // 2)
+        data[place + 32 : place + 40] = data[places[0] + 32 : places[0] + 40]
+    path.write_bytes(data + bytes(len(data)))
+    run = open_run(result)
+    with pytest.raises(SnapshotError, match="has chunks that lie over each other"):
+        read_rows(run.snapshots, Options(), rows=run.weight_rows)
+
+
+def test_an_array_that_is_too_large_to_be_read_at_once(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npz_archive, "MAX_MEMBER_BYTES", 100_000)
+    result.mkdir()
+    np.savez(result / "weights_1.npz", W1=np.full((200, 200), 0.5, np.float32))
+    run = open_run(result)
+    assert read_rows(run.snapshots, Options(), rows=run.weight_rows).norms.tolist() == [[100.0]]
+    with run.snapshots[0].open() as arrays, pytest.raises(SnapshotError) as caught:
+        arrays.read("W1")
+    assert str(caught.value) == (
+        f"'W1' in snapshot {str(run.snapshots[0].path)!r} claims 160128 bytes (an array of at most 100000 bytes is read"
+        " at once; --view layers reads some at a time)"
+    )

@@ -22,6 +22,7 @@ from nnanim.reading.snapshots.detect import open_arrays
 from nnanim.reading.streams import Stream, Streaming, make_scratch
 
 _BLOCK = 1 << 17  # numbers that are squared at a time
+MOST_AT_ONCE = 1 << 24  # that are read at a time, where they must lie together
 _LANE = 2048  # numbers that are added in float32; their sums are added in float64
 _TINY = 1e-30  # a mean square below it may have lost digits in float32
 
@@ -56,14 +57,14 @@ def measure(stretch: Stretch) -> np.ndarray:
             into = sums[:, :, numbered[0][0] : numbered[-1][0] + 1]
             rows = [row for _, row in numbered]
             streams = _streams(opened, keys, stretch) if rows[0].formula is None else None
-            if streams is None:
+            if streams is None or _unit(streams[0].shape, rows) > MOST_AT_ONCE:
+                _close(streams or [])
                 _add_whole(into, opened, rows, stretch)
                 continue
             try:
                 _add_pieces(into, streams, rows, stretch.since, scratch)
             finally:
-                for stream in streams:
-                    stream.close()
+                _close(streams)
     sums[:, ~np.isfinite(sums[0])] = nan
     return sums
 
@@ -83,8 +84,17 @@ def _streams(opened: Sequence[Arrays], keys: tuple[str, ...], stretch: Stretch) 
         whole, streams = streams, []
         return whole
     finally:
-        for stream in streams:
-            stream.close()
+        _close(streams)
+
+
+def _close(streams: Sequence[Stream]) -> None:
+    for stream in streams:
+        stream.close()
+
+
+def _unit(shape: tuple[int, ...], rows: Sequence[Row]) -> int:
+    """Return how many numbers of a tensor must be read together, that each part of it can be taken out of them."""
+    return max((prod(shape[row.slice[0] :]) for row in rows if row.slice is not None and row.slice[0]), default=1)
 
 
 def _add_pieces(
@@ -92,7 +102,7 @@ def _add_pieces(
 ) -> None:
     """Add the sums of one tensor, in pieces of which each is read of every snapshot before the next."""
     shape = streams[0].shape
-    unit = max((prod(shape[row.slice[0] :]) for row in rows if row.slice is not None and row.slice[0]), default=1)
+    unit = _unit(shape, rows)
     count = max(_BLOCK // unit, 1) * unit
     for begin in range(0, prod(shape), count):
         before: list[np.ndarray] = []
@@ -192,7 +202,8 @@ def _of_block(block: np.ndarray, reference: np.ndarray | None) -> tuple[float, f
         if reference is not None:
             distance = _sum_of_squares(one - reference.astype(np.float32, copy=False))
         small = len(block) * _TINY
-        if isfinite(norm + distance) and norm >= small and (distance == 0 or distance >= small):
+        is_right = norm >= small or (norm == 0 and not one.any())
+        if isfinite(norm + distance) and is_right and (distance == 0 or distance >= small):
             return norm, distance
     wide = block.astype(np.float64)
     apart = wide if reference is None else wide - reference

@@ -17,9 +17,18 @@ from io import BufferedIOBase
 
 import numpy as np
 
-from nnanim.reading.containers.hdf5_chunks import ChunkError, Chunks, chunks_of, filters_of, read_chunks
+from nnanim.reading.containers.hdf5_chunks import (
+    ChunkError,
+    Chunks,
+    chunks_of,
+    filters_of,
+    list_chunks,
+    read_chunks,
+    strips,
+)
 from nnanim.reading.containers.hdf5_header import LINK, HeaderError, messages
 from nnanim.reading.containers.hdf5_heap import HeapError, link_of, objects_of
+from nnanim.reading.containers.hdf5_stream import ChunkStream
 from nnanim.reading.containers.unpacking import BEST_RATIO, FREE_BYTES
 from nnanim.reading.streams import FileStream
 
@@ -29,6 +38,7 @@ MAX_DEPTH = 32
 MAX_AXES = 32  # of NumPy before 2.0
 _BEST_RATIO = 1032  # of deflate
 MAX_DATA_BYTES = 2**30
+MAX_STRIP_BYTES = 2**25  # of the chunks of a dataset that are unpacked together
 _MAX_BLOCK_BYTES = 2**24
 _MAX_TEXTS = 10_000
 _UNDEFINED = 2**64 - 1
@@ -67,7 +77,12 @@ class Group:
 
 
 class Hdf5File:
-    """An HDF5 file whose superblock was read."""
+    """An HDF5 file whose superblock was read.
+
+    Attributes:
+        size: of the file in bytes.
+        root: address of the group that holds all others.
+    """
 
     def __init__(self, file: BufferedIOBase) -> None:
         """Read the superblock.
@@ -79,7 +94,7 @@ class Hdf5File:
             Hdf5Error: it is no HDF5 file, or one of a newer kind.
         """
         self._file = file
-        self._size = file.seek(0, 2)
+        self.size: int = file.seek(0, 2)
         self._may_read = FREE_BYTES  # of what describes the data, however small the file is
         head = self._at(0, 48)
         if head[:8] != MAGIC:
@@ -91,7 +106,7 @@ class Hdf5File:
             raise Hdf5Error("has addresses that are not of 8 bytes")
         place = 24 + 4 * version if version < 2 else 12  # behind version 1's one more field
         base, _, end, root = struct.unpack("<4Q", self._at(place, 32))
-        if base != 0 or end > self._size:
+        if base != 0 or end > self.size:
             raise Hdf5Error("is truncated")
         self.root: int = root if version > 1 else struct.unpack("<Q", self._at(place + 40, 8))[0]
         self._objects = 0
@@ -102,7 +117,7 @@ class Hdf5File:
         Raises:
             Hdf5Error: the file is damaged.
         """
-        self._may_read = 8 * self._size + FREE_BYTES
+        self._may_read = 8 * self.size + FREE_BYTES
         waiting = [("", self.root, 0)]
         seen: set[int] = set()
         while waiting:
@@ -123,12 +138,9 @@ class Hdf5File:
             Hdf5Error: it does not lie in the file.
         """
         if dataset.chunks is not None and dataset.dtype:
-            size = math.prod(dataset.shape) * np.dtype(dataset.dtype).itemsize
-            if size > _BEST_RATIO * self._size:
-                raise Hdf5Error(f"claims an array of shape {dataset.shape}, which cannot be packed into it")
-            if size > max(FREE_BYTES, BEST_RATIO * self._size):
-                raise Hdf5Error(f"of {self._size} bytes claims an array of {size}, {BEST_RATIO} times as many or more")
-            self._may_read = 8 * self._size + FREE_BYTES
+            size = self._check_packed(dataset)
+            if size > max(FREE_BYTES, BEST_RATIO * self.size):
+                raise Hdf5Error(f"of {self.size} bytes claims an array of {size}, {BEST_RATIO} times as many or more")
             try:
                 return read_chunks(dataset.chunks, dataset.shape, dataset.dtype, self._at, self._data_at)
             except (ChunkError, struct.error) as error:
@@ -142,8 +154,10 @@ class Hdf5File:
             raise Hdf5Error("is truncated")
         return numbers
 
-    def stream(self, dataset: Dataset, damaged: Callable[[OSError | Hdf5Error], Exception]) -> FileStream | None:
-        """Return the numbers of a dataset some at a time; None where it is not stored in one piece.
+    def stream(
+        self, dataset: Dataset, damaged: Callable[[OSError | Hdf5Error], Exception]
+    ) -> FileStream | ChunkStream | None:
+        """Return the numbers of a dataset some at a time; None where they lie nowhere, or in chunks that are too long.
 
         Args:
             dataset: what to read.
@@ -152,6 +166,8 @@ class Hdf5File:
         Raises:
             Hdf5Error: it does not lie in the file.
         """
+        if dataset.chunks is not None and dataset.dtype:
+            return self._strips(dataset, dataset.chunks, damaged)
         if dataset.address is None or not dataset.dtype:
             return None
         dtype = np.dtype(dataset.dtype)
@@ -163,6 +179,41 @@ class Hdf5File:
             dataset.shape,
             lambda error: damaged(Hdf5Error("is truncated") if error is None else error),
         )
+
+    def _strips(
+        self, dataset: Dataset, chunks: Chunks, damaged: Callable[[OSError | Hdf5Error], Exception]
+    ) -> ChunkStream | None:
+        shape, dtype = dataset.shape, dataset.dtype
+        size = self._check_packed(dataset)
+        if 0 in chunks.shape or 0 in shape or not shape:
+            return None
+        if max(size // shape[0] * chunks.shape[0], chunks.whole_bytes) > MAX_STRIP_BYTES:
+            return None
+        try:
+            found = list_chunks(chunks, shape, dtype, self._at)
+        except (ChunkError, struct.error) as error:
+            raise Hdf5Error(str(error) if isinstance(error, ChunkError) else "is damaged") from error
+        if sum(chunks.whole_bytes if each.size is None else each.size for each in found) > self.size:
+            raise Hdf5Error("has chunks that lie over each other")
+
+        def told(error: OSError | ValueError) -> Exception:
+            if isinstance(error, (OSError, Hdf5Error)):
+                return damaged(error)
+            return damaged(Hdf5Error(str(error) if isinstance(error, ChunkError) else "is damaged"))
+
+        return ChunkStream(strips(chunks, shape, dtype, found, self._data_at), dtype, shape, told)
+
+    def _check_packed(self, dataset: Dataset) -> int:
+        """Return how many bytes a dataset in chunks has.
+
+        Raises:
+            Hdf5Error: deflate cannot have made as few bytes of them as the file has.
+        """
+        size = math.prod(dataset.shape) * np.dtype(dataset.dtype).itemsize
+        if size > _BEST_RATIO * self.size:
+            raise Hdf5Error(f"claims an array of shape {dataset.shape}, which cannot be packed into it")
+        self._may_read = 8 * self.size + FREE_BYTES
+        return size
 
     def _at(self, address: int, size: int) -> bytes:
         self._may_read -= size
@@ -181,7 +232,7 @@ class Hdf5File:
         """Go to a place where so many bytes are."""
         if size > limit:
             raise Hdf5Error(f"has a block of {size} bytes (at most {limit} are read)")
-        if address + size > self._size:
+        if address + size > self.size:
             raise Hdf5Error("is truncated")
         self._file.seek(address)
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -50,6 +51,11 @@ class Chunks:
     item_bytes: int
     filters: tuple[int, ...] = ()
     index: Index | None = None
+
+    @property
+    def whole_bytes(self) -> int:
+        """How many bytes a chunk has that is not packed."""
+        return math.prod(self.shape) * self.item_bytes
 
 
 def chunks_of(layout: bytes) -> Chunks | None:
@@ -106,30 +112,60 @@ def read_chunks(
     Raises:
         ChunkError: they are damaged, or packed in a way that is not read.
     """
+    numbers = np.zeros(shape, dtype)
+    found = list_chunks(chunks, shape, dtype, read_at)
+    for begin, strip in strips(chunks, shape, dtype, found, read_data or read_at):
+        numbers[begin : begin + len(strip)] = strip
+    return numbers
+
+
+def list_chunks(chunks: Chunks, shape: tuple[int, ...], dtype: str, read_at: ReadAt) -> list[Place]:
+    """Return where the chunks of a dataset lie, in the order of its first axis.
+
+    Raises:
+        ChunkError: they are damaged, or packed in a way that is not read.
+    """
     unknown = set(chunks.filters) - {DEFLATE, SHUFFLE, FLETCHER32}
     if unknown:
         raise ChunkError(f"is packed by HDF5's filter {min(unknown)} (gzip and shuffle are read)")
     if len(shape) != len(chunks.shape) or 0 in chunks.shape or np.dtype(dtype).itemsize != chunks.item_bytes:
         raise ChunkError("is damaged")
-    whole_bytes = math.prod(chunks.shape) * chunks.item_bytes
     largest = max(math.prod(shape) * chunks.item_bytes, 1) * 4 + 2**20
-    if whole_bytes > largest:
-        raise ChunkError(f"has chunks of {whole_bytes} bytes for an array of shape {shape}")
-    numbers = np.zeros(shape, dtype)
+    if chunks.whole_bytes > largest:
+        raise ChunkError(f"has chunks of {chunks.whole_bytes} bytes for an array of shape {shape}")
     room = math.prod(-(-size // long) for size, long in zip(shape, chunks.shape, strict=True))
-    for start, address, size, skipped in _listed(chunks, shape, whole_bytes, read_at):
-        if any(at >= long for at, long in zip(start, shape, strict=True)):
+    found = []
+    for place in _listed(chunks, shape, chunks.whole_bytes, read_at):
+        if any(at >= long for at, long in zip(place.start, shape, strict=True)):
             continue
-        room -= 1
-        if room < 0:  # the same few bytes could be unpacked for ever
+        found.append(place)
+        if len(found) > room:  # the same few bytes could be unpacked for ever
             raise ChunkError(f"has more chunks than an array of shape {shape} has room for")
-        packed = (read_data or read_at)(address, whole_bytes if size is None else size)
-        data = _unpacked(packed, chunks, skipped, whole_bytes)
-        chunk = np.frombuffer(data, dtype).reshape(chunks.shape)
-        ends = [min(at + long, size) for at, long, size in zip(start, chunks.shape, shape, strict=True)]
-        inside = tuple(slice(at, end) for at, end in zip(start, ends, strict=True))
-        numbers[inside] = chunk[tuple(slice(0, end - at) for at, end in zip(start, ends, strict=True))]
-    return numbers
+    return sorted(found, key=lambda place: place.start[0] // chunks.shape[0])
+
+
+def strips(
+    chunks: Chunks, shape: tuple[int, ...], dtype: str, found: Sequence[Place], read_data: ReadAt
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield begin and numbers of each strip along the first axis, as long as a chunk; what no chunk holds is zero.
+
+    A strip that has no chunks is left out.
+
+    Raises:
+        ChunkError: a chunk is damaged.
+    """
+    long = chunks.shape[0]
+    for number, group in groupby(found, key=lambda place: place.start[0] // long):
+        begin = number * long
+        numbers = np.zeros((min(begin + long, shape[0]) - begin, *shape[1:]), dtype)
+        for start, address, size, skipped in group:
+            packed = read_data(address, chunks.whole_bytes if size is None else size)
+            chunk = np.frombuffer(_unpacked(packed, chunks, skipped), dtype).reshape(chunks.shape)
+            within = (start[0] - begin, *start[1:])
+            ends = [min(at + by, size) for at, by, size in zip(within, chunks.shape, numbers.shape, strict=True)]
+            inside = tuple(slice(at, end) for at, end in zip(within, ends, strict=True))
+            numbers[inside] = chunk[tuple(slice(0, end - at) for at, end in zip(within, ends, strict=True))]
+        yield begin, numbers
 
 
 def _listed(chunks: Chunks, shape: tuple[int, ...], whole_bytes: int, read_at: ReadAt) -> Iterator[Place]:
@@ -174,8 +210,8 @@ def _in_old_tree(chunks: Chunks, read_at: ReadAt) -> Iterator[Place]:
             yield Place(tuple(start), child, size, skipped)
 
 
-def _unpacked(packed: bytes, chunks: Chunks, skipped: int, whole_bytes: int) -> bytes:
-    data = packed
+def _unpacked(packed: bytes, chunks: Chunks, skipped: int) -> bytes:
+    data, whole_bytes = packed, chunks.whole_bytes
     for place in range(len(chunks.filters) - 1, -1, -1):
         if skipped >> place & 1:
             continue

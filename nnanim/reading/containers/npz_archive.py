@@ -176,11 +176,6 @@ class Archive(Mapping[str, np.ndarray]):
         return header
 
     def _check(self, key: str, member: Member) -> None:
-        if member.size > MAX_MEMBER_BYTES:
-            raise SnapshotError(
-                f"{key!r} in snapshot {str(self.path)!r} claims {member.size} bytes"
-                f" (an array of at most {MAX_MEMBER_BYTES} bytes is read)"
-            )
         if not member.can_be_read:
             raise SnapshotError(
                 f"{key!r} in snapshot {str(self.path)!r} is encrypted or compressed in an unknown way ({SNAPSHOT_HINT})"
@@ -192,8 +187,14 @@ class Archive(Mapping[str, np.ndarray]):
             return np.zeros(shape, dtype)
         if key in self._small:
             return np.frombuffer(self._small[key], dtype, offset=offset).reshape(shape, order=order)
+        member = self._file[self._names[key]]
+        if member.size > MAX_MEMBER_BYTES:
+            raise SnapshotError(
+                f"{key!r} in snapshot {str(self.path)!r} claims {member.size} bytes"
+                f" (an array of at most {MAX_MEMBER_BYTES} bytes is read at once; --view layers reads some at a time)"
+            )
         try:
-            numbers = self._file.read_numbers(self._file[self._names[key]], skip=offset)
+            numbers = self._file.read_numbers(member, skip=offset)
         except (ZipError, OSError) as error:
             raise self._damaged(key) from error
         return numbers.view(dtype).reshape(shape, order=order)

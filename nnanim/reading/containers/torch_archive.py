@@ -71,7 +71,7 @@ class TorchArchive:
         if not lies_in_a_row(tensor) or tensor.quantum is not None:
             return None
         name = f"data/{tensor.storage.key}"
-        member = self._member(name, MAX_MEMBER_BYTES)
+        member = self._member(name)
         needed = check_size(member.size, tensor, str(self.path))
         dtype, decode = np.dtype(self._order + tensor.code), decoder_of(tensor)
         skip = tensor.offset * dtype.itemsize
@@ -119,16 +119,16 @@ class TorchArchive:
         except (ZipError, OSError) as error:
             raise self._damaged(name) from error
 
-    def _member(self, name: str, limit: int) -> Member:
+    def _member(self, name: str, limit: int | None = None) -> Member:
         try:
             member = self._file[self._prefix + name]
         except KeyError:
             raise SnapshotError(
                 f"snapshot {str(self.path)!r} has no member {name!r} (the archive is damaged)"
             ) from None
-        if member.size > limit:
+        if limit is not None and member.size > limit:
             raise SnapshotError(
-                f"{name!r} in snapshot {str(self.path)!r} claims {member.size} bytes (at most {limit} are read)"
+                f"{name!r} in snapshot {str(self.path)!r} claims {member.size} bytes (at most {limit} are read at once)"
             )
         return member
 

@@ -108,7 +108,8 @@ class LegacyFile:
         needed = check_size(size, tensor, str(self.path))
         if needed > MAX_MEMBER_BYTES:
             raise SnapshotError(
-                f"a tensor in snapshot {str(self.path)!r} takes {needed} bytes (at most {MAX_MEMBER_BYTES} are read)"
+                f"a tensor in snapshot {str(self.path)!r} takes {needed} bytes (at most {MAX_MEMBER_BYTES} are read at"
+                " once; --view layers reads some at a time)"
             )
         data = np.empty(needed, np.uint8)
         try:

@@ -191,8 +191,14 @@ def read_tensor(tensor: Tensor, read: Callable[[Tensor], np.ndarray], where: str
         where: the file's name, for the message.
 
     Raises:
-        SnapshotError: the file is damaged.
+        SnapshotError: the file is damaged, or the tensor too large.
     """
+    wanted = math.prod(tensor.shape) * 4  # a storage of few bytes is enough for strides of 0
+    if wanted > MAX_MEMBER_BYTES:
+        raise SnapshotError(
+            f"a tensor in snapshot {where!r} takes {wanted} bytes (at most {MAX_MEMBER_BYTES} are read at once;"
+            " --view layers reads some at a time)"
+        )
     if tensor.sparse is not None:
         parts = [read(each) for each in (tensor.sparse.values, *tensor.sparse.places)]
         numbers = dense_of(tensor.sparse, tensor.shape, parts, where)
@@ -305,8 +311,6 @@ class Maker:
         whole = all(type(number) is int and 0 <= number < 2**48 for number in (offset, *shape, *strides))
         if not whole or len(shape) != len(strides) or len(shape) > MAX_AXES:
             raise PickleError("it holds a tensor of an impossible shape")
-        if math.prod(shape) * 4 > MAX_MEMBER_BYTES:
-            raise PickleError(f"it holds a tensor of shape {shape} (at most {MAX_MEMBER_BYTES} bytes are read)")
         return Tensor(storage, dtype, offset, shape, strides)
 
 

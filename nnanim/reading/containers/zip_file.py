@@ -13,12 +13,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from nnanim.reading.containers.unpacking import check_unpacked
+from nnanim.reading.containers.unpacking import check_streamed, check_unpacked
 
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -132,7 +133,8 @@ class ZipFile:
             OSError: it cannot be read.
         """
         self.path = path
-        if file.seek(0, io.SEEK_END) <= _SMALL_BYTES:
+        self._size = file.seek(0, io.SEEK_END)
+        if self._size <= _SMALL_BYTES:
             file.seek(0)
             file = io.BytesIO(file.read())
         self._file = file
@@ -184,9 +186,7 @@ class ZipFile:
             SnapshotError: it unpacks to far more than weights do.
             OSError: the file cannot be read.
         """
-        ratio = 1 if member.info.compress_type == zipfile.ZIP_STORED else _BEST_RATIO
-        if member.size > ratio * member.info.compress_size:  # nothing is allocated on the word of the file alone
-            raise ZipError("damaged")
+        _check_claim(member)  # nothing is allocated on the word of the file alone
         self._check_unpacked(member)
         with self._opened(member) as file:
             file.read(skip)
@@ -203,10 +203,12 @@ class ZipFile:
 
         Raises:
             ZipError: it is damaged.
-            SnapshotError: it unpacks to far more than weights do.
+            SnapshotError: the archive unpacks to so much that it would take hours.
             OSError: the file cannot be read.
         """
-        self._check_unpacked(member)
+        _check_claim(member)
+        if member.info.compress_type != zipfile.ZIP_STORED:
+            check_streamed(str(self.path), self._unpacked_bytes, self._size)
         if not member.can_be_read:
             raise ZipError("encrypted, or compressed in another way")
         with _told():
@@ -217,7 +219,7 @@ class ZipFile:
 
         Raises:
             ZipError: it is damaged.
-            SnapshotError: it unpacks to far more than weights do.
+            SnapshotError: the archive unpacks to so much that it would take hours.
             OSError: the file cannot be read.
         """
         file, done = self.open(member), 0
@@ -244,6 +246,18 @@ class ZipFile:
             raise ZipError("damaged")
         names = sum(struct.unpack_from("<2H", head, _LOCAL_HEADER_BYTES - 4))
         return io.BufferedReader(_Window(self._file, info.header_offset + _LOCAL_HEADER_BYTES + names, member.size))
+
+    @cached_property
+    def _unpacked_bytes(self) -> int:
+        """What all members that are packed take when unpacked.
+
+        Raises:
+            ZipError: members lie over each other, so that the same bytes would be unpacked again and again.
+        """
+        members = self._zip.infolist()
+        if sum(each.compress_size for each in members) > self._size:
+            raise ZipError("damaged")
+        return sum(each.file_size for each in members if each.compress_type != zipfile.ZIP_STORED)
 
     def _check_unpacked(self, member: Member) -> None:
         what = f"{member.info.filename!r} in snapshot {str(self.path)!r}"
@@ -275,6 +289,13 @@ def _told() -> Iterator[None]:
         yield
     except _DAMAGE as error:
         raise ZipError("damaged") from error
+
+
+def _check_claim(member: Member) -> None:
+    """Check that as many bytes as a member claims can come out of those that it has."""
+    ratio = 1 if member.info.compress_type == zipfile.ZIP_STORED else _BEST_RATIO
+    if member.size > ratio * member.info.compress_size:
+        raise ZipError("damaged")
 
 
 def _check_size(size: int, member: Member) -> None:

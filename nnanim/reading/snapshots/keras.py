@@ -15,6 +15,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from nnanim.errors import SnapshotError
 from nnanim.model.layers import LayerHeader, natural_key
 from nnanim.reading.containers.hdf5 import Dataset, Group, Hdf5Error, Hdf5File
 from nnanim.reading.containers.npz_archive import MAX_MEMBER_BYTES
+from nnanim.reading.containers.unpacking import check_streamed
 from nnanim.reading.containers.zip_file import MAGICS, ZipError, ZipFile
 from nnanim.reading.snapshots.chainer_links import is_transposed
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
@@ -93,10 +96,19 @@ class _Open:
 
     def stream(self, key: str) -> Stream | None:
         """Return one dataset some numbers at a time, as `nnanim.reading.streams.Streaming` says."""
+        dataset = self._contents.datasets[key]
+        if dataset.chunks is not None:
+            check_streamed(str(self._contents.path), self._unpacked_bytes, self._hdf5.size)
         try:
-            return self._hdf5.stream(self._contents.datasets[key], self._damaged)
+            return self._hdf5.stream(dataset, self._damaged)
         except (Hdf5Error, OSError) as error:
             raise self._damaged(error) from error
+
+    @cached_property
+    def _unpacked_bytes(self) -> int:
+        """What all datasets take that may be packed, and may lie over each other."""
+        there = [each for each in self._contents.datasets.values() if each.chunks is not None and each.dtype]
+        return sum(prod(each.shape) * np.dtype(each.dtype).itemsize for each in there)
 
     def _damaged(self, error: Hdf5Error | OSError) -> SnapshotError:
         path = self._contents.path
