@@ -18,6 +18,7 @@ from nnanim.reading.containers.zip_file import MemberFile, ZipError
 SCRATCH_BYTES = 1 << 19  # what is read at a time stays in the cache of a CPU
 
 _PAGE_BYTES = 4096
+_NO_ROOM = np.empty(0, np.uint8)
 
 Decode = Callable[[np.ndarray], np.ndarray]
 
@@ -52,6 +53,13 @@ class Stream(Protocol):
             SnapshotError: the file is damaged.
         """
 
+    def skip(self, count: int) -> None:
+        """Leave the next numbers out, as many as there are at least.
+
+        Raises:
+            SnapshotError: the file is damaged.
+        """
+
     def close(self) -> None:
         """Give back what the stream holds open of its own."""
 
@@ -60,8 +68,13 @@ class Stream(Protocol):
 class Streaming(Protocol):
     """The arrays of an open snapshot of a format that can be read so."""
 
-    def stream(self, key: str) -> Stream | None:
+    def stream(self, key: str, *, is_checked: bool = True) -> Stream | None:
         """Return the numbers of one array; None where they do not lie one behind the other.
+
+        Args:
+            key: its name.
+            is_checked: whether a sum over them is checked, for which what is left out is read too. One that was checked
+                before need not be again.
 
         Raises:
             KeyError: there is no such array.
@@ -117,6 +130,12 @@ class FileStream:
         numbers = place.view(self._dtype)
         return numbers if self._decode is None else self._decode(numbers)
 
+    def skip(self, count: int) -> None:
+        """Leave numbers out, which are not read."""
+        count = min(count, self._left)
+        self._at += count * self._dtype.itemsize
+        self._left -= count
+
     def close(self) -> None:
         """Close the file, where it is no other's."""
         if self._is_own:
@@ -163,6 +182,12 @@ class MemberStream:
         while not self._left and self._behind:
             self._behind -= len(self._bytes(min(self._behind, SCRATCH_BYTES)))
         return numbers if self._decode is None else self._decode(numbers)
+
+    def skip(self, count: int) -> None:
+        """Leave numbers out, which are read for the sum."""
+        count = min(count, self._left)
+        while count:
+            count -= len(self.read(min(count, SCRATCH_BYTES // self._dtype.itemsize), _NO_ROOM))
 
     def close(self) -> None:
         """Close the member."""

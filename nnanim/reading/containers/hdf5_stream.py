@@ -54,6 +54,12 @@ class ChunkStream:
             self._at += step
         return numbers
 
+    def skip(self, count: int) -> None:
+        """Leave numbers out, whose strips are unpacked."""
+        self._at += min(count, self._count - self._at)
+        while self._at < self._count and self._at >= self._begin + len(self._strip):
+            self._next()
+
     def close(self) -> None:
         """Let go of the strip."""
         self._begin, self._strip = self._count, self._strip[:0]

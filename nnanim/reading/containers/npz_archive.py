@@ -22,7 +22,7 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.reading.containers.zip_file import MAGICS, Member, ZipError, ZipFile
 from nnanim.reading.snapshots.contents import Arrays, Contents
-from nnanim.reading.streams import MemberStream, Stream
+from nnanim.reading.streams import FileStream, MemberStream, Stream
 
 MAX_MEMBER_BYTES = 2**30
 MAX_HEADER_BYTES = 10_000
@@ -199,8 +199,12 @@ class Archive(Mapping[str, np.ndarray]):
             raise self._damaged(key) from error
         return numbers.view(dtype).reshape(shape, order=order)
 
-    def stream(self, key: str) -> Stream | None:
+    def stream(self, key: str, *, is_checked: bool = True) -> Stream | None:
         """Return the numbers of an array some at a time; None where they are few, or lie column by column.
+
+        Args:
+            key: its name.
+            is_checked: whether the sum is checked.
 
         Raises:
             KeyError: there is no such array.
@@ -211,6 +215,9 @@ class Archive(Mapping[str, np.ndarray]):
             return None
         member = self._file[self._names[key]]
         try:
+            window = None if is_checked else self._file.window(member)
+            if window is not None:
+                return FileStream(window, offset, dtype, shape, lambda _: self._damaged(key), modulus)
             file = self._file.open(member)
         except (ZipError, OSError) as error:
             raise self._damaged(key) from error
@@ -298,10 +305,10 @@ class _Members:
             return known[key]
         return self._opened()[key]
 
-    def stream(self, key: str) -> Stream | None:
+    def stream(self, key: str, *, is_checked: bool = True) -> Stream | None:
         """Return one array some numbers at a time, as `nnanim.reading.streams.Streaming` says."""
         known = self._contents.arrays
-        return None if known is not None and key in known else self._opened().stream(key)
+        return None if known is not None and key in known else self._opened().stream(key, is_checked=is_checked)
 
     def _opened(self) -> Archive:
         if self._archive is None:

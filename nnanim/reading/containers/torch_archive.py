@@ -60,10 +60,14 @@ class TorchArchive:
         """
         return read_tensor(tensor, self._numbers, str(self.path))
 
-    def stream(self, tensor: Tensor) -> Stream | None:
+    def stream(self, tensor: Tensor, *, is_checked: bool = True) -> Stream | None:
         """Return the numbers of a tensor some at a time; None where they do not lie one behind the other.
 
         Of a storage that holds several tensors, as the flattened weights of an LSTM, the sum is checked once.
+
+        Args:
+            tensor: of the archive.
+            is_checked: whether the sum of its storage is checked.
 
         Raises:
             SnapshotError: its storage is missing, too small or too large.
@@ -80,7 +84,8 @@ class TorchArchive:
             return self._damaged(name)
 
         try:
-            shared = None if needed == member.size and not skip else self._shared(member)
+            is_alone = needed == member.size and not skip
+            shared = self._file.window(member) if not is_checked else None if is_alone else self._shared(member)
             if shared is not None:
                 return FileStream(shared, skip, dtype, tensor.shape, damaged, decode)
             file = self._file.open(member)

@@ -74,7 +74,7 @@ class LegacyFile:
             self.contents()
         return read_tensor(tensor, self._numbers, str(self.path))
 
-    def stream(self, tensor: Tensor) -> Stream | None:
+    def stream(self, tensor: Tensor, *, is_checked: bool = True) -> Stream | None:
         """Return the numbers of a tensor some at a time; None where they do not lie one behind the other.
 
         Raises:

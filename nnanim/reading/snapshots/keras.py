@@ -94,7 +94,7 @@ class _Open:
         except (Hdf5Error, OSError) as error:
             raise self._damaged(error) from error
 
-    def stream(self, key: str) -> Stream | None:
+    def stream(self, key: str, *, is_checked: bool = True) -> Stream | None:
         """Return one dataset some numbers at a time, as `nnanim.reading.streams.Streaming` says."""
         dataset = self._contents.datasets[key]
         if dataset.chunks is not None:

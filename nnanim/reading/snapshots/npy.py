@@ -105,7 +105,7 @@ class _Open:
         """Read one array, as `nnanim.reading.snapshots.contents.Arrays` says."""
         return _read(self._files[key])
 
-    def stream(self, key: str) -> Stream | None:
+    def stream(self, key: str, *, is_checked: bool = True) -> Stream | None:
         """Return one array some numbers at a time, as `nnanim.reading.streams.Streaming` says."""
         path = self._files[key]
 

@@ -190,9 +190,9 @@ class _Open:
         """Read one tensor, as `nnanim.reading.snapshots.contents.Arrays` says."""
         return self._file_of(key).array(self._contents.places[key])
 
-    def stream(self, key: str) -> Stream | None:
+    def stream(self, key: str, *, is_checked: bool = True) -> Stream | None:
         """Return one tensor some numbers at a time, as `nnanim.reading.streams.Streaming` says."""
-        return self._file_of(key).stream(self._contents.places[key])
+        return self._file_of(key).stream(self._contents.places[key], is_checked=is_checked)
 
     def _file_of(self, key: str) -> TorchArchive | LegacyFile:
         path = self._contents.files.get(key, self._contents.path)

@@ -141,7 +141,7 @@ class _Open:
         place = self._places[key]
         return _array(self._file(place.path), key, place)
 
-    def stream(self, key: str) -> Stream:
+    def stream(self, key: str, *, is_checked: bool = True) -> Stream:
         """Return one tensor some numbers at a time, as `nnanim.reading.streams.Streaming` says."""
         place = self._places[key]
 
