@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,15 @@ import numpy as np
 import pytest
 from folders import save
 
-from nnanim import Animation, OptionError, open_run
+from nnanim import Animation, OptionError, SnapshotError, open_run
+from nnanim.frames import cells as cells_module
+from nnanim.frames import matrix_rows
 from nnanim.frames.cells import blocks, reduce_to_cells, spectral_radius
 from nnanim.frames.matrix_choice import turned_weights
+from nnanim.frames.matrix_rows import Rows
+from nnanim.options import Options
+from nnanim.panels.matrix import read_matrices
+from nnanim.reading.containers import npz_archive
 from nnanim.reading.run import Run
 
 EPOCHS = 4
@@ -119,8 +126,8 @@ def test_spectral_radius_is_that_of_the_whole_circle() -> None:
 def test_a_planted_weight_among_a_million_is_found(signed: bool) -> None:
     weights = np.random.default_rng(3).normal(size=(1000, 1000)).astype(np.float32) * 0.01
     weights[777, 333] = -5.0
-    cells, at = reduce_to_cells(weights, blocks(1000, 90), blocks(1000, 70), signed=signed)
-    assert at == (777, 333)
+    cells, at, largest = reduce_to_cells(Rows.of(weights), blocks(1000, 90), blocks(1000, 70), signed=signed)
+    assert (at, largest) == ((777, 333), -5.0)
     place = np.unravel_index(np.abs(cells).argmax(), cells.shape)
     assert blocks(1000, 90)[place[0]] <= 777 < blocks(1000, 90)[place[0] + 1]
     assert blocks(1000, 70)[place[1]] <= 333 < blocks(1000, 70)[place[1] + 1]
@@ -132,14 +139,15 @@ def test_a_block_with_a_weight_that_is_no_number_has_no_value() -> None:
     weights[3, 0] = np.nan
     weights[0, 3] = np.inf
     for signed in (True, False):
-        cells, at = reduce_to_cells(weights, blocks(4, 2), blocks(4, 2), signed=signed)
+        cells, at, largest = reduce_to_cells(Rows.of(weights), blocks(4, 2), blocks(4, 2), signed=signed)
         np.testing.assert_array_equal(np.isnan(cells), [[False, True], [True, False]])
         assert not np.isfinite(weights[at])
+        assert not np.isfinite(largest)
 
 
 def test_weights_that_float32_cannot_square_have_a_root_mean_square() -> None:
     weights = np.full((6, 6), 1e30, np.float32)
-    cells, _ = reduce_to_cells(weights, blocks(6, 2), blocks(6, 2), signed=False)
+    cells, _, _ = reduce_to_cells(Rows.of(weights), blocks(6, 2), blocks(6, 2), signed=False)
     np.testing.assert_allclose(cells, float(np.float32(1e30)), rtol=1e-6)
 
 
@@ -221,3 +229,51 @@ def test_a_file_is_made_again_when_other_weights_are_asked_for(tmp_path: Path) -
     one, other = (open_run(tmp_path / "run", layers=[name], must_follow=False) for name in ("still", "wide"))
     assert fingerprint(one, Options(view="matrix")) != fingerprint(other, Options(view="matrix"))
     assert fingerprint(one, Options()) == fingerprint(other, Options())
+
+
+def test_parts_as_they_pass_are_those_of_whole_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gates lie one behind the other in their tensor, the hidden matrix is read whole for its spectral radius."""
+    monkeypatch.setattr(npz_archive, "SMALL_MEMBER_BYTES", 0)
+    monkeypatch.setattr(npz_archive, "SMALL_SNAPSHOT_BYTES", 0)
+    run = run_of(tmp_path / "run", [tensors(epoch) for epoch in range(EPOCHS)])
+    streamed: list[str] = []
+    stream_of = npz_archive.Archive.stream
+
+    def stream(self: npz_archive.Archive, key: str, *, is_checked: bool = True) -> Any:
+        streamed.append(key)
+        return stream_of(self, key, is_checked=is_checked)
+
+    monkeypatch.setattr(npz_archive.Archive, "stream", stream)
+    found = read_matrices(run, run.snapshots, Options(view="matrix"))
+    assert set(streamed) == {"conv.weight", "rnn.weight_ih_l0", "wide.weight", "still.weight"}
+    monkeypatch.setattr(matrix_rows, "_stream", lambda *_: None)
+    expected = read_matrices(run, run.snapshots, Options(view="matrix"))
+    np.testing.assert_array_equal(found.cells.values, expected.cells.values)
+    np.testing.assert_array_equal(found.largest, expected.largest)
+    np.testing.assert_array_equal(found.largest_at, expected.largest_at)
+    np.testing.assert_array_equal(found.radius, expected.radius)
+
+
+@pytest.mark.parametrize("color", ["change", "sign"])
+def test_no_matrix_is_whole_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, color: str) -> None:
+    monkeypatch.setattr(cells_module, "AT_ONCE", 1 << 16)
+    weight = np.random.default_rng(0).normal(size=(2000, 1000)).astype(np.float32)
+    run = run_of(tmp_path / "run", [{"fc1.weight": weight, "fc2.weight": weight[:500, :500], "fc2.bias": weight[0, :500]}])
+    options = Options(view="matrix", color=color)
+    read_matrices(run, run.snapshots, options)  # what is imported and remembered once
+    tracemalloc.start()
+    read_matrices(run, run.snapshots, options)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < weight.nbytes / 3
+
+
+def test_damage_behind_the_parts_that_are_shown_is_told(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run", [tensors(epoch) for epoch in range(2)], layers=["wide.weight"])
+    path = run.snapshots[1].path
+    np.savez(path, **tensors(1))
+    data = bytearray(path.read_bytes())
+    data[data.index(tensors(1)["wide.weight"].tobytes()) + 97 * 509 * 4 - 1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(SnapshotError, match=r"damaged at 'wide.weight'"):
+        read_matrices(run, run.snapshots, Options(view="matrix"))

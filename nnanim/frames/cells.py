@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from math import nan, prod
 
 import numpy as np
 
 from nnanim.frames.history import Place, Series, Snapshot
-from nnanim.frames.row_sums import take
-from nnanim.model.formulas import make
+from nnanim.frames.matrix_rows import Planned, Rows, each_matrix
 from nnanim.model.role_table import HIDDEN
 from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 
 LARGEST_RADIUS = 512  # units of a hidden matrix whose spectral radius is told: the time grows with their third power
-_AT_ONCE = 1 << 20  # numbers that are squared at a time
+AT_ONCE = 1 << 20  # numbers that are squared at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,30 +125,24 @@ def read_cells(
     for index, snapshot in enumerate(snapshots):
         for column, weights in _each(snapshot, placed):
             matrix = placed[column]
-            cells, at = reduce_to_cells(weights, matrix.rows, matrix.columns, signed=signed)
+            cells, largest_at[index, column], largest[index, column] = reduce_to_cells(
+                weights, matrix.rows, matrix.columns, signed=signed
+            )
             values[index, matrix.start : matrix.stop] = cells.ravel()
-            largest[index, column], largest_at[index, column] = float(weights[at]), at
-            if matrix.is_hidden:
-                radius[index, column] = spectral_radius(weights)
+            if matrix.is_hidden and weights.whole is not None:
+                radius[index, column] = spectral_radius(weights.whole)
             del weights
     return CellHistory(placed, Series.of(values, options.since), largest, largest_at, radius, count)
 
 
-def _each(snapshot: Snapshot, matrices: Sequence[Matrix]) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the index of each matrix and its weights, (out, all others); a tensor is read once for all its parts."""
-    numbered = sorted(enumerate(matrices), key=lambda each: each[1].row.keys)
+def _each(snapshot: Snapshot, matrices: Sequence[Matrix]) -> Iterator[tuple[int, Rows]]:
+    """Yield the index of each matrix and its rows, (out, all others); a tensor is read once for all its parts."""
+    planned = [
+        Planned(each.row, each.axes, each.shape, is_whole=each.is_hidden and each.shape[0] <= LARGEST_RADIUS)
+        for each in matrices
+    ]
     with snapshot.open() as arrays:
-        for keys, group in groupby(numbered, key=lambda each: each[1].row.keys):
-            made = None
-            for index, matrix in group:
-                if made is None:
-                    made = make(matrix.row.formula, [arrays.read(key) for key in keys])
-                part = take(made, matrix.row.slice)
-                if np.iscomplexobj(part):
-                    part = np.abs(part)
-                if part.dtype.itemsize < 4:  # sums of float16 would overflow, and float8 has no arithmetic
-                    part = part.astype(np.float32)
-                yield index, part.transpose(matrix.axes).reshape(matrix.shape[0], -1)
+        yield from each_matrix(arrays, planned)
 
 
 def read_cell_differences(
@@ -178,15 +170,14 @@ def read_cell_differences(
         before = pair
         for (_, one), (column, two) in zip(_each(pair[0], first), _each(pair[1], other), strict=True):
             matrix = other[column]
-            apart = np.subtract(two, one, dtype=np.float64)
-            cells, _ = reduce_to_cells(apart, matrix.rows, matrix.columns, signed=True)
+            cells, _, _ = reduce_to_cells(two.less(one), matrix.rows, matrix.columns, signed=True)
             found[index, matrix.start : matrix.stop] = cells.ravel()
     return found
 
 
 def reduce_to_cells(
-    weights: np.ndarray, rows: np.ndarray, columns: np.ndarray, *, signed: bool
-) -> tuple[np.ndarray, tuple[int, int]]:
+    weights: Rows, rows: np.ndarray, columns: np.ndarray, *, signed: bool
+) -> tuple[np.ndarray, tuple[int, int], float]:
     """Reduce blocks of a matrix, (R, C), to a number each.
 
     Args:
@@ -196,24 +187,25 @@ def reduce_to_cells(
         signed: True for the weight of largest magnitude with its sign, False for the root mean square.
 
     Returns:
-        (r, c) float64, NaN where a weight is not finite, and the place of the largest |weight|.
+        (r, c) float64, NaN where a weight is not finite, and place and value of the weight of largest magnitude.
     """
     cells = np.empty((len(rows) - 1, len(columns) - 1))
-    best, at = -1.0, (0, 0)
+    best, at, largest = -1.0, (0, 0), nan
     starts, lengths = columns[:-1], np.diff(columns)
     for index, (begin, end) in enumerate(zip(rows[:-1].tolist(), rows[1:].tolist(), strict=True)):
         squares = np.zeros(len(starts))
         high, low = np.full(len(starts), -np.inf), np.full(len(starts), np.inf)
-        step = max(_AT_ONCE // weights.shape[1], 1)
+        step = max(AT_ONCE // weights.shape[1], 1)
         for first in range(begin, end, step):
-            block = weights[first : min(first + step, end)]
+            block = weights.take(first, min(first + step, end))
             upper, lower = block.max(axis=0), block.min(axis=0)
             magnitude = np.maximum(upper, -lower)
             place = int(magnitude.argmax())  # the first NaN, where there is one
             if not magnitude[place] <= best:
                 best = float(magnitude[place])
                 best = np.inf if np.isnan(best) else best
-                at = (first + int(np.abs(block[:, place]).argmax()), place)
+                within = int(np.abs(block[:, place]).argmax())
+                at, largest = (first + within, place), float(block[within, place])
             high = np.maximum(high, np.maximum.reduceat(upper, starts))
             low = np.minimum(low, np.minimum.reduceat(lower, starts))
             if not signed:
@@ -223,7 +215,7 @@ def reduce_to_cells(
         known = np.isfinite(high) & np.isfinite(low)
         shown = np.where(high >= -low, high, low) if signed else np.sqrt(squares / (lengths * (end - begin)))
         cells[index] = np.where(known, shown, nan)
-    return cells, at
+    return cells, at, largest
 
 
 def spectral_radius(matrix: np.ndarray) -> float:
