@@ -258,7 +258,9 @@ def test_parts_as_they_pass_are_those_of_whole_tensors(tmp_path: Path, monkeypat
 def test_no_matrix_is_whole_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, color: str) -> None:
     monkeypatch.setattr(cells_module, "AT_ONCE", 1 << 16)
     weight = np.random.default_rng(0).normal(size=(2000, 1000)).astype(np.float32)
-    run = run_of(tmp_path / "run", [{"fc1.weight": weight, "fc2.weight": weight[:500, :500], "fc2.bias": weight[0, :500]}])
+    run = run_of(
+        tmp_path / "run", [{"fc1.weight": weight, "fc2.weight": weight[:500, :500], "fc2.bias": weight[0, :500]}]
+    )
     options = Options(view="matrix", color=color)
     read_matrices(run, run.snapshots, options)  # what is imported and remembered once
     tracemalloc.start()

@@ -29,7 +29,7 @@ from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 from nnanim.processes.reading import readers_for
 from nnanim.reading.run import Run
-from nnanim.reading.streams import FileStream, MemberStream, Streaming
+from nnanim.reading.streams import Streaming
 
 SHAPES = {"a.weight": (300, 700), "b.weight": (250, 300), "c.weight": (30, 250)}
 SNAPSHOTS = 4
@@ -131,28 +131,6 @@ def test_no_tensor_is_whole_in_memory(tmp_path: Path, monkeypatch: pytest.Monkey
     read_rows(run.snapshots, Options(), rows=run.weight_rows)
     assert max(seen) == row_sums._BLOCK < 300 * 700
     assert sum(seen) == SNAPSHOTS * sum(int(np.prod(shape)) for shape in SHAPES.values())
-
-
-@pytest.fixture
-def bytes_read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count the bytes of numbers that are taken from files, and from members of archives."""
-    count: Counter[str] = Counter()
-    in_file, in_member = FileStream.read, MemberStream._bytes
-
-    def from_file(self: FileStream, wanted: int, scratch: np.ndarray) -> np.ndarray:
-        before = self._at
-        got = in_file(self, wanted, scratch)
-        count["files"] += self._at - before
-        return got
-
-    def from_member(self: MemberStream, size: int) -> bytes:
-        data = in_member(self, size)
-        count["members"] += len(data)
-        return data
-
-    monkeypatch.setattr(FileStream, "read", from_file)
-    monkeypatch.setattr(MemberStream, "_bytes", from_member)
-    return count
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnanim.frames.weights import edge_matrices
+from nnanim.frames.edges import edge_matrices
 from nnanim.reading.opening import open_run
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_results"

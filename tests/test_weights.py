@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from nnanim import open_run
 from nnanim.errors import SnapshotError
-from nnanim.frames import weights
+from nnanim.frames import edges as edges_module
+from nnanim.frames import streamed_weights, weights
+from nnanim.frames.edges import edge_matrices
 from nnanim.frames.selection import select
-from nnanim.frames.weights import edge_matrices, read_weights
+from nnanim.frames.weights import read_weights
 from nnanim.model.layers import Layer
 from nnanim.options import Options
 
@@ -98,7 +100,7 @@ def test_norms_in_pieces_have_the_same_bits(
     kernel = stored.transpose(np.argsort(order))
     assert kernel.shape == shape
     whole = edge_matrices([Layer("conv", "conv/W", kernel)], "here")[0]
-    monkeypatch.setattr(weights, "_NORM_NUMBERS", 4)
+    monkeypatch.setattr(edges_module, "_NORM_NUMBERS", 4)
     np.testing.assert_array_equal(edge_matrices([Layer("conv", "conv/W", kernel)], "here")[0], whole)
 
 
@@ -136,20 +138,20 @@ def write_safetensors(folder: Path, epoch: int) -> None:
 
 
 @pytest.mark.parametrize("write", [write_npz, write_packed_npz, write_npy, write_pt, write_safetensors])
-@pytest.mark.parametrize(("edges", "matrices"), [("weight", 2), ("change", 4)])
-def test_large_snapshots_are_not_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, int], None], edges: str, matrices: int
+@pytest.mark.parametrize("edges", ["weight", "change"])
+def test_large_networks_are_never_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, int], None], edges: str
 ) -> None:
-    """At most: the one that is read, the largest magnitudes and, for changes, the first and the least ones."""
     for epoch in (1, 2, 3):
         write(tmp_path, epoch)
     run = open_run(tmp_path)
     monkeypatch.setattr(weights, "KEPT_BYTES", 0)
+    monkeypatch.setattr(streamed_weights, "_BLOCK", 1 << 14)
     tracemalloc.start()
     read_weights(run.snapshots, Options(edges=edges, max_edges=50))
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert matrices < peak_bytes / LARGE_BYTES < matrices + 0.5
+    assert peak_bytes < LARGE_BYTES / 4
 
 
 @pytest.mark.parametrize("shape", [(9, 8, 7), (9, 500, 7)])  # remembered, and read again

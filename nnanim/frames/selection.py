@@ -39,6 +39,14 @@ class Selection:
         """Whether the weights of the first layer are shown as tiles: no edges and no inputs are."""
         return not len(self.nodes[0])
 
+    def pick_shown(self, shown: Sequence[np.ndarray]) -> np.ndarray:
+        """Take the shown edges, (E,), out of what is between the shown nodes of each layer."""
+        parts = []
+        for index, matrix in enumerate(shown):
+            own = self.layer == index
+            parts.append(matrix[self.head[own], self.tail[own]])
+        return np.concatenate(parts)
+
     def pick_edges(self, matrices: Sequence[np.ndarray]) -> np.ndarray:
         """Take the shown edges, (E,), out of one (out, in) matrix for each layer."""
         parts = []
@@ -62,13 +70,58 @@ def select(
     Returns:
         Edges are in the order of the weights: layer by layer, each matrix row by row.
     """
+    nodes = select_nodes([Strength.of(matrix) for matrix in strengths], options, most_tiles)
+    ranks = strengths if options.edges == "weight" else changes
     sizes = (strengths[0].shape[1], *(matrix.shape[0] for matrix in strengths))
-    most = [options.max_nodes] * len(sizes)
+    return select_edges(
+        sizes, nodes, [matrix[np.ix_(nodes[i + 1], nodes[i])] for i, matrix in enumerate(ranks)], options
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Strength:
+    """How strong the neurons on both sides of a layer are.
+
+    Attributes:
+        out: (out,) float64, for each the mean over its inputs of the largest |weight| over the run.
+        into: (in,) float64, for each input the mean over what it leads to.
+    """
+
+    out: np.ndarray
+    into: np.ndarray
+
+    @classmethod
+    def of(cls, largest: np.ndarray) -> Strength:
+        """Measure a layer by the largest |weight| over the run, (out, in)."""
+        # Means, not sums: a side with more neurons would outweigh the other.
+        return cls(largest.mean(axis=1, dtype=np.float64), largest.mean(axis=0, dtype=np.float64))
+
+
+def select_nodes(strengths: Sequence[Strength], options: Options, most_tiles: int = 0) -> list[np.ndarray]:
+    """Return the neurons of each layer that are shown, increasing.
+
+    Args:
+        strengths: of each layer of weights.
+        options: `max_nodes`, `nodes`.
+        most_tiles: as for `select`.
+    """
+    most = [options.max_nodes] * (len(strengths) + 1)
     if most_tiles:
         most[:2] = 0, min(most_tiles, options.max_nodes)
-    nodes = [_choose_nodes(index, strengths, options, most[index]) for index in range(len(sizes))]
-    ranks = strengths if options.edges == "weight" else changes
-    shown = [matrix[np.ix_(nodes[i + 1], nodes[i])] for i, matrix in enumerate(ranks)]
+    return [_choose_nodes(index, strengths, options, most[index]) for index in range(len(most))]
+
+
+def select_edges(
+    sizes: tuple[int, ...], nodes: Sequence[np.ndarray], shown: Sequence[np.ndarray], options: Options
+) -> Selection:
+    """Choose edges between the shown neurons.
+
+    Args:
+        sizes: neurons of each layer, input first.
+        nodes: the shown ones.
+        shown: for each layer of weights what its edges rank by, (shown out, shown in).
+        options: `max_edges`.
+    """
     grids = [np.indices(matrix.shape).reshape(2, -1) for matrix in shown]
     layer = np.concatenate([np.full(grid.shape[1], index) for index, grid in enumerate(grids)])
     head, tail = np.concatenate(grids, axis=1)
@@ -94,13 +147,12 @@ def _shares(there: Sequence[int], most: int) -> list[int]:
     return shares
 
 
-def _choose_nodes(index: int, strengths: Sequence[np.ndarray], options: Options, most: int) -> np.ndarray:
-    # Means, not sums: a side with more neurons would outweigh the other.
+def _choose_nodes(index: int, strengths: Sequence[Strength], options: Options, most: int) -> np.ndarray:
     sides = []
     if index > 0:
-        sides.append(strengths[index - 1].mean(axis=1, dtype=np.float64))
+        sides.append(strengths[index - 1].out)
     if index < len(strengths):
-        sides.append(strengths[index].mean(axis=0, dtype=np.float64))
+        sides.append(strengths[index].into)
     strength = np.sum(sides, axis=0)
     size = len(strength)
     if size <= most:

@@ -20,6 +20,7 @@ from nnanim.options import Options
 
 LEAST_SIDE = 8  # pixels of an image that nobody named
 SURELY = 784  # inputs that are an image, whatever the weights: the 28x28 of MNIST and its successors
+LOOKED_AT = 1 << 22  # weights of the first layer, to find out whether neighbours are alike
 MOST_CHANNELS = 4  # that stand side by side
 ALIKE = 0.2  # correlation of what neighbouring pixels learned, at least; of inputs in no order it is about 0
 LESS_ALIKE = 0.8  # of it, at most, from the end of a row of pixels to the beginning of the next
@@ -140,10 +141,24 @@ def _kernel(first: LayerHeader, named: tuple[int, int, int] | None, image: str) 
 
 def _learned(snapshots: Sequence[Snapshot]) -> Iterator[np.ndarray]:
     """Yield the last weights of the first layer, and how they changed: decay may bring the first ones back into it."""
-    last = snapshots[-1].read()[0].weight.astype(np.float64)
+    last = _first_weight(snapshots[-1]).astype(np.float64)
     yield last
     if len(snapshots) > 1:
-        yield last - snapshots[0].read()[0].weight
+        yield last - _first_weight(snapshots[0])
+
+
+def _first_weight(snapshot: Snapshot) -> np.ndarray:
+    """Return the weights of the first layer, of many units the first ones."""
+    if not snapshot.has_rows:
+        weight: np.ndarray = snapshot.read()[0].weight
+        return weight
+    with snapshot.open_layers() as layers:
+        rows = layers.rows(0, is_checked=False)
+        count = rows.count if rows.axis else min(rows.count, max(LOOKED_AT // rows.row_numbers, 1))
+        try:
+            return rows.take(count).reshape(-1, layers.layers[0].size_in)
+        finally:
+            rows.close()
 
 
 def is_learned_as_image(weights: np.ndarray, side: int) -> bool:

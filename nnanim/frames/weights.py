@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
-from nnanim.errors import SnapshotError
+from nnanim.frames.edges import edge_matrices
+from nnanim.frames.extremes import Extremes
 from nnanim.frames.history import Series
 from nnanim.frames.selection import Selection, select
+from nnanim.frames.streamed_weights import edge_blocks, read_streamed
 from nnanim.frames.tiles import TileHistory, TilePlan, read_tiles
-from nnanim.model.layers import Layer
 from nnanim.options import Options
 from nnanim.reading.run import Snapshot
 
 REMEMBERED_BYTES = 64 << 20  # of what is shown of a run that grows
 KEPT_BYTES = 256 << 20  # runs of up to this size are read once, larger ones twice
-_NORM_NUMBERS = 1 << 20  # so many are squared at a time
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -82,6 +82,8 @@ def read_weights(
     keys = [] if memory is None or plan is not None else memory.keys_of(snapshots, options)
     if memory is not None and keys and memory.read_new(snapshots, keys, options):
         return memory.weights(keys, options.since)
+    if memory is None and not _are_small(snapshots) and all(each.has_rows for each in snapshots[:]):
+        return _stream(snapshots, options, plan, selection)
     chosen = _choose(snapshots, options, plan)
     if selection is None or selection.sizes != chosen.selection.sizes:
         selection = chosen.selection
@@ -113,6 +115,36 @@ def read_weights(
     )
 
 
+def _are_small(snapshots: Sequence[Snapshot]) -> bool:
+    """Tell whether the edges of all snapshots can be kept."""
+    first = snapshots[:1][0]
+    pairs = zip(first.layers, edge_blocks(first), strict=True)
+    numbers = sum(layer.size_out * (layer.size_in // block) for layer, block in pairs)
+    return 4 * numbers * len(snapshots) <= KEPT_BYTES
+
+
+def _stream(
+    snapshots: Sequence[Snapshot], options: Options, plan: TilePlan | None, selection: Selection | None
+) -> Weights:
+    layers = snapshots[:1][0].layers
+    blocks = edge_blocks(snapshots[:1][0])
+    found = read_streamed(snapshots, options, plan, selection)
+    has_norms = [layer.is_convolution or block > 1 for layer, block in zip(layers, blocks, strict=True)]
+    has_norms[0] = has_norms[0] and plan is None
+    tiles = None
+    if plan is not None:
+        cells = Series.of(found.tiles, options.since)
+        tiles = TileHistory(plan, layers[0].name, found.selection.nodes[1], cells, prod(layers[0].shape))
+    return Weights(
+        selection=found.selection,
+        edges=Series.of(found.edges, options.since),
+        biases=Series.of(found.biases, options.since),
+        names=tuple(layer.name for layer in layers),
+        norms=tuple(layer.name for layer, is_norm in zip(layers, has_norms, strict=True) if is_norm),
+        tiles=tiles,
+    )
+
+
 class _Read:
     """What was read of one snapshot: a matrix for each layer, and its biases or None."""
 
@@ -136,43 +168,6 @@ class _Read:
         return selection.pick_edges(self.matrices), np.concatenate(biases)
 
 
-class _Extremes:
-    """The magnitudes of each layer over the run: the largest and, where changes are asked for, the first and the least.
-
-    That is all that the largest change takes: |now - first| is largest where |w| is largest or least.
-    """
-
-    def __init__(self, *, with_changes: bool) -> None:
-        self.largest: list[np.ndarray] = []
-        self._with_changes = with_changes
-        self._first: list[np.ndarray] = []
-        self._least: list[np.ndarray] = []
-
-    def add(self, matrices: Sequence[np.ndarray], *, in_place: bool) -> None:
-        """Take in the next snapshot's matrices, which hold magnitudes afterwards if that may be done in place."""
-        magnitudes = [np.abs(matrix, out=matrix if in_place else None) for matrix in matrices]
-        if not self.largest:
-            self.largest = magnitudes
-            if self._with_changes:
-                self._first = [each.copy() for each in magnitudes]
-                self._least = [each.copy() for each in magnitudes]
-            return
-        for largest, each in zip(self.largest, magnitudes, strict=True):
-            np.maximum(largest, each, out=largest)
-        for least, each in zip(self._least, magnitudes, strict=self._with_changes):
-            np.minimum(least, each, out=least)
-
-    def take_changes(self) -> list[np.ndarray]:
-        """Return the largest |change| for each layer, in the memory of what it takes: only once."""
-        firsts, changes = self._first, self._least
-        self._first, self._least = [], []
-        for largest, first, change in zip(self.largest, firsts, changes, strict=self._with_changes):
-            np.subtract(first, change, out=change)
-            np.subtract(largest, first, out=first)
-            np.maximum(change, first, out=change)
-        return changes
-
-
 @dataclass(frozen=True, eq=False)
 class _Chosen:
     """What is shown, the names of the layers and of the norms among them, the snapshots if they were small, and how
@@ -180,7 +175,7 @@ class _Chosen:
     """
 
     selection: Selection
-    extremes: _Extremes
+    extremes: Extremes
     names: tuple[str, ...]
     norms: tuple[str, ...]
     kept: list[_Read]
@@ -188,7 +183,7 @@ class _Chosen:
 
 
 def _choose(snapshots: Sequence[Snapshot], options: Options, plan: TilePlan | None) -> _Chosen:
-    extremes = _Extremes(with_changes=options.edges == "change")
+    extremes = Extremes(with_changes=options.edges == "change")
     names: tuple[str, ...] = ()
     norms: tuple[str, ...] = ()
     kept: list[_Read] = []
@@ -287,43 +282,3 @@ class WeightMemory:
 def _is_same(one: Selection, other: Selection) -> bool:
     nodes = all(map(np.array_equal, one.nodes, other.nodes))
     return nodes and all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("layer", "tail", "head"))
-
-
-def edge_matrices(layers: Sequence[Layer], where: str) -> list[np.ndarray]:
-    """Return for each layer the (out, in) float32 matrix of what its edges show.
-
-    The edges of a dense layer are its weights. A convolution's nodes are channels and its edges the Frobenius norms of
-    the kernels (out, in, kh, kw) between them. A dense layer behind a convolution takes the flattened map, channel by
-    channel, so its edges are the norms of one block of weights for each channel.
-
-    Raises:
-        SnapshotError: a layer takes in something else than the one before puts out.
-    """
-    matrices: list[np.ndarray] = []
-    for layer in layers:
-        matrix = layer.weight
-        if matrix.ndim > 2:
-            matrix = _norms(matrix.reshape(*matrix.shape[:2], -1))
-        if matrices and matrix.shape[1] != matrices[-1].shape[0]:
-            channels = matrices[-1].shape[0]
-            if matrix.shape[1] % channels:
-                raise SnapshotError(
-                    f"layer {layer.name!r} in snapshot {where!r} takes in {matrix.shape[1]} values, which is no"
-                    f" multiple of the {channels} that the layer before puts out"
-                )
-            matrix = _norms(matrix.reshape(matrix.shape[0], channels, -1))
-        matrices.append(matrix)
-    return matrices
-
-
-def _norms(blocks: np.ndarray) -> np.ndarray:
-    """Return the Frobenius norms of (out, in, values) float32 along the last axis."""
-    norms = np.empty(blocks.shape[:2], dtype=np.float32)
-    # A few rows at a time. Not a single one: its numbers might be added in another order than those of several.
-    pieces = max(1, min(blocks.size // _NORM_NUMBERS, len(blocks) // 2))
-    places = [len(blocks) * piece // pieces for piece in range(pieces + 1)]
-    for start, end in pairwise(places):
-        # The squares of float32 may be too large or too small for it, the norm itself at most too large.
-        squares = np.square(blocks[start:end], dtype=np.float64)
-        norms[start:end] = np.minimum(np.sqrt(squares.sum(axis=2)), np.finfo(np.float32).max)
-    return norms

@@ -19,6 +19,7 @@ from nnanim.reading.listing import name_in
 from nnanim.reading.logs.log import Log
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
+from nnanim.reading.snapshots.layer_rows import OpenLayers, open_layers
 from nnanim.words import counted
 
 if TYPE_CHECKING:
@@ -65,6 +66,28 @@ class Snapshot:
             SnapshotError: the file cannot be read, or holds NaN or infinite weights.
         """
         return detect.read(self._contents, self._layers, self._shape if shape is None else shape)
+
+    @property
+    def layers(self) -> tuple[LayerHeader, ...]:
+        """The layers that `read` returns, before they are read.
+
+        Raises:
+            OptionError, ShapeError: as `read`.
+        """
+        return tuple(detect.layers_of(self._contents, self._layers, self._shape))
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether `open_layers` gives what `read` does, and not a model of the format's framework."""
+        return bool(self._layers) and not detect.is_loaded(self._contents, self._shape)
+
+    def open_layers(self) -> AbstractContextManager[OpenLayers]:
+        """Open the file to read its layers one after the other, some rows at a time.
+
+        Raises:
+            SnapshotError: the file cannot be read.
+        """
+        return open_layers(self._contents, self.layers, detect.open_arrays)
 
     def open(self) -> AbstractContextManager[Arrays]:
         """Open the file to read any of its arrays by key, one at a time: ``with snapshot.open() as arrays: …``.

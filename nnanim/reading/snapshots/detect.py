@@ -14,12 +14,12 @@ from pathlib import Path
 from types import ModuleType
 
 from nnanim.errors import SnapshotError
-from nnanim.model.layers import Layer, LayerHeader
+from nnanim.model.layers import Layer, LayerHeader, check_sizes
 from nnanim.reading.containers.npz_archive import SNAPSHOT_HINT, check_magic
 from nnanim.reading.containers.zip_file import MAGICS, ZipError, ZipFile
 from nnanim.reading.snapshots.contents import Arrays, Contents
 from nnanim.reading.snapshots.shards import PYTORCH_INDEX, SAFETENSORS_INDEX
-from nnanim.reading.snapshots.to_layers import read_layers
+from nnanim.reading.snapshots.to_layers import fit, read_layers
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch before 1.6
@@ -64,6 +64,18 @@ def read(contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int]
     """
     load = None if shape is None else getattr(_module(contents.format), "load", None)
     return read_layers(contents, layers, shape, open_arrays, load)
+
+
+def layers_of(
+    contents: Contents, layers: Sequence[LayerHeader], shape: Sequence[int] | None = None
+) -> Sequence[LayerHeader]:
+    """Return the layers that `read` reads, as `nnanim.reading.snapshots.to_layers.fit` says."""
+    return layers if shape is None else fit(contents, layers, check_sizes(shape))
+
+
+def is_loaded(contents: Contents, shape: Sequence[int] | None) -> bool:
+    """Tell whether `read` loads the weights into a model of the format's framework."""
+    return shape is not None and hasattr(_module(contents.format), "load")
 
 
 def open_arrays(contents: Contents) -> AbstractContextManager[Arrays]:

@@ -64,18 +64,10 @@ def read_layers(
                 arrays[key] = opened.read(key)
     taken = []
     for header in layers:
-        weight = arrays.get(header.key)
-        if header.formula is not None and all(key in arrays for key in header.members):
-            from nnanim.model.formulas import make
-
-            weight = make(header.formula, [arrays[key] for key in header.members])
+        weight = _weight(contents, header, arrays)
         bias = None if header.bias_key is None else arrays.get(header.bias_key)
-        if weight is not None and header.key in contents.turned:
-            from nnanim.reading.snapshots.parameters import turn_axes
-
-            weight = weight.transpose(turn_axes(weight.ndim))
-        if weight is None or weight.shape != header.shape or (bias is None) != (header.bias_key is None):
-            raise SnapshotError(f"snapshot {where!r} changed while the run was read (is it still training?)")
+        if weight is None or (bias is None) != (header.bias_key is None):
+            raise changed(where)
         taken.append((header, weight, bias))
     loaded = None if load is None else load(contents, layers, arrays)
     if loaded is None:
@@ -83,6 +75,43 @@ def read_layers(
     for layer in loaded:
         check_finite(layer, where)
     return loaded
+
+
+def _weight(contents: Contents, header: LayerHeader, arrays: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Return the weight of a layer, of its shape; None where it is another one."""
+    weight = arrays.get(header.key)
+    if header.formula is not None and all(key in arrays for key in header.members):
+        from nnanim.model.formulas import make
+
+        weight = make(header.formula, [arrays[key] for key in header.members])
+    if weight is not None and header.key in contents.turned:
+        from nnanim.reading.snapshots.parameters import turn_axes
+
+        weight = weight.transpose(turn_axes(weight.ndim))
+    return None if weight is None or weight.shape != header.shape else weight
+
+
+def read_layer(contents: Contents, header: LayerHeader, opened: Arrays) -> Layer:
+    """Read the weight of one layer whole, without its bias.
+
+    Raises:
+        SnapshotError: the file cannot be read, has changed, or holds NaN or infinite weights.
+    """
+    arrays = {}
+    for key in dict.fromkeys((header.key, *header.members)):
+        with suppress(KeyError):  # of a file that has changed, which is told below
+            arrays[key] = opened.read(key)
+    weight = _weight(contents, header, arrays)
+    if weight is None:
+        raise changed(str(contents.path))
+    layer = to_layer(header, weight, None)
+    check_finite(layer, str(contents.path))
+    return layer
+
+
+def changed(where: str) -> SnapshotError:
+    """Return the error of a file that is another than when it was looked at."""
+    return SnapshotError(f"snapshot {where!r} changed while the run was read (is it still training?)")
 
 
 def fit(contents: Contents, layers: Sequence[LayerHeader], sizes: tuple[int, ...]) -> Sequence[LayerHeader]:
@@ -157,14 +186,19 @@ def check_finite(layer: Layer, where: str) -> None:
     Raises:
         SnapshotError: one is NaN or infinite.
     """
-    for values, one, several in ((layer.weight, "weight", "weights"), (layer.bias, "bias", "biases")):
-        bad = 0 if values is None else _count_bad(values)
+    for values, what in ((layer.weight, "weight"), (layer.bias, "bias")):
+        bad = 0 if values is None else count_bad(values)
         if values is not None and bad:
-            what = one if bad == 1 else several
-            raise SnapshotError(
-                f"layer {layer.name!r} in snapshot {where!r} has {bad} NaN or infinite {what} of {values.size}"
-                " (every one must be a finite number; did the training diverge?)"
-            )
+            raise not_finite(layer.name, what, bad, values.size, where)
+
+
+def not_finite(layer: str, what: str, bad: int, size: int, where: str) -> SnapshotError:
+    """Return the error of a layer some of whose weights (or biases) are no numbers."""
+    several = {"weight": "weights", "bias": "biases"}
+    return SnapshotError(
+        f"layer {layer!r} in snapshot {where!r} has {bad} NaN or infinite {what if bad == 1 else several[what]} of"
+        f" {size} (every one must be a finite number; did the training diverge?)"
+    )
 
 
 def check_array(key: str, values: np.ndarray, where: str) -> None:
@@ -173,13 +207,14 @@ def check_array(key: str, values: np.ndarray, where: str) -> None:
     Raises:
         SnapshotError: one is NaN or infinite.
     """
-    bad = _count_bad(values) if values.dtype.kind == "f" else 0
+    bad = count_bad(values) if values.dtype.kind == "f" else 0
     numbers = "number" if bad == 1 else "numbers"
     if bad:
         raise SnapshotError(f"{key!r} in snapshot {where!r} has {bad} NaN or infinite {numbers} of {values.size}")
 
 
-def _count_bad(values: np.ndarray) -> int:
+def count_bad(values: np.ndarray) -> int:
+    """Return how many of some numbers are NaN or infinite."""
     if values.size <= _CHECKED_NUMBERS:
         return int(values.size - np.count_nonzero(np.isfinite(values)))
     rows = max(1, _CHECKED_NUMBERS * len(values) // values.size)
