@@ -20,7 +20,7 @@ from nnanim.options import Options
 
 LEAST_SIDE = 8  # pixels of an image that nobody named
 SURELY = 784  # inputs that are an image, whatever the weights: the 28x28 of MNIST and its successors
-LOOKED_AT = 1 << 22  # weights of the first layer, to find out whether neighbours are alike
+LOOKED_AT = 1 << 20  # weights of the first layer, to find out whether neighbours are alike
 MOST_CHANNELS = 4  # that stand side by side
 ALIKE = 0.2  # correlation of what neighbouring pixels learned, at least; of inputs in no order it is about 0
 LESS_ALIKE = 0.8  # of it, at most, from the end of a row of pixels to the beginning of the next

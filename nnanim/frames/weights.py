@@ -116,11 +116,11 @@ def read_weights(
 
 
 def _are_small(snapshots: Sequence[Snapshot]) -> bool:
-    """Tell whether the edges of all snapshots can be kept."""
+    """Tell whether snapshots can be read whole, and the edges of all of them be kept."""
     first = snapshots[:1][0]
     pairs = zip(first.layers, edge_blocks(first), strict=True)
     numbers = sum(layer.size_out * (layer.size_in // block) for layer, block in pairs)
-    return 4 * numbers * len(snapshots) <= KEPT_BYTES
+    return 4 * numbers * len(snapshots) <= KEPT_BYTES and all(each.can_be_whole for each in snapshots[:])
 
 
 def _stream(

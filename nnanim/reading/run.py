@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nnanim.errors import SnapshotError
 from nnanim.model.connections import USER
 from nnanim.model.layers import Layer, LayerHeader, check_sizes, sizes_of
 from nnanim.model.model import Model, make_model
@@ -20,6 +21,7 @@ from nnanim.reading.logs.log import Log
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.layer_rows import OpenLayers, open_layers
+from nnanim.reading.snapshots.to_layers import check_total
 from nnanim.words import counted
 
 if TYPE_CHECKING:
@@ -80,6 +82,15 @@ class Snapshot:
     def has_rows(self) -> bool:
         """Whether `open_layers` gives what `read` does, and not a model of the format's framework."""
         return bool(self._layers) and not detect.is_loaded(self._contents, self._shape)
+
+    @property
+    def can_be_whole(self) -> bool:
+        """Whether `read` holds no more in memory than the weights of such files take."""
+        try:
+            check_total(self.layers, self._contents)
+        except SnapshotError:
+            return False
+        return True
 
     def open_layers(self) -> AbstractContextManager[OpenLayers]:
         """Open the file to read its layers one after the other, some rows at a time.
