@@ -21,7 +21,7 @@ from nnanim.reading.logs.log import Log
 from nnanim.reading.order import find_order
 from nnanim.reading.run import Run, Snapshot
 from nnanim.reading.snapshots.contents import ArrayHeader, Contents
-from nnanim.reading.snapshots.to_layers import check_array
+from nnanim.reading.snapshots.layer_rows import check_tensor
 from nnanim.reading.which import choose_model, choose_network, leave_best_out, leave_copies_out
 
 if TYPE_CHECKING:
@@ -188,12 +188,16 @@ def _read_all(snapshot: Snapshot) -> None:
     Raises:
         SnapshotError: it is damaged, or holds NaN or infinite weights.
     """
+    if snapshot.has_rows:
+        with snapshot.open_layers() as layers:
+            layers.check()
+        return
     if snapshot._layers:
         snapshot.read()
         return
     with snapshot.open() as arrays:
         for header in snapshot._contents.tensors:
-            check_array(header.key, arrays.read(header.key), str(snapshot.path))
+            check_tensor(header.key, arrays, str(snapshot.path))
 
 
 def _log_inside(folder: Path, found: Sequence[Contents], notes: list[str]) -> Log | None:

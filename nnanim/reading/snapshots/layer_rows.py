@@ -16,7 +16,9 @@ from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.snapshots.contents import Arrays, Contents
 from nnanim.reading.snapshots.to_layers import (
     OpenArrays,
+    bad_array,
     changed,
+    check_array,
     count_bad,
     not_finite,
     read_layer,
@@ -24,6 +26,7 @@ from nnanim.reading.snapshots.to_layers import (
 )
 from nnanim.reading.streams import Stream, Streaming
 
+BLOCK = 1 << 18  # numbers that are read at a time
 MOST_ROW_NUMBERS = 1 << 24  # of one row that is read at a time
 
 _NO_ROOM = np.empty(0, np.uint8)
@@ -131,6 +134,22 @@ class OpenLayers:
         of_whole = (own if own < 2 else 0) if axis is None else axis
         return LayerRows(header, self.where, of_whole, read_layer(self._contents, header, self._arrays))
 
+    def check(self) -> None:
+        """Read all layers, none of which need be whole in memory.
+
+        Raises:
+            SnapshotError: the file is damaged, has changed, or holds NaN or infinite numbers.
+        """
+        for place in range(len(self.layers)):
+            rows = self.rows(place)
+            step = max(BLOCK // rows.row_numbers, 1)
+            try:
+                for begin in range(0, rows.count, step):
+                    rows.take(min(step, rows.count - begin))
+            finally:
+                rows.close()
+            self.bias(place)
+
     def bias(self, place: int) -> np.ndarray | None:
         """Return the bias of a layer, (out,) float32, or None where it has none.
 
@@ -158,6 +177,28 @@ def _turn(header: LayerHeader, contents: Contents) -> tuple[int, ...]:
     from nnanim.reading.snapshots.parameters import turn_axes
 
     return turn_axes(len(header.shape))
+
+
+def check_tensor(key: str, arrays: Arrays, where: str) -> None:
+    """Read a tensor, and check that every number of it is one.
+
+    Raises:
+        SnapshotError: the file is damaged, or holds NaN or infinite numbers.
+    """
+    stream = arrays.stream(key) if isinstance(arrays, Streaming) else None
+    if stream is None:
+        check_array(key, arrays.read(key), where)
+        return
+    bad = done = 0
+    size = prod(stream.shape)
+    try:
+        while done < size:
+            numbers = stream.read(BLOCK, _NO_ROOM)
+            bad, done = bad + (count_bad(numbers) if numbers.dtype.kind == "f" else 0), done + len(numbers)
+    finally:
+        stream.close()
+    if bad:
+        raise bad_array(key, bad, size, where)
 
 
 @contextmanager

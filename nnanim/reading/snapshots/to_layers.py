@@ -207,10 +207,14 @@ def check_array(key: str, values: np.ndarray, where: str) -> None:
     Raises:
         SnapshotError: one is NaN or infinite.
     """
-    bad = count_bad(values) if values.dtype.kind == "f" else 0
+    if bad := count_bad(values) if values.dtype.kind == "f" else 0:
+        raise bad_array(key, bad, values.size, where)
+
+
+def bad_array(key: str, bad: int, size: int, where: str) -> SnapshotError:
+    """Return the error of an array some of whose numbers are none."""
     numbers = "number" if bad == 1 else "numbers"
-    if bad:
-        raise SnapshotError(f"{key!r} in snapshot {where!r} has {bad} NaN or infinite {numbers} of {values.size}")
+    return SnapshotError(f"{key!r} in snapshot {where!r} has {bad} NaN or infinite {numbers} of {size}")
 
 
 def count_bad(values: np.ndarray) -> int:
