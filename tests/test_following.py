@@ -63,13 +63,16 @@ def test_what_was_read_before_is_not_read_again_and_shown_the_same(
 ) -> None:
     follower = Follower(folder=result, reading=Reading(), options=Options(since=since, **options))
     read: list[Path] = []
-    plain = Snapshot.read
 
-    def reading(self: Snapshot, *args: Any) -> Any:
-        read.append(self.path)
-        return plain(self, *args)
+    def counted(plain: Any) -> Any:
+        def reading(self: Snapshot, *args: Any) -> Any:
+            read.append(self.path)
+            return plain(self, *args)
 
-    monkeypatch.setattr(Snapshot, "read", reading)
+        return reading
+
+    for name in ("read", "open_layers"):
+        monkeypatch.setattr(Snapshot, name, counted(getattr(Snapshot, name)))
     again = []
     for epoch in range(1, 9):
         newest = save(result, epoch)

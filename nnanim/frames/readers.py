@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from nnanim.frames.weights import WeightMemory
+    from nnanim.frames.weight_memory import WeightMemory
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")

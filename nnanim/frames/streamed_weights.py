@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -155,21 +156,30 @@ def _largest(opened: Sequence[OpenLayers], place: int, block: int) -> Iterator[t
     try:
         for each in opened:
             rows.append(each.rows(place, axis=rows[0].axis if rows else None))
-        first = rows[0]
-        unit = block if first.axis else 1
-        step = unit * max(_BLOCK // (first.row_numbers * unit), 2)  # of a single row norms might come out otherwise
-        for begin in range(0, first.count, step):
-            count = min(step, first.count - begin)
+        for begin, count in pieces_of(rows[0], block):
             largest: np.ndarray | None = None
             for row in rows:
                 with np.errstate(over="ignore", invalid="ignore"):
                     magnitudes = np.abs(edges_of(row.take(count), block))
                 largest = magnitudes if largest is None else np.maximum(largest, magnitudes, out=largest)
             assert largest is not None
-            yield first.axis, begin // unit, largest
+            yield rows[0].axis, begin, largest
     finally:
         for row in rows:
             row.close()
+
+
+def pieces_of(rows: LayerRows, block: int) -> Iterator[tuple[int, int]]:
+    """Yield where among a layer's edges each piece begins, and how many rows of the file it has.
+
+    Of a single row norms might come out otherwise, so that a piece has two where there are two.
+    """
+    unit = block if rows.axis else 1
+    count = rows.count // unit
+    pieces = max(min(rows.row_numbers * rows.count // _BLOCK, count // 2), 1)
+    bounds = [count * piece // pieces for piece in range(pieces + 1)]
+    for begin, end in pairwise(bounds):
+        yield begin, (end - begin) * unit
 
 
 class _Shown:
@@ -216,6 +226,18 @@ class _Shown:
                 bias = opened.bias(place)
                 biases.append(np.full(len(nodes), np.nan, np.float32) if bias is None else bias[nodes])
         return matrices, np.concatenate(biases), cells
+
+
+def read_between(
+    snapshot: Snapshot, blocks: Sequence[int], nodes: Sequence[np.ndarray]
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the edges between neurons of each layer, and the biases of all, of a snapshot that was read before.
+
+    Raises:
+        SnapshotError: it cannot be read.
+    """
+    _, edges, biases, _ = next(iter(_Shown([snapshot], blocks, nodes, None)))
+    return edges, biases
 
 
 def _between(rows: LayerRows, block: int, into: np.ndarray, out: np.ndarray) -> np.ndarray:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import prod
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from nnanim.frames.tiles import TileHistory, TilePlan, read_tiles
 from nnanim.options import Options
 from nnanim.reading.run import Snapshot
 
-REMEMBERED_BYTES = 64 << 20  # of what is shown of a run that grows
+if TYPE_CHECKING:
+    from nnanim.frames.weight_memory import WeightMemory
+
 KEPT_BYTES = 256 << 20  # runs of up to this size are read once, larger ones twice
 
 
@@ -79,10 +81,9 @@ def read_weights(
         SnapshotError: a snapshot cannot be read.
         ShapeError: a snapshot does not have the declared shape.
     """
-    keys = [] if memory is None or plan is not None else memory.keys_of(snapshots, options)
-    if memory is not None and keys and memory.read_new(snapshots, keys, options):
-        return memory.weights(keys, options.since)
-    if memory is None and not _are_small(snapshots) and all(each.has_rows for each in snapshots[:]):
+    if memory is not None and plan is None and (found := memory.read(snapshots, options)) is not None:
+        return found
+    if not _are_small(snapshots) and all(each.has_rows for each in snapshots[:]):
         return _stream(snapshots, options, plan, selection)
     chosen = _choose(snapshots, options, plan)
     if selection is None or selection.sizes != chosen.selection.sizes:
@@ -96,8 +97,6 @@ def read_weights(
             tiles.append(read_tiles(read.first, plan, selection.nodes[1]))
         edges[index], biases[index] = read.pick(selection)
         del read  # before the next takes as much memory
-    if memory is not None:
-        memory.remember(chosen, keys, edges, biases)
     since = options.since
     shown = Weights(
         selection=selection,
@@ -126,23 +125,26 @@ def _are_small(snapshots: Sequence[Snapshot]) -> bool:
 def _stream(
     snapshots: Sequence[Snapshot], options: Options, plan: TilePlan | None, selection: Selection | None
 ) -> Weights:
-    layers = snapshots[:1][0].layers
-    blocks = edge_blocks(snapshots[:1][0])
+    first = snapshots[:1][0]
     found = read_streamed(snapshots, options, plan, selection)
-    has_norms = [layer.is_convolution or block > 1 for layer, block in zip(layers, blocks, strict=True)]
-    has_norms[0] = has_norms[0] and plan is None
-    tiles = None
-    if plan is not None:
-        cells = Series.of(found.tiles, options.since)
-        tiles = TileHistory(plan, layers[0].name, found.selection.nodes[1], cells, prod(layers[0].shape))
-    return Weights(
+    shown = Weights(
         selection=found.selection,
         edges=Series.of(found.edges, options.since),
         biases=Series.of(found.biases, options.since),
-        names=tuple(layer.name for layer in layers),
-        norms=tuple(layer.name for layer, is_norm in zip(layers, has_norms, strict=True) if is_norm),
-        tiles=tiles,
+        names=tuple(layer.name for layer in first.layers),
+        norms=names_of_norms(first),
     )
+    if plan is None:
+        return shown
+    cells = Series.of(found.tiles, options.since)
+    tiles = TileHistory(plan, shown.names[0], found.selection.nodes[1], cells, prod(first.layers[0].shape))
+    return replace(shown, norms=tuple(name for name in shown.norms if name != shown.names[0]), tiles=tiles)
+
+
+def names_of_norms(snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the names of the layers whose edges are norms."""
+    pairs = zip(snapshot.layers, edge_blocks(snapshot), strict=True)
+    return tuple(layer.name for layer, block in pairs if layer.is_convolution or block > 1)
 
 
 class _Read:
@@ -200,85 +202,3 @@ def _choose(snapshots: Sequence[Snapshot], options: Options, plan: TilePlan | No
         del read  # before the next takes as much memory
     selection = select(extremes.largest, extremes.take_changes(), options, plan.most if plan else 0)
     return _Chosen(selection, extremes, names, norms, kept, count)
-
-
-@dataclass
-class WeightMemory:
-    """What was read of a run that grows, so that of a longer run only what is new is read.
-
-    It helps where what is shown does not depend on what is new: the whole network is shown, or the strongest edges are
-    the same ones after a snapshot was added behind all others. Else all is read again.
-
-    Attributes:
-        stamp: returns what changes when a file is written again; None for what is not told by one file alone.
-    """
-
-    stamp: Callable[[Path], Hashable | None]
-    _chosen: _Chosen | None = None
-    _keys: list[Hashable] = field(default_factory=list)
-    _rows: dict[Hashable, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
-
-    def keys_of(self, snapshots: Sequence[Snapshot], options: Options) -> list[Hashable]:
-        """Return what tells these snapshots from others; none where nothing can be remembered."""
-        if options.edges != "weight":
-            return []
-        keys: list[Hashable] = []
-        for snapshot in snapshots[:]:
-            if (stamp := self.stamp(snapshot.path)) is None:
-                return []
-            keys.append((snapshot.path, stamp))
-        return keys
-
-    def read_new(self, snapshots: Sequence[Snapshot], keys: Sequence[Hashable], options: Options) -> bool:
-        """Read the snapshots that are not remembered; tell whether all of them are now, and what is shown the same.
-
-        Raises:
-            SnapshotError: one cannot be read.
-        """
-        chosen = self._chosen
-        if chosen is None:
-            return False
-        shows_all = len(chosen.selection.layer) == chosen.selection.edges_there
-        if not shows_all and list(keys[: len(self._keys)]) != self._keys:
-            return False
-        self._chosen = None  # until all is well: what is broken half-way must not be taken for known
-        if sum(edges.nbytes + biases.nbytes for edges, biases in self._rows.values()) > REMEMBERED_BYTES:
-            return False
-        for place, key in enumerate(keys):
-            if key in self._rows:
-                continue
-            read = _Read(snapshots[place])
-            shapes = [matrix.shape for matrix in read.matrices]
-            same = shapes == [matrix.shape for matrix in chosen.extremes.largest]
-            if not same or (read.names, read.norms) != (chosen.names, chosen.norms):
-                return False
-            self._rows[key] = read.pick(chosen.selection)
-            chosen.extremes.add(read.matrices, in_place=True)
-            del read
-        self._chosen, self._keys = chosen, list(keys)
-        return shows_all or _is_same(select(chosen.extremes.largest, [], options), chosen.selection)
-
-    def weights(self, keys: Sequence[Hashable], since: str) -> Weights:
-        """Return the weights of remembered snapshots."""
-        chosen = self._chosen
-        assert chosen is not None
-        edges, biases = (np.stack([self._rows[key][which] for key in keys]) for which in (0, 1))
-        return Weights(
-            selection=chosen.selection,
-            edges=Series.of(edges, since),
-            biases=Series.of(biases, since),
-            names=chosen.names,
-            norms=chosen.norms,
-        )
-
-    def remember(self, chosen: _Chosen, keys: Sequence[Hashable], edges: np.ndarray, biases: np.ndarray) -> None:
-        """Keep what was read of all snapshots."""
-        self._chosen, self._keys, self._rows = None, [], {}
-        if keys and edges.nbytes + biases.nbytes <= REMEMBERED_BYTES:
-            self._chosen, self._keys = replace(chosen, kept=[]), list(keys)
-            self._rows = {key: (edges[place], biases[place]) for place, key in enumerate(keys)}
-
-
-def _is_same(one: Selection, other: Selection) -> bool:
-    nodes = all(map(np.array_equal, one.nodes, other.nodes))
-    return nodes and all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("layer", "tail", "head"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from nnanim.animation import Animation
 from nnanim.errors import LogError, MetricError, NnanimError, RunError, SnapshotError
 from nnanim.frames.readers import Readers
-from nnanim.frames.weights import WeightMemory
+from nnanim.frames.weight_memory import WeightMemory
 from nnanim.options import Options, Reading
 from nnanim.reading.folder import Known
 from nnanim.reading.opening import open_run
