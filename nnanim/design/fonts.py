@@ -148,7 +148,7 @@ def _beginning(text: str, size_pt: float, room_pt: float, families: tuple[str, .
 
 def missing_glyphs(texts: Iterable[str], families: tuple[str, ...]) -> str:
     """Return the characters that none of the fonts can draw, each once."""
-    known = set().union(*(_characters(path) for path in _paths(families)))
+    known = _characters_of(families)
     characters = dict.fromkeys(character for text in texts for character in text if not character.isspace())
     return "".join(character for character in characters if ord(character) not in known)
 
@@ -179,6 +179,11 @@ def font_of(families: tuple[str, ...]) -> FT2Font:
 def font_files(families: tuple[str, ...]) -> list[FT2Font]:
     """Return this thread's fonts of the families, each by itself; their size is whatever it was last set to."""
     return [font_manager.get_font(path) for path in _paths(families)]
+
+
+@lru_cache(maxsize=8)
+def _characters_of(families: tuple[str, ...]) -> frozenset[int]:
+    return frozenset().union(*(_characters(path) for path in _paths(families)))
 
 
 @lru_cache(maxsize=8)

@@ -11,6 +11,7 @@ import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -186,6 +187,7 @@ def _own(name: str) -> str:
     return (files("nnanim.player") / name).read_text(encoding="utf-8")
 
 
+@lru_cache(maxsize=32)  # all that there are, for who shows a page again and again
 def _code(name: str) -> str:
     """Return a script or a style without its comments and its indentation, which are a seventh of it."""
     lines = map(str.strip, _own(name).splitlines())
