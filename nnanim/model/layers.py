@@ -6,6 +6,7 @@ import operator
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -92,6 +93,7 @@ class LayerHeader:
         return len(self.shape) == len(before.shape) and self.size_in == before.size_out
 
 
+@lru_cache(maxsize=1 << 15)  # names of files and layers, each of which is compared many times
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Return a sort key that compares digits in a text by their value: ``l2`` comes before ``l10``."""
     parts = re.split(r"([0-9]+)", text)

@@ -18,6 +18,7 @@ from typing import Protocol
 import numpy as np
 
 from nnanim.model.layers import natural_key
+from nnanim.reading.known import Known
 from nnanim.reading.logs.log import Log
 from nnanim.reading.names import around_midnight, name_of, place_in_time, told_by
 from nnanim.reading.snapshots.contents import Contents
@@ -55,7 +56,9 @@ def in_order(found: Sequence[Contents]) -> list[Contents]:
     return untrained + counted + silent[len(untrained) :]
 
 
-def fill_counters(found: Sequence[Contents], log: Log | None, folder: Path | None = None) -> list[Contents]:
+def fill_counters(
+    found: Sequence[Contents], log: Log | None, folder: Path | None = None, known: Known | None = None
+) -> list[Contents]:
     """Take epoch or iteration from the file names where the files themselves say neither.
 
     A number beside ``epoch``, ``iter`` or ``step`` is what it says. Any other is what the log has a row for, else an
@@ -65,7 +68,9 @@ def fill_counters(found: Sequence[Contents], log: Log | None, folder: Path | Non
         found: the snapshots.
         log: the log, where there is one.
         folder: the result folder, whose own name tells nothing.
+        known: of who looks at the folder again and again.
     """
+    known = Known() if known is None else known
     silent = [c for c in found if c.epoch is None and c.iteration is None]
     told = told_by([c.path for c in silent], folder or Path())
     bare = {path: each.number for path, each in told.items() if each.epoch is None and each.iteration is None}
@@ -84,7 +89,7 @@ def fill_counters(found: Sequence[Contents], log: Log | None, folder: Path | Non
             epoch = each.number
         elif contents.path in bare:
             iteration = each.number
-        filled.append(replace(contents, epoch=epoch, iteration=iteration, written=each.written))
+        filled.append(known.with_counters(contents, epoch=epoch, iteration=iteration, written=each.written))
     return filled
 
 

@@ -23,6 +23,7 @@ from nnanim.reading.below import (
     what_to_type,
 )
 from nnanim.reading.containers.npz_archive import NPY_MAGIC, SNAPSHOT_HINT
+from nnanim.reading.known import Known
 from nnanim.reading.listing import name_in, some
 from nnanim.reading.logs.choice import choose_log, may_be_log
 from nnanim.reading.logs.detect import EVENTS_MARK, TRAINER_STATE, WANDB_SUFFIX
@@ -66,9 +67,6 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-Known = dict[Path, tuple[tuple[int, int, int], Contents]]  # inode, bytes and time of the last change of what was read
-
-
 def find(
     folder: Path,
     *,
@@ -93,7 +91,8 @@ def find(
     """
     found = Found(folder)
     _check(folder)
-    places = _walk(folder, found)
+    places = _walk(folder, found, Known() if known is None else known)
+    with_state = _State()
     broken: dict[Path, SnapshotError] = {}
     others: list[Path] = []
     single: list[Path] = []
@@ -120,7 +119,7 @@ def find(
                 if may_be_log(name, head):
                     found.files.append(file)
             else:
-                found.snapshots.append(_with_state(contents))
+                found.snapshots.append(with_state.of(contents))
     if single:
         _add_moments(found, single, broken)
     patterns = {pattern(contents.path.name) for contents in found.snapshots}
@@ -147,7 +146,7 @@ def find(
         if broken:
             raise _first_of(broken)
         raise RunError(_no_snapshots(folder, files, others, places))
-    found.notes.extend(_empty_checkpoints(places, {contents.path.parent for contents in found.snapshots}))
+    found.notes.extend(_empty_checkpoints(places, {contents.folder for contents in found.snapshots}))
     _choose(found)
     return found
 
@@ -157,16 +156,27 @@ def find_log(found: Found) -> Log | None:
     return choose_log(found.folder, found.files, found.events, found.tracked, found.notes)
 
 
-def _with_state(contents: Contents) -> Contents:
-    """Take the counters from Transformers' ``trainer_state.json`` beside a snapshot that has none."""
-    state = contents.path.parent / TRAINER_STATE
-    if contents.epoch is not None or contents.iteration is not None or not state.is_file():
-        return contents
-    from nnanim.reading.logs import trainer_state
+class _State:
+    """Takes the counters from Transformers' ``trainer_state.json`` beside a snapshot that has none."""
 
-    epoch, iteration = trainer_state.read_counters(state)
-    parts = (*contents.parts, state)
-    return replace(contents, epoch=epoch, iteration=iteration, written_by=trainer_state.FORMAT, parts=parts)
+    def __init__(self) -> None:
+        self._there: dict[Path, bool] = {}
+
+    def of(self, contents: Contents) -> Contents:
+        """Return a snapshot with its counters."""
+        if contents.epoch is not None or contents.iteration is not None:
+            return contents
+        folder = contents.folder
+        if folder not in self._there:
+            self._there[folder] = (folder / TRAINER_STATE).is_file()
+        if not self._there[folder]:
+            return contents
+        from nnanim.reading.logs import trainer_state
+
+        state = folder / TRAINER_STATE
+        epoch, iteration = trainer_state.read_counters(state)
+        parts = (*contents.parts, state)
+        return replace(contents, epoch=epoch, iteration=iteration, written_by=trainer_state.FORMAT, parts=parts)
 
 
 def _check(folder: Path) -> None:
@@ -209,13 +219,14 @@ def _look_again(path: Path, known: Known) -> tuple[bytes, Contents | None]:
     except OSError:
         return b"", None
     stamp = status.st_ino, status.st_size, status.st_mtime_ns
-    if path in known and known[path][0] == stamp:
-        return b"", known[path][1]
+    before = known.read.get(path)
+    if before is not None and before[0] == stamp:
+        return b"", before[1]
     head, contents = _look(path)
     if contents is not None and not contents.parts and not head.startswith(NPY_MAGIC):
-        known[path] = stamp, contents
+        known.read[path] = stamp, contents
     else:
-        known.pop(path, None)
+        known.read.pop(path, None)
     return head, contents
 
 
@@ -232,7 +243,7 @@ def _add_moments(found: Found, single: Sequence[Path], broken: dict[Path, Snapsh
             found.snapshots += [each] if each else []
 
 
-def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
+def _walk(folder: Path, found: Found, known: Known) -> dict[Path, list[Path]]:
     """Return the files of the folders that may hold snapshots, and note event files of trackers anywhere.
 
     Links to folders are followed, each folder once.
@@ -255,7 +266,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
         for entry in entries:
             if is_temporary(entry.name) and not (is_dcp and entry.name == detect.DCP_NAME):
                 continue
-            path = place / entry.name
+            path = known.path(place, entry.name)
             try:
                 is_file, is_folder = entry.is_file(), entry.is_dir()
             except OSError:  # a link that leads to itself
@@ -281,12 +292,12 @@ def _choose(found: Found) -> None:
     counts = Counter(contents.format for contents in found.snapshots)
     form = max(counts, key=lambda name: counts[name])
     _keep(found, lambda contents: contents.format == form, f"files of another format than {form} are not drawn")
-    in_folders = [contents for contents in found.snapshots if contents.path.parent != found.folder]
+    in_folders = [contents for contents in found.snapshots if contents.folder != found.folder]
     at_top = len(found.snapshots) - len(in_folders)
     if len(in_folders) > at_top == 1:
         _keep(
             found,
-            lambda contents: contents.path.parent != found.folder,
+            lambda contents: contents.folder != found.folder,
             "a model saved beside the folders of the snapshots is not drawn",
         )
     if any(contents.is_trainer for contents in found.snapshots):
@@ -296,7 +307,7 @@ def _choose(found: Found) -> None:
 
 def _keep_newest_version(found: Found) -> None:
     """Keep one of Lightning's folders ``version_0``, ``version_1``, …: each is a training of its own."""
-    if all(contents.path.parent == found.folder for contents in found.snapshots):
+    if all(contents.folder == found.folder for contents in found.snapshots):
         return
     versions = {contents.path: _version(found.folder, contents.path) for contents in found.snapshots}
     numbers = {number for number in versions.values() if number is not None}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ FIRST = re.compile(r"(?:^|[^a-z])(?:init|initial|start|untrained|random)(?:[^a-z
 LAST = re.compile(r"(?:^|[^a-z])(?:last|latest|current|newest)(?:[^a-z]|$)")
 FINAL = re.compile(r"(?:^|[^a-z])(?:final|finished|done|end)(?:[^a-z]|$)")
 BEST = re.compile(r"(?:^|[^a-z])(?:[a-z]+best|best)(?:[^a-z]|$)")
+NAMES = 1 << 15  # of which is remembered what they say, for who looks at a folder again and again
+_DIGIT = re.compile("[0-9]")
 _SUFFIXES = r"(?:\.(?:weights|model|npz|npy|pt|pth|pkl|ckpt|bin|tar|h5|hdf5|keras|safetensors|index|json|onnx|zip))+$"
 _NUMBER = r"([0-9]{1,18})(k(?![a-z]))?"
 _EPOCH_WORDS = (
@@ -62,6 +65,16 @@ class Told(NamedTuple):
     written: str = ""
 
 
+@lru_cache(maxsize=NAMES)
+def _numbers_in(stem: str) -> tuple[re.Match[str], ...]:
+    return tuple(re.finditer(r"[0-9]+(?:\.[0-9]+)?", stem))
+
+
+@lru_cache(maxsize=NAMES)
+def _pattern(stem: str) -> str:
+    return re.sub("[0-9]+", "#", stem.lower())
+
+
 def told_by(paths: Sequence[Path], folder: Path) -> Mapping[Path, Told]:
     """Return what the names of files say of their moments.
 
@@ -75,7 +88,7 @@ def told_by(paths: Sequence[Path], folder: Path) -> Mapping[Path, Told]:
     stems = {path: stem for path, (stem, _) in split.items()}
     groups: dict[str, list[Path]] = {}
     for path, stem in stems.items():
-        groups.setdefault(re.sub("[0-9]+", "#", stem.lower()), []).append(path)
+        groups.setdefault(_pattern(stem), []).append(path)
     told = {}
     for members in groups.values():
         numbers = _counting({path: stems[path].lower() for path in members}, alone=len(paths) == 1)
@@ -94,7 +107,7 @@ def name_of(path: Path, folder: Path | None = None, *, by_file: bool = True) -> 
         by_file: False looks at the folders first, where files of the same name lie in several.
     """
     stem = _stem(path.name)
-    if by_file and re.search("[0-9]", stem):
+    if by_file and _DIGIT.search(stem):
         return path.name
     inside = path.relative_to(folder) if folder is not None and path.is_relative_to(folder) else path
     return next((parent.name for parent in inside.parents if re.search("[0-9]", parent.name)), path.name)
@@ -127,6 +140,7 @@ def around_midnight(times: Sequence[str]) -> str:
     return ordered[breaks.index(max(breaks))]
 
 
+@lru_cache(maxsize=NAMES)
 def _stem(name: str) -> str:
     return re.sub(_SUFFIXES, "", name, flags=re.IGNORECASE)
 
@@ -134,11 +148,12 @@ def _stem(name: str) -> str:
 def _place(path: Path, folder: Path, name: str) -> str:
     """Return the name with what stands before it, where a date is in the folder and the time in the file."""
     parent = path.parent
-    if name == path.name and parent != folder and parent.is_relative_to(folder) and _STAMP.search(parent.name.lower()):
+    if parent != folder and name == path.name and parent.is_relative_to(folder) and _STAMP.search(parent.name.lower()):
         return f"{parent.name}/{_stem(name)}"
     return _stem(name)
 
 
+@lru_cache(maxsize=NAMES)
 def _without_stamp(name: str) -> tuple[str, str]:
     """Return a name without date and time, and the digits of these."""
     lower = name.lower()
@@ -159,7 +174,7 @@ def _without_stamp(name: str) -> tuple[str, str]:
 
 def _counting(stems: Mapping[Path, str], *, alone: bool) -> dict[Path, int | None]:
     """Return the number in each name of one pattern that counts: the last that differs between them."""
-    found = {path: list(re.finditer(r"[0-9]+(?:\.[0-9]+)?", stem)) for path, stem in stems.items()}
+    found = {path: _numbers_in(stem) for path, stem in stems.items()}
     counting: dict[Path, int | None] = {}
     first = next(iter(found.values()))
     whole = [place for place in range(len(first)) if all(_is_whole(found[path][place]) for path in found)]
@@ -186,6 +201,7 @@ def _is_whole(match: re.Match[str]) -> bool:
     return match[0].isdigit()  # not "loss0.25"
 
 
+@lru_cache(maxsize=NAMES)
 def _counters(stem: str, number: int | None) -> tuple[int | None, int | None, int | None]:
     """Return epoch, iteration and a number of unknown meaning, as a name says them."""
     lower = stem.lower()

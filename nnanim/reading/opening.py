@@ -14,7 +14,8 @@ from nnanim.errors import RunError, SnapshotError
 from nnanim.model.layer_choice import Chain
 from nnanim.model.layers import LayerHeader, check_sizes
 from nnanim.reading.counters import align, complete, fill_counters, in_order, join
-from nnanim.reading.folder import Known, find, find_log
+from nnanim.reading.folder import find, find_log
+from nnanim.reading.known import Known
 from nnanim.reading.listing import name_in, some
 from nnanim.reading.logs.detect import read as read_log
 from nnanim.reading.logs.log import Log
@@ -78,7 +79,7 @@ def open_run(
         return _log_alone(folder, table, notes)
     form = found.snapshots[0].written_by or found.snapshots[0].format
     name = partial(name_in, folder)
-    contents = fill_counters(choose_model(found.snapshots, model, name, notes), table, folder)
+    contents = fill_counters(choose_model(found.snapshots, model, name, notes), table, folder, opened)
     contents, more_notes = complete(contents, table)
     notes += more_notes
     contents = leave_best_out(leave_copies_out(contents, name, notes), name, notes)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from nnanim.errors import OptionError
 from nnanim.model.layer_choice import fit_to_sizes
 from nnanim.reading.logs.log import Log
-from nnanim.reading.names import is_best
+from nnanim.reading.names import NAMES, is_best
 from nnanim.reading.snapshots.contents import Contents
 
 _CLOSE_S = 60.0  # files whose times lie closer may have been copied, or unpacked, together
@@ -61,7 +62,7 @@ def choose_model(found: Sequence[Contents], wanted: str | None, name: Name, note
 
 def leave_copies_out(found: Sequence[Contents], name: Name, notes: list[str]) -> list[Contents]:
     """Leave out files such as ``last.ckpt`` and ``best.pt`` where a numbered one is of the same moment."""
-    moments = {(each.epoch, each.iteration): each for each in reversed(found) if re.search("[0-9]", each.path.stem)}
+    moments = {(each.epoch, each.iteration): each for each in reversed(found) if has_number(each.path.name)}
     kept = []
     for each in found:
         same = moments.get((each.epoch, each.iteration))
@@ -73,8 +74,14 @@ def leave_copies_out(found: Sequence[Contents], name: Name, notes: list[str]) ->
     return kept
 
 
+@lru_cache(maxsize=NAMES)
+def has_number(name: str) -> bool:
+    """Tell whether there is a digit in the name of a file, but for its last suffix."""
+    return re.search("[0-9]", Path(name).stem) is not None
+
+
 def _is_copy(each: Contents, same: Contents) -> bool:
-    return each.path.parent == same.path.parent and re.search("[0-9]", each.path.stem) is None
+    return not has_number(each.path.name) and each.folder == same.folder
 
 
 def leave_best_out(found: Sequence[Contents], name: Name, notes: list[str]) -> list[Contents]:
@@ -108,7 +115,7 @@ def choose_network(
     """
     groups: dict[object, list[Contents]] = {}
     for contents in found:
-        groups.setdefault(_network_of(contents), []).append(contents)
+        groups.setdefault(contents.network, []).append(contents)
     if len(groups) == 1:
         return list(found), ()
     candidates = list(groups.values())
@@ -141,14 +148,6 @@ def _model_of(contents: Contents, wanted: str) -> Contents | None:
         if len(fitting) == 1:
             return contents.of_model(fitting[0])
     return None
-
-
-def _network_of(contents: Contents) -> frozenset[tuple[str, tuple[int, ...]]]:
-    """Return names and shapes of all tensors with two axes or more."""
-    named = {header.key: header.name for header in contents.weights}
-    shapes = {header.name: header.shape for header in contents.weights}
-    shapes |= {t.key: t.shape for t in contents.tensors if len(t.shape) > 1 and t.key not in named}
-    return frozenset(shapes.items())
 
 
 def _newest(groups: Sequence[list[Contents]], log: Log | None) -> list[Contents]:

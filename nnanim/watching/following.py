@@ -15,10 +15,10 @@ from nnanim.errors import LogError, MetricError, NnanimError, RunError, Snapshot
 from nnanim.frames.readers import Readers
 from nnanim.frames.weight_memory import WeightMemory
 from nnanim.options import Options, Reading
-from nnanim.reading.folder import Known
+from nnanim.reading.known import Known, Stamp
 from nnanim.reading.opening import open_run
 from nnanim.reading.run import LogMoment, Run, Snapshot
-from nnanim.watching.listing import Listing, Stamp, list_files, stamp
+from nnanim.watching.listing import Listing, list_files, stamp
 
 # What may be otherwise at the next look: snapshots and logs that are not there or not whole yet.
 PASSING = (RunError, SnapshotError, LogError, MetricError)
@@ -62,7 +62,7 @@ class Follower:
     trouble: NnanimError | None = None
     _listed: Listing | None = None
     _is_settled: bool = True
-    _opened: Known = field(default_factory=dict)
+    _known: Known = field(default_factory=Known)
     _drawn: dict[Path, Stamp | None] = field(default_factory=dict)
     _snapshots: dict[Path, Stamp | None] = field(default_factory=dict)
     _newest: Snapshot | LogMoment | None = None
@@ -79,15 +79,14 @@ class Follower:
             OptionError: a choice does not fit the network.
             ShapeError: the snapshots do not have the declared shape.
         """
-        now = list_files(self.folder, self.apart_from)
+        now = list_files(self.folder, self.apart_from, self._known)
         has_changed = now != self._listed
         # A file may have been written to between the listing and the reading, within one tick of its clock.
         if not has_changed and self._is_settled:
             return Look()
         self._is_settled = not has_changed
         self._listed = now
-        for gone in self._opened.keys() - now.keys():
-            del self._opened[gone]
+        self._known.keep(now)
         try:
             animation = self._read()
         except PASSING as error:
@@ -120,20 +119,20 @@ class Follower:
         """
         how = vars(replace(self.reading, skip_bad=True))
         if self._memory is None:
-            self._memory = WeightMemory(lambda path: self._opened[path][0] if path in self._opened else None)
+            self._memory = WeightMemory(self._known.stamp)
         readers = Readers(memory=self._memory)
         if not self.reading.skip_bad:
             try:
                 # The end of most formats is checked when they are opened, the rest where weights are read for drawing.
-                run = open_run(self.folder, **how, must_be_finite=False, opened=self._opened)
+                run = open_run(self.folder, **how, must_be_finite=False, opened=self._known)
                 return Animation.of(run, self.options, readers=readers)
             except SnapshotError:
                 pass  # a snapshot is damaged or holds NaN; which one, tells a reading of them all
-        run = open_run(self.folder, **how, opened=self._opened)
+        run = open_run(self.folder, **how, opened=self._known)
         return Animation.of(run, self.options, readers=readers)
 
     def _stamps(self, files: Sequence[Path], now: Listing) -> dict[Path, Stamp | None]:
-        return {path: now[path] if path in now else _stamp_or_none(path) for path in files}
+        return {path: now.get(path) or _stamp_or_none(path) for path in files}
 
     def _name_broken(self, run: Run, now: Listing, *, has_more: bool) -> tuple[str, ...]:
         """Name what stays broken: a file that has not changed since a look before, while a later snapshot is whole."""

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnanim.reading.below import is_temporary
+from nnanim.reading.known import Known, Stamp
 
 MAX_DEPTH = 6  # as far down as logs of MLflow lie
 MAX_FOLDERS = 2000
 
-Stamp = tuple[int, int, int]  # inode, bytes, time of the last change in ns
 Listing = dict[Path, Stamp]
 
 
-def list_files(folder: Path, apart_from: Sequence[Path] = ()) -> Listing:
+def list_files(folder: Path, apart_from: Sequence[Path] = (), known: Known | None = None) -> Listing:
     """Return every file in and below a folder with its stamp; what cannot be listed or has just gone is not there.
 
     Temporary files are left out. Links to folders are followed, each folder once.
@@ -23,7 +23,9 @@ def list_files(folder: Path, apart_from: Sequence[Path] = ()) -> Listing:
     Args:
         folder: the result folder, which need not be there yet.
         apart_from: files and folders to leave out, such as those that are written while the folder is followed.
+        known: of who looks at the folder again and again.
     """
+    known = Known() if known is None else known
     left_out = {os.path.realpath(path) for path in apart_from}
     found: Listing = {}
     seen: set[str] = set()
@@ -39,14 +41,14 @@ def list_files(folder: Path, apart_from: Sequence[Path] = ()) -> Listing:
         except OSError:
             continue
         for entry in entries:
-            path = place / entry.name
             if is_temporary(entry.name):
                 continue
+            path = known.path(place, entry.name)
             try:
                 if entry.is_dir():
                     if depth < MAX_DEPTH:
                         waiting.append((path, depth + 1))
-                elif os.path.join(real, entry.name) not in left_out:
+                elif not left_out or os.path.join(real, entry.name) not in left_out:
                     found[path] = stamp(path)
             except OSError:
                 continue

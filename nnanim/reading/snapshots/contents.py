@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -91,6 +92,19 @@ class Contents:
     notes: tuple[str, ...] = ()
     parts: tuple[Path, ...] = ()
     arrays: Mapping[str, np.ndarray] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder that the file is in."""
+        return self.path.parent
+
+    @cached_property
+    def network(self) -> frozenset[tuple[str, tuple[int, ...]]]:
+        """Names and shapes of all tensors with two axes or more."""
+        named = {header.key: header.name for header in self.weights}
+        shapes = {header.name: header.shape for header in self.weights}
+        shapes |= {t.key: t.shape for t in self.tensors if len(t.shape) > 1 and t.key not in named}
+        return frozenset(shapes.items())
 
     @property
     def models(self) -> tuple[str, ...]:
