@@ -32,14 +32,16 @@ LONG = 10_000
 FEW = 3
 
 
-def snapshot(folder: Path, epoch: int, shape: tuple[int, ...] = SHAPE) -> None:
-    """Write weights that move towards others, as in a training."""
+def snapshot(folder: Path, epoch: int, shape: tuple[int, ...] = SHAPE, *, jumps: bool = False) -> None:
+    """Write weights that move towards others, as in a training; a unit of each layer may jump besides."""
     random = np.random.default_rng(0)
     gone = np.float32(1 - 0.99**epoch)
     arrays = {}
     for number, (size_in, size_out) in enumerate(pairwise(shape), start=1):
         first, aim = random.normal(size=(2, size_out, size_in)).astype(np.float32)
         arrays[f"l{number}/W"] = first + gone * (aim - first)
+        if jumps:
+            arrays[f"l{number}/W"][37 * epoch % size_out] *= 30 + epoch
         arrays[f"l{number}/b"] = gone * random.normal(size=size_out).astype(np.float32)
     arrays["epoch"] = np.asarray(epoch)
     target = folder / f"net_epoch_{epoch:05}.npz"
@@ -80,8 +82,13 @@ def _page(port: int) -> bytes:
         return b""
 
 
-def one_more(shape: tuple[int, ...], before: int, count: int) -> tuple[list[float], list[float]]:
-    """Return the CPU of a look and a page for each of some more snapshots, and of reading one, in milliseconds."""
+def one_more(
+    shape: tuple[int, ...], before: int, count: int, *, jumps: bool = False
+) -> tuple[list[float], list[float]]:
+    """Return the CPU of a look and a page for each of some more snapshots, and of reading one, in milliseconds.
+
+    With jumps, other units become the strongest in each of them.
+    """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         for epoch in range(1, before + 1):
@@ -90,7 +97,7 @@ def one_more(shape: tuple[int, ...], before: int, count: int) -> tuple[list[floa
         _take(follower, board)
         costs, readings = [], []
         for epoch in range(before + 1, before + count + 1):
-            snapshot(folder, epoch, shape)
+            snapshot(folder, epoch, shape, jumps=jumps)
             begun = time.process_time()
             _take(follower, board)
             costs.append(1000 * (time.process_time() - begun))
@@ -195,8 +202,12 @@ def main() -> None:
     arrived, answer = many_browsers()
     print(f"{BROWSERS} browsers: all told in {arrived:.0f} ms, longest answer of the page {answer:.0f} ms")
     if asked.large:
-        costs, readings = one_more(LARGE, 3, 5)
-        print(f"CPU of one more of 45 MB: {_median(costs)}; of reading it: {_median(readings)}")
+        for before, jumps in ((3, False), (15, False), (15, True)):
+            costs, readings = one_more(LARGE, before, 5, jumps=jumps)
+            told = ", other units are the strongest" if jumps else ""
+            print(
+                f"CPU of one more of 45 MB after {before}{told}: {_median(costs)}; of reading it: {_median(readings)}"
+            )
     if asked.long:
         for name, value in long_run().items():
             print(f"{name}: {value:.0f}")

@@ -82,6 +82,7 @@ class _Known:
         self.keys: list[Hashable] = []
         self._first, self._options = first, options
         self.largest = [np.zeros(shape, np.float32) for shape in self._shapes(self.sizes)]
+        self._strengths: list[Strength] = []
         self.candidates: _Candidates | None = None
         margin = self.margin(count)
         if margin and all(size <= margin * options.max_nodes for size in self.sizes):
@@ -159,7 +160,8 @@ class _Known:
 
     def select(self) -> Selection:
         """Choose what is shown."""
-        nodes = select_nodes([Strength.of(each) for each in self.largest], self._options)
+        self._strengths = [Strength.of(each) for each in self.largest]
+        nodes = select_nodes(self._strengths, self._options)
         shown = [self.largest[place][np.ix_(nodes[place + 1], nodes[place])] for place in range(len(self.largest))]
         return select_edges(self.sizes, nodes, shown, self._options)
 
@@ -173,7 +175,7 @@ class _Known:
         if self._options.nodes != "even":
             most = self.margin(len(self.keys)) * self._options.max_nodes
             more = replace(self._options, max_nodes=max(min(most, MOST_CANDIDATES), self._options.max_nodes))
-            nodes = select_nodes([Strength.of(each) for each in self.largest], more)
+            nodes = select_nodes(self._strengths, more)
         self._keep(nodes)
         for place, key in enumerate(self.keys):
             snapshot = snapshots[place]
