@@ -54,7 +54,6 @@ PROGRAM = "dot"  # what the `graphviz` package runs, as ``dot -Kneato``
 # A frame of 85 edges takes 3 ms, and its text has 6 KB: these leave a hundred times of it, and time to start.
 LEAST_LIMIT_S = 60.0
 LIMIT_S_PER_MB = 50.0
-_ID = re.compile(r"\bid=\d")
 
 
 def pick_engine() -> str:
@@ -134,8 +133,8 @@ def _read(name: str, source: str, body: str, engine: str) -> Drawing:
 
 
 def _count_asked(source: str) -> int:
-    """Return how many nodes and edges have an id, but for what stands in quotes, none of which nnanim escapes."""
-    return len(_ID.findall("".join(source.split('"')[::2])))
+    """Return how many nodes and edges have an id. What stands in quotes does not count; nnanim escapes none."""
+    return "".join(source.split('"')[::2]).count("id=")
 
 
 def _told(engine: str) -> str:
