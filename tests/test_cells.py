@@ -279,3 +279,19 @@ def test_damage_behind_the_parts_that_are_shown_is_told(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(SnapshotError, match=r"damaged at 'wide.weight'"):
         read_matrices(run, run.snapshots, Options(view="matrix"))
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_a_matrix_that_has_another_shape_by_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_whole: bool
+) -> None:
+    run = run_of(tmp_path / "run", [tensors(epoch) for epoch in range(2)], layers=["wide.weight"])
+    path = run.snapshots[1].path
+    np.savez(path, **tensors(1) | {"wide.weight": np.zeros((97, 500), np.float32)})
+    if is_whole:
+        monkeypatch.setattr(matrix_rows, "_stream", lambda *_: None)
+    with pytest.raises(SnapshotError) as caught:
+        read_matrices(run, run.snapshots, Options(view="matrix"))
+    assert str(caught.value) == (
+        f"'wide.weight' in snapshot {str(path)!r} has shape (97, 500), and (97, 509) in the first"
+    )

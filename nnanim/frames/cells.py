@@ -142,7 +142,7 @@ def _each(snapshot: Snapshot, matrices: Sequence[Matrix]) -> Iterator[tuple[int,
         for each in matrices
     ]
     with snapshot.open() as arrays:
-        yield from each_matrix(arrays, planned)
+        yield from each_matrix(arrays, planned, snapshot.path)
 
 
 def read_cell_differences(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import groupby
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from nnanim.frames.row_sums import MOST_AT_ONCE, take
 from nnanim.model.formulas import make
 from nnanim.model.weight_rows import Row
-from nnanim.reading.snapshots.contents import Arrays
+from nnanim.reading.snapshots.contents import Arrays, check_shape, read_named
 from nnanim.reading.streams import Stream, Streaming
 
 _NO_ROOM = np.empty(0, np.uint8)
@@ -66,35 +67,47 @@ class Planned:
         return not self.is_whole and self.row.formula is None and of_rows and self.axes == tuple(range(len(self.axes)))
 
 
-def each_matrix(arrays: Arrays, planned: Sequence[Planned]) -> Iterator[tuple[int, Rows]]:
+def each_matrix(arrays: Arrays, planned: Sequence[Planned], path: Path) -> Iterator[tuple[int, Rows]]:
     """Yield the index of each matrix and its rows, to be taken before the next; a tensor is read once for its parts.
 
+    Args:
+        arrays: of the open snapshot.
+        planned: the matrices.
+        path: of the snapshot.
+
     Raises:
-        SnapshotError: the file is damaged.
+        SnapshotError: the file is damaged, or another than the first one.
     """
     numbered = sorted(enumerate(planned), key=lambda each: each[1].row.keys)
     for keys, group in groupby(numbered, key=lambda each: each[1].row.keys):
         parts = list(group)
-        stream = _stream(arrays, keys, [part for _, part in parts])
+        stream = _stream(arrays, keys, [part for _, part in parts], path)
         if stream is None:
-            yield from _out_of_whole(arrays, keys, parts)
+            yield from _out_of_whole(arrays, keys, parts, path)
             continue
         with ExitStack() as stack:
             stack.callback(stream.close)
             yield from _as_they_pass(stream, parts)
 
 
-def _stream(arrays: Arrays, keys: tuple[str, ...], parts: Sequence[Planned]) -> Stream | None:
+def _stream(arrays: Arrays, keys: tuple[str, ...], parts: Sequence[Planned], path: Path) -> Stream | None:
     """Return the numbers of a tensor, where its parts can be taken out of them as they pass."""
     if len(keys) != 1 or not isinstance(arrays, Streaming) or not all(part.is_in_rows for part in parts):
         return None
     places = [part.row.slice for part in parts]
     if len(places) > 1 and (None in places or any(a[2] > b[1] for a, b in zip(*_neighbours(places), strict=True))):
         return None
-    stream = arrays.stream(keys[0])
-    if stream is not None and prod(stream.shape[1:]) > MOST_AT_ONCE:
-        stream.close()
+    stream = read_named(arrays.stream, keys[0], path)
+    if stream is None:
         return None
+    with ExitStack() as stack:
+        stack.callback(stream.close)
+        stops = [part.row.slice[2] for part in parts if part.row.slice is not None]
+        rows = max(stream.shape[0], *stops) if stops else parts[0].shape[0]
+        check_shape(keys[0], stream.shape, (rows, *parts[0].shape[1:]), path)
+        if prod(stream.shape[1:]) > MOST_AT_ONCE:
+            return None
+        stack.pop_all()
     return stream
 
 
@@ -127,11 +140,13 @@ def _as_they_pass(stream: Stream, parts: Sequence[tuple[int, Planned]]) -> Itera
 
 
 def _out_of_whole(
-    arrays: Arrays, keys: tuple[str, ...], parts: Sequence[tuple[int, Planned]]
+    arrays: Arrays, keys: tuple[str, ...], parts: Sequence[tuple[int, Planned]], path: Path
 ) -> Iterator[tuple[int, Rows]]:
-    made = make(parts[0][1].row.formula, [arrays.read(key) for key in keys])
+    made = make(parts[0][1].row.formula, [read_named(arrays.read, key, path) for key in keys])
     for index, part in parts:
         values = take(made, part.row.slice)
+        there = dict(zip(part.axes, part.shape, strict=True))
+        check_shape(keys[0], values.shape, tuple(there[axis] for axis in range(len(there))), path)
         if np.iscomplexobj(values):
             values = np.abs(values)
         yield index, Rows.of(_wide(values).transpose(part.axes).reshape(part.shape[0], -1))

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from nnanim.errors import SnapshotError
 from nnanim.model.formulas import make
 from nnanim.model.weight_rows import Row
-from nnanim.reading.snapshots.contents import Arrays, Contents
+from nnanim.reading.snapshots.contents import Arrays, Contents, check_shape, read_named
 from nnanim.reading.snapshots.detect import open_arrays
 from nnanim.reading.streams import Stream, Streaming, make_scratch
 
@@ -76,11 +75,11 @@ def _streams(opened: Sequence[Arrays], keys: tuple[str, ...], stretch: Stretch) 
     streams: list[Stream] = []
     try:
         for arrays, contents in zip(opened, stretch.contents, strict=True):
-            stream = _get(arrays.stream, keys[0], contents) if isinstance(arrays, Streaming) else None
+            stream = read_named(arrays.stream, keys[0], contents.path) if isinstance(arrays, Streaming) else None
             if stream is None:
                 return None
             streams.append(stream)
-            _check_shape(keys[0], stream.shape, streams[0].shape, contents)
+            check_shape(keys[0], stream.shape, streams[0].shape, contents.path)
         whole, streams = streams, []
         return whole
     finally:
@@ -130,12 +129,12 @@ def _add_whole(sums: np.ndarray, opened: Sequence[Arrays], rows: Sequence[Row], 
     """Add the sums of what cannot be read in pieces: of several tensors, packed in chunks, column by column."""
     before: list[np.ndarray] = []
     for place, (arrays, contents) in enumerate(zip(opened, stretch.contents, strict=True)):
-        members = [_get(arrays.read, key, contents) for key in rows[0].keys]
+        members = [read_named(arrays.read, key, contents.path) for key in rows[0].keys]
         made = make(rows[0].formula, members)
         now = [take(made, row.slice) for row in rows]
         if before:
             for row, one, other in zip(rows, now, before, strict=True):
-                _check_shape(row.keys[0], one.shape, other.shape, contents)
+                check_shape(row.keys[0], one.shape, other.shape, contents.path)
         _add(sums, place, now, before or now)
         if stretch.since == "previous" or not before:
             before = now
@@ -147,18 +146,6 @@ def _add(sums: np.ndarray, place: int, now: Sequence[np.ndarray], before: Sequen
         norm, distance = _squares(one, other)
         sums[0, place, column] += norm
         sums[1, place, column] += distance
-
-
-def _get(read: Any, key: str, contents: Contents) -> Any:
-    try:
-        return read(key)
-    except KeyError:
-        raise SnapshotError(f"snapshot {str(contents.path)!r} has no tensor {key!r}, which the first one has") from None
-
-
-def _check_shape(key: str, shape: tuple[int, ...], first: tuple[int, ...], contents: Contents) -> None:
-    if shape != first:
-        raise SnapshotError(f"{key!r} in snapshot {str(contents.path)!r} has shape {shape}, and {first} in the first")
 
 
 def take(values: np.ndarray, part: tuple[int, int, int] | None) -> np.ndarray:
