@@ -38,6 +38,10 @@ from hdf5_bytes import write_hdf5
 from nnanim import NnanimError, open_run
 from nnanim.cli import main as command_line
 from nnanim.frames.curves import last_values
+from nnanim.frames.rows import read_rows
+from nnanim.frames.streamed_weights import read_streamed
+from nnanim.options import Options
+from nnanim.panels.matrix import read_matrices
 from nnanim.reading.connections import CONNECTIONS_NAME, Connections
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
@@ -149,9 +153,14 @@ def read_all(folder: Path) -> None:
     list(run.listed_tensors())
     _ = run.weight_rows, run.connections, repr(run)
     last_values(run.log, run.rows[-1])
-    for snapshot in run.snapshots[:2]:
-        if run.layers:
-            snapshot.read()
+    snapshots, options = run.snapshots[:2], Options(max_nodes=3, view="matrix")
+    read_rows(snapshots, options, rows=run.weight_rows)
+    if run.layers and all(snapshot.has_rows for snapshot in snapshots):
+        read_streamed(snapshots, options, None, None)
+    for read in (lambda: read_matrices(run, snapshots, options), *(each.read for each in snapshots if run.layers)):
+        with contextlib.suppress(NnanimError):  # the others are tried all the same
+            read()
+    for snapshot in snapshots:
         with snapshot.open() as arrays:
             for header in run.tensors:
                 with contextlib.suppress(KeyError):  # the damaged one has no such tensor

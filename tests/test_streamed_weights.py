@@ -191,3 +191,14 @@ def test_rows_that_are_too_long_are_read_whole(tmp_path: Path, streamed: pytest.
     with run.snapshots[0].open_layers() as layers:
         assert [layers.rows(place).whole is not None for place in range(3)] == [True, False, False]
     check_same(read(run, Options(max_nodes=3)), found)
+
+
+def test_too_many_neurons_are_told(tmp_path: Path, streamed: pytest.MonkeyPatch) -> None:
+    streamed.setattr(streamed_weights, "MOST_NEURONS", 299)
+    run = make_run(tmp_path / "run", DENSE)
+    with pytest.raises(SnapshotError) as caught:
+        read(run, Options())
+    assert str(caught.value) == (
+        f"layer 'fc1' in snapshot {str(run.snapshots[0].path)!r} has 300 neurons on one side"
+        " (of at most 299 those to show are chosen; take --view layers)"
+    )

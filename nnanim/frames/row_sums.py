@@ -21,7 +21,7 @@ from nnanim.reading.snapshots.detect import open_arrays
 from nnanim.reading.streams import Stream, Streaming, make_scratch
 
 _BLOCK = 1 << 17  # numbers that are squared at a time
-MOST_AT_ONCE = 1 << 24  # that are read at a time, where they must lie together
+MOST_AT_ONCE = 1 << 22  # that are read at a time, where they must lie together
 _LANE = 2048  # numbers that are added in float32; their sums are added in float64
 _TINY = 1e-30  # a mean square below it may have lost digits in float32
 

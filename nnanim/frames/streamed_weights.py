@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from nnanim.errors import SnapshotError
 from nnanim.frames.edges import block_of, edges_of
 from nnanim.frames.extremes import Extremes
 from nnanim.frames.selection import Selection, Strength, select_edges, select_nodes
@@ -22,6 +23,7 @@ from nnanim.reading.run import Snapshot
 from nnanim.reading.snapshots.layer_rows import LayerRows, OpenLayers
 
 AT_ONCE = 32  # snapshots that are open together; of more the largest weights are kept
+MOST_NEURONS = 1 << 22  # of a layer that is not kept
 SHOWN_BYTES = 64 << 20  # of what lies between shown neurons is kept, or read once more
 _BLOCK = 1 << 18  # numbers that are read at a time
 
@@ -68,7 +70,8 @@ def read_streamed(
     Raises:
         SnapshotError: a snapshot cannot be read.
     """
-    blocks = edge_blocks(snapshots[0])
+    blocks = edge_blocks(snapshots[:1][0])
+    _check_neurons(snapshots[:1][0])
     strengths = _strengths(snapshots, blocks)
     sizes = (len(strengths[0].into), *(len(each.out) for each in strengths))
     is_given = selection is not None and selection.sizes == sizes
@@ -87,6 +90,20 @@ def read_streamed(
         edges[index], biases[index] = selection.pick_shown(matrices), bias
         tiles.append(cells)
     return Streamed(selection, edges, biases, np.array(tiles))
+
+
+def _check_neurons(snapshot: Snapshot) -> None:
+    """Refuse more neurons than can be put in the order of their strength in little memory.
+
+    Raises:
+        SnapshotError: a layer has more.
+    """
+    for layer in snapshot.layers:
+        if (size := max(layer.size_in, layer.size_out)) > MOST_NEURONS:
+            raise SnapshotError(
+                f"layer {layer.name!r} in snapshot {str(snapshot.path)!r} has {size} neurons on one side (of at most"
+                f" {MOST_NEURONS} those to show are chosen; take --view layers)"
+            )
 
 
 def _strengths(snapshots: Sequence[Snapshot], blocks: Sequence[int]) -> list[Strength]:

@@ -27,7 +27,7 @@ from nnanim.reading.snapshots.to_layers import (
 from nnanim.reading.streams import Stream, Streaming
 
 BLOCK = 1 << 18  # numbers that are read at a time
-MOST_ROW_NUMBERS = 1 << 24  # of one row that is read at a time
+MOST_ROW_NUMBERS = 1 << 22  # of one row that is read at a time
 
 _NO_ROOM = np.empty(0, np.uint8)
 
