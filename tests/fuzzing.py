@@ -2,7 +2,7 @@
 
 Seeds are the folders of ``tests/fixtures`` and small ones of every other format that is read. A mutation damages one
 file (see `damages`) or its name. Its number alone makes it again. All is read and listed; every `COMMANDS_EVERY`th
-mutation goes through the commands too. What was found is kept, with the file cut down to what still shows it.
+mutation goes through the commands, every `PIECES_EVERY`th through the views. What was found is kept, with the file cut down to what still shows it.
 
 Where Google's ``atheris`` is installed, the last quarter of the time is led by what new code an input reaches.
 """
@@ -48,6 +48,7 @@ FIXTURES = Path(__file__).resolve().parent / "fixtures"
 CHAINER = FIXTURES.parent.parent / "sample_results" / "effects" / "relu-0"
 LARGEST = 200_000  # bytes of a file that is damaged
 COMMANDS_EVERY = 50
+PIECES_EVERY = 7
 COMMANDS = (
     ["inspect", "{folder}"],
     ["inspect", "{folder}", "--json"],
@@ -153,18 +154,28 @@ def read_all(folder: Path) -> None:
     list(run.listed_tensors())
     _ = run.weight_rows, run.connections, repr(run)
     last_values(run.log, run.rows[-1])
-    snapshots, options = run.snapshots[:2], Options(max_nodes=3, view="matrix")
-    read_rows(snapshots, options, rows=run.weight_rows)
-    if run.layers and all(snapshot.has_rows for snapshot in snapshots):
-        read_streamed(snapshots, options, None, None)
-    for read in (lambda: read_matrices(run, snapshots, options), *(each.read for each in snapshots if run.layers)):
-        with contextlib.suppress(NnanimError):  # the others are tried all the same
-            read()
-    for snapshot in snapshots:
+    for snapshot in run.snapshots[:2]:
+        if run.layers:
+            snapshot.read()
         with snapshot.open() as arrays:
             for header in run.tensors:
                 with contextlib.suppress(KeyError):  # the damaged one has no such tensor
                     arrays.read(header.key)
+
+
+def read_in_pieces(folder: Path) -> None:
+    """Do what the views do, as for weights that are too large to be read whole."""
+    run = open_run(folder)
+    snapshots, options = run.snapshots[:2], Options(max_nodes=3, view="matrix")
+    ways: list[Callable[[], object]] = [
+        lambda: read_rows(snapshots, options, rows=run.weight_rows),
+        lambda: read_matrices(run, snapshots, options),
+    ]
+    if run.layers and all(snapshot.has_rows for snapshot in snapshots):
+        ways.append(lambda: read_streamed(snapshots, options, None, None))
+    for read in ways:
+        with contextlib.suppress(NnanimError):  # the others are tried all the same
+            read()
 
 
 def command(folder: Path, number: int) -> None:
@@ -206,6 +217,8 @@ def told_of(folder: Path, number: int) -> tuple[str, str]:
         try:
             if number % COMMANDS_EVERY == 0:
                 command(folder, number // COMMANDS_EVERY)
+            elif number % PIECES_EVERY == 0:
+                read_in_pieces(folder)
             else:
                 read_all(folder)
         except NnanimError:

@@ -295,3 +295,19 @@ def test_a_matrix_that_has_another_shape_by_now(
     assert str(caught.value) == (
         f"'wide.weight' in snapshot {str(path)!r} has shape (97, 500), and (97, 509) in the first"
     )
+
+
+def test_a_table_with_an_axis_before_its_rows_is_a_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the positions of a vision transformer, (1, positions, width)."""
+    monkeypatch.setattr(npz_archive, "SMALL_MEMBER_BYTES", 0)
+    monkeypatch.setattr(npz_archive, "SMALL_SNAPSHOT_BYTES", 0)
+    table = np.random.default_rng(5).normal(size=(1, 9, 4)).astype(np.float32)
+    snapshot = {"vit.pos_embed.weight": table, "head.weight": np.ones((3, 4), np.float32)}
+    run = run_of(tmp_path / "run", [snapshot, snapshot])
+    found = read_matrices(run, run.snapshots, Options(view="matrix", color="sign"))
+    (matrix,) = [each for each in found.matrices if each.row.keys == ("vit.pos_embed.weight",)]
+    assert matrix.shape == (9, 4)
+    np.testing.assert_array_equal(found.cells.values[0, matrix.start : matrix.stop], table.ravel())
+    np.savez(run.snapshots[1].path, **snapshot | {"vit.pos_embed.weight": table[:, :8]})
+    with pytest.raises(SnapshotError, match=r"has shape \(1, 8, 4\), and \(9, 4\) in the first"):
+        read_matrices(run, run.snapshots, Options(view="matrix"))

@@ -64,7 +64,20 @@ class Planned:
     def is_in_rows(self) -> bool:
         """Whether the rows of the matrix are those of the tensor, or some of them one behind the other."""
         of_rows = self.row.slice is None or self.row.slice[0] == 0
-        return not self.is_whole and self.row.formula is None and of_rows and self.axes == tuple(range(len(self.axes)))
+        are_in_order = self.axes == tuple(range(len(self.shape)))  # those of a table may be taken as one
+        return not self.is_whole and self.row.formula is None and of_rows and are_in_order
+
+    def shape_in_file(self, there: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape that the tensor (its part) has in the first snapshot.
+
+        Args:
+            there: the shape that it has here, which tells how axes that are taken as one are shared out.
+        """
+        if len(self.axes) == len(self.shape):
+            sizes = dict(zip(self.axes, self.shape, strict=True))
+            return tuple(sizes[axis] for axis in range(len(sizes)))
+        is_same = (prod(there[:-1]), *there[-1:]) == self.shape and len(there) == len(self.axes)
+        return there if is_same else self.shape
 
 
 def each_matrix(arrays: Arrays, planned: Sequence[Planned], path: Path) -> Iterator[tuple[int, Rows]]:
@@ -145,8 +158,7 @@ def _out_of_whole(
     made = make(parts[0][1].row.formula, [read_named(arrays.read, key, path) for key in keys])
     for index, part in parts:
         values = take(made, part.row.slice)
-        there = dict(zip(part.axes, part.shape, strict=True))
-        check_shape(keys[0], values.shape, tuple(there[axis] for axis in range(len(there))), path)
+        check_shape(keys[0], values.shape, part.shape_in_file(values.shape), path)
         if np.iscomplexobj(values):
             values = np.abs(values)
         yield index, Rows.of(_wide(values).transpose(part.axes).reshape(part.shape[0], -1))
