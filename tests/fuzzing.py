@@ -2,7 +2,8 @@
 
 Seeds are the folders of ``tests/fixtures`` and small ones of every other format that is read. A mutation damages one
 file (see `damages`) or its name. Its number alone makes it again. All is read and listed; every `COMMANDS_EVERY`th
-mutation goes through the commands, every `PIECES_EVERY`th through the views. What was found is kept, with the file cut down to what still shows it.
+mutation goes through the commands, every `PIECES_EVERY`th through the views. What was found is kept, with the file cut
+down to what still shows it.
 
 Where Google's ``atheris`` is installed, the last quarter of the time is led by what new code an input reaches.
 """
