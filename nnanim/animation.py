@@ -90,6 +90,7 @@ class Animation(Frames[Frame]):
         self.run: Run = run
         self.options: Options = options
         view = pick_view(run, options)
+        self._memory = readers.memory
         self._history = make_history(run, options, telling(view.read, progress), readers=readers)
         has_view = self._history.shown is not None
         in_ink = has_view and options.panels != "curve" and COLORINGS[options.color].ends_in_ink
@@ -299,7 +300,8 @@ class Animation(Frames[Frame]):
         if not isinstance(self._history.shown, Weights) or self._history.shown.tiles is None:
             return tell(self._history, stays_s, self.options, room)
         options = replace(self.options, image="none")  # a page has no tiles
-        history = make_history(self.run, options, pick_view(self.run, options).read)
+        readers = Readers(memory=self._memory)
+        history = make_history(self.run, options, pick_view(self.run, options).read, readers=readers)
         told = tell(with_moments(history) if options.moments else history, stays_s, options, room)
         told.data["remarks"] = " · ".join(filter(None, [told.data["remarks"], "edges in place of tiles"]))
         return told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from test_streamed_weights import CONVOLUTIONS, DENSE, UPWARDS, check_same
 
 from nnanim import SnapshotError, open_run
 from nnanim.frames import streamed_weights, weight_memory
+from nnanim.frames.tiles import plan_tiles
 from nnanim.frames.weight_memory import WeightMemory
 from nnanim.frames.weights import read_weights
 from nnanim.options import Options
@@ -141,3 +143,26 @@ def test_what_is_broken_half_way_is_not_remembered(tmp_path: Path, monkeypatch: 
     path.write_bytes(whole)
     run = open_run(tmp_path / "run")
     check_same(read_weights(run.snapshots, options, memory=memory), read_weights(run.snapshots, options))
+
+
+@pytest.mark.parametrize("form", ["safetensors", "packed npz"])
+@pytest.mark.parametrize("shapes", [{"fc1.weight": (40, 64), "fc2.weight": (9, 40)}, CONVOLUTIONS])
+def test_tiles_grow_and_edges_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_read: Counter[str], shapes: dict[str, Any], form: str
+) -> None:
+    monkeypatch.setattr(streamed_weights, "_BLOCK", 500)
+    memory = WeightMemory(stamp_of)
+    options = Options(max_nodes=3, max_edges=9, image="8x8" if len(shapes) == 2 else "32x32x3")
+    of_snapshot = 4 * sum(int(np.prod(shape)) for shape in shapes.values())
+    for epoch in range(1, 9):
+        write(tmp_path / "run", shapes, epoch, form, strong=17 * epoch if epoch > 4 else None)
+        run = open_run(tmp_path / "run")
+        plan = plan_tiles(run.snapshots, run.layers[0], options, run.convention)
+        assert plan is not None
+        plan = replace(plan, most=2)
+        for each in (plan, None):
+            bytes_read.clear()
+            found = read_weights(run.snapshots, options, each, memory=memory)
+            if form == "safetensors" and 1 < epoch < 5:
+                assert bytes_read.total() < (2 if each else 0.1) * of_snapshot
+            check_same(found, read_weights(run.snapshots, options, each))

@@ -284,6 +284,20 @@ def _picked(rows: LayerRows, places: np.ndarray, unit: int) -> Iterator[np.ndarr
         yield np.concatenate(taken, axis=rows.axis)
 
 
+def units_of(snapshot: Snapshot, units: np.ndarray) -> np.ndarray:
+    """Return the weights of units of the first layer, (len(units), in, …), of a snapshot that was read before.
+
+    Raises:
+        SnapshotError: it cannot be read.
+    """
+    with snapshot.open_layers() as opened:
+        rows = opened.rows(0, is_checked=False)
+        try:
+            return _units(rows, units)
+        finally:
+            rows.close()
+
+
 def _units(rows: LayerRows, units: np.ndarray) -> np.ndarray:
     """Return the weights of units, (len(units), in, …)."""
     if rows.axis == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from nnanim.frames.edges import edge_matrices, edges_of
 from nnanim.frames.history import Series
 from nnanim.frames.selection import Selection, Strength, select_edges, select_nodes
 from nnanim.frames.streamed_weights import edge_blocks, pieces_of, read_between
+from nnanim.frames.tile_memory import TileMemory
+from nnanim.frames.tiles import TileHistory, TilePlan
 from nnanim.frames.weights import Weights, names_of_norms
 from nnanim.model.layers import sizes_of
 from nnanim.options import Options
@@ -156,12 +159,14 @@ class _Known:
             assert self.candidates is not None
             ends = zip(self.candidates.starts, self.candidates.starts[1:], self.candidates.shapes, strict=False)
             self.largest = [rows[start:end].reshape(shape) for start, end, shape in ends]
+        if self.keys != keys:
+            self._strengths = []
         self.keys = list(keys)
 
-    def select(self) -> Selection:
-        """Choose what is shown."""
-        self._strengths = [Strength.of(each) for each in self.largest]
-        nodes = select_nodes(self._strengths, self._options)
+    def select(self, most_tiles: int) -> Selection:
+        """Choose what is shown, as `nnanim.frames.selection.select` does."""
+        self._strengths = self._strengths or [Strength.of(each) for each in self.largest]
+        nodes = select_nodes(self._strengths, self._options, most_tiles)
         shown = [self.largest[place][np.ix_(nodes[place + 1], nodes[place])] for place in range(len(self.largest))]
         return select_edges(self.sizes, nodes, shown, self._options)
 
@@ -257,13 +262,15 @@ class WeightMemory:
 
     stamp: Callable[[Path], Hashable | None]
     _known: _Known | None = None
+    _tiles: TileMemory | None = None
 
-    def read(self, snapshots: Sequence[Snapshot], options: Options) -> Weights | None:
+    def read(self, snapshots: Sequence[Snapshot], options: Options, plan: TilePlan | None = None) -> Weights | None:
         """Read the snapshots that are not remembered; None where nothing can be remembered.
 
         Args:
             snapshots: those that are shown, in their order.
             options: how to choose, always the same.
+            plan: of the pictures that stand in place of the first layer's edges, or None for edges.
 
         Raises:
             SnapshotError: one cannot be read.
@@ -283,11 +290,30 @@ class WeightMemory:
                     return None
                 known.add(snapshots[place], key)
         known.settle(keys)
-        selection = known.select()
+        selection = known.select(plan.most if plan else 0)
         if known.candidates is None or not known.candidates.hold(selection.nodes):
             known.choose_candidates(snapshots, selection)
+        shown = known.weights(selection, options.since)
+        if plan is not None:
+            shown = self._with_tiles(shown, known, snapshots, plan, options.since)
         self._known = known
-        return known.weights(selection, options.since)
+        return shown
+
+    def _with_tiles(
+        self, shown: Weights, known: _Known, snapshots: Sequence[Snapshot], plan: TilePlan, since: str
+    ) -> Weights:
+        units = shown.selection.nodes[1]
+        tiles, self._tiles = self._tiles, None
+        if tiles is None or not tiles.knows(plan, units):
+            assert known.candidates is not None
+            more = np.union1d(units, known.candidates.nodes[1])
+            is_room = 4 * len(more) * prod(plan.cells) * max(2 * len(snapshots), LEAST_SNAPSHOTS) <= REMEMBERED_BYTES
+            tiles = TileMemory(plan, more if is_room else units)
+        cells = Series.of(tiles.read(snapshots, known.keys, units), since)
+        self._tiles = tiles
+        norms = tuple(name for name in shown.norms if name != shown.names[0])
+        count = prod(known.layers[0][1])
+        return replace(shown, norms=norms, tiles=TileHistory(plan, shown.names[0], units, cells, count))
 
     def _keys_of(self, snapshots: Sequence[Snapshot], options: Options) -> list[Hashable]:
         """Return what tells these snapshots from others; none where nothing can be remembered."""

@@ -74,14 +74,14 @@ def read_weights(
         snapshots: those that are shown, in their order.
         options: how to choose.
         plan: of the pictures that stand in place of the first layer's edges, or None for edges.
-        memory: of who reads a growing run again and again, always with the same options; it knows edges alone.
+        memory: of who reads a growing run again and again, always with the same options.
         selection: what is shown, where that is chosen already, of a network of the same sizes.
 
     Raises:
         SnapshotError: a snapshot cannot be read.
         ShapeError: a snapshot does not have the declared shape.
     """
-    if memory is not None and plan is None and (found := memory.read(snapshots, options)) is not None:
+    if memory is not None and (found := memory.read(snapshots, options, plan)) is not None:
         return found
     if not _are_small(snapshots) and all(each.has_rows for each in snapshots[:]):
         return _stream(snapshots, options, plan, selection)
