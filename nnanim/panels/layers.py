@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
-from nnanim.design.fonts import shortened, text_width_pt
+from nnanim.design.fonts import text_width_pt
 from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
 from nnanim.design.row_scales import RowScales, area_colors, norm_text, percent
 from nnanim.design.style import Style
@@ -20,24 +20,21 @@ from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
 from nnanim.frames.moments import StandOut
 from nnanim.frames.rows import RowHistory
-from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
 from nnanim.painting.xdot import Drawing
 from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 from nnanim.panels.row_folding import fold_rows
+from nnanim.panels.row_labels import COLUMN_GAP_PT, labels, ticks, widest
 
 LEAST_ROW_PT = 7.5  # height of a row in a figure of the reference size, and
 LEAST_ROW_READABLE_PT = 7.0  # in any figure
 MOST_ROW_PT = 30.0
-LESS = 0.97  # a size that does not fit gets so much smaller, again and again
-SMALLEST_LABEL = 0.6  # of the text's size; what is still too long is cut at its front
 ROW_TEXT = 0.78  # of a row's height, at most
 LABEL_SHARE = 0.4  # of the panel's width, at most
 BAR_SHARE = 0.17  # of the panel's width
 CELL_SHARE = 0.84  # of a row's height
-COLUMN_GAP_PT = 7.0
 FRAME_PT, FRAME_PAD_PT = 1.1, 3.0  # around a row that stands out at a moment
 HEADINGS = ("how far it moved since {since}", "now", "size ‖W‖")
 MOVED = (HEADINGS[0], "moved over time", "moved")  # the first that fits
@@ -241,13 +238,13 @@ class LayersPanel:
         rows = self._shown.rows
         height = min((top - bottom) / len(rows), MOST_ROW_PT * scale)
         text_pt = min(size, ROW_TEXT * height)
-        names, text_pt, labels_pt = _labels(rows, groups, text_pt, LABEL_SHARE * box.width, style)
+        names, text_pt, labels_pt = labels(rows, groups, text_pt, LABEL_SHARE * box.width, style)
         gap = COLUMN_GAP_PT * scale
-        norm_pt = _widest(WIDEST_NORM, norm_text, self._shown.norms, text_pt, style)
+        norm_pt = widest(WIDEST_NORM, norm_text, self._shown.norms, text_pt, style)
         norm_pt = max(norm_pt, style.wide(HEADINGS[2], SMALL_PRINT) * scale)
         left = box.left + labels_pt + gap
         bars_right = box.right - norm_pt - gap
-        number_pt = _widest(WIDEST_PERCENT, percent, self._shown.relative_changes, text_pt, style)
+        number_pt = widest(WIDEST_PERCENT, percent, self._shown.relative_changes, text_pt, style)
         bars_pt = BAR_SHARE * box.width + number_pt
         strips = Box(left, top - height * len(rows), bars_right - bars_pt - 1.5 * gap - left, height * len(rows))
         bars = Box(bars_right - bars_pt, strips.bottom, bars_pt, strips.height)
@@ -272,7 +269,7 @@ class LayersPanel:
             names=names,
             name_size_pt=text_pt,
             cells=cells,
-            ticks=_ticks(history, strips.width, size * SMALL_PRINT, style),
+            ticks=ticks(history, strips.width, size * SMALL_PRINT, style),
             headings=(heading, *HEADINGS[1:]),
             remarks=remarks if count > 1 else "1 weight tensor",
             legend=LayersLegend(legend_boxes, scales, history.since, style, history.against) if alone else None,
@@ -340,56 +337,3 @@ def words_of(history: History, _options: Options) -> list[str]:
     """Return the texts from the run that the panel writes."""
     shown: RowHistory = history.shown
     return [*(row.title for row in shown.rows), *history.titles]
-
-
-def _widest(usual: str, text: Callable[[float], str], numbers: np.ndarray, size_pt: float, style: Style) -> float:
-    """Return the room that numbers take, that of the usual ones at least."""
-    known = numbers[np.isfinite(numbers) & (numbers > 0)]
-    texts = [text(float(end)) for end in (known.min(), known.max())] if known.size else []
-    return max(text_width_pt(usual, size_pt, style.families), *(wide_pt(each, size_pt, style) for each in texts), 0.0)
-
-
-def _labels(
-    rows: Sequence[Row], groups: Sequence[Sequence[int]] | None, size_pt: float, room_pt: float, style: Style
-) -> tuple[list[tuple[str, str]], float, float]:
-    """Return the texts before each row (the block where it begins, the name), their size, and the width they take."""
-    texts: list[tuple[str, str]] = []
-    before = ""
-    for index, row in enumerate(rows):
-        count = 1 if groups is None else len(groups[index])
-        block, name = row.block, f"{row.name} {row.part or ''}".strip()
-        if count > 1:
-            block, name = row.block or row.title, f"{count} tensors"
-        texts.append((block if block != before or count > 1 else "", name))
-        before = block if count == 1 else ""
-    gap = COLUMN_GAP_PT * style.scale
-
-    def widest() -> float:
-        return max(sum(wide_pt(text, size_pt, style) for text in pair) + (gap if pair[0] else 0.0) for pair in texts)
-
-    least = min(size_pt, SMALLEST_LABEL * looks.TEXT_PT * style.scale)
-    while size_pt > least and widest() > room_pt:
-        size_pt = max(LESS * size_pt, least)  # step by step: letters do not get narrower evenly
-    room_pt = min(widest(), room_pt)
-
-    def cut(text: str, room_pt: float) -> str:
-        return shortened(style.drawable(text), size_pt, room_pt, style.families, style.dpi)
-
-    shown = []
-    for block, name in texts:  # a block stands in its first row alone, so only there it takes room from a name
-        for_block = max(room_pt - wide_pt(name, size_pt, style) - gap, 0.3 * room_pt)
-        block = cut(block, for_block) if block else ""
-        left = room_pt - wide_pt(block, size_pt, style) - gap if block else room_pt
-        shown.append((block, cut(name, left)))
-    return shown, size_pt, room_pt
-
-
-def _ticks(history: History, room_pt: float, size_pt: float, style: Style) -> list[tuple[float, str]]:
-    """Return the snapshots that are named below the strips: first, last, and some between where there is room."""
-    count = len(history)
-    widest = max(text_width_pt(style.drawable(title), size_pt, style.families) for title in history.titles)
-    fit = max(int(room_pt / (1.6 * widest)), 1)
-    places = sorted({round(place) for place in np.linspace(0, count - 1, min(fit, count))} | {count - 1})
-    if len(places) > 1 and room_pt < 1.2 * widest * len(places):
-        places = [count - 1]
-    return [((place + 0.5) / count, history.titles[place]) for place in places]
