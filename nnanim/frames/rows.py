@@ -96,8 +96,8 @@ def read_rows(
 
     Args:
         snapshots: those that are shown, in their order.
-        options: `since` says which snapshot is the reference, `moments` whether the steps are asked for, `distributions`
-            whether weights are counted by magnitude.
+        options: `since` says which snapshot is the reference, `moments` whether the steps are asked for, and
+            `distributions` whether weights are counted by magnitude.
         rows: what is measured.
         readers: who reads; the numbers are the same.
 

@@ -26,6 +26,7 @@ from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
 from nnanim.painting.xdot import Drawing
 from nnanim.panels.captions import fitting
+from nnanim.panels.hills import magnitudes_at
 from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 
@@ -237,7 +238,7 @@ class GridPanel:
         color = theme.edge_colors(self._scales.growth(np.nan_to_num(growth)), COLORINGS[ByChange.name].ramp(theme))
         if in_ink:
             color[:] = theme.ink
-        return Rows(shown.rows, norm, moved, growth, color)
+        return Rows(shown.rows, norm, moved, growth, color, magnitudes_at(shown, place))
 
     def _line_labels(self, box: Box, middles: np.ndarray, size_pt: float) -> tuple[list[tuple[Place, str]], float]:
         """Return names of lines in their places, no two at one height, and where the cells begin."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from nnanim.frames.rows import RowHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
 from nnanim.painting.xdot import Drawing
+from nnanim.panels.hills import Hills, HillsLook, magnitudes_at
+from nnanim.panels.hills_legend import HillsLegend
 from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 from nnanim.panels.row_folding import fold_rows
@@ -33,7 +35,8 @@ LEAST_ROW_READABLE_PT = 7.0  # in any figure
 MOST_ROW_PT = 30.0
 ROW_TEXT = 0.78  # of a row's height, at most
 LABEL_SHARE = 0.4  # of the panel's width, at most
-BAR_SHARE = 0.17  # of the panel's width
+BAR_SHARE, BAR_SHARE_BESIDE_HILLS = 0.17, 0.08  # of the panel's width
+HILLS_SHARE = 0.66  # of the room for strips and hills
 CELL_SHARE = 0.84  # of a row's height
 FRAME_PT, FRAME_PAD_PT = 1.1, 3.0  # around a row that stands out at a moment
 HEADINGS = ("how far it moved since {since}", "now", "size ‖W‖")
@@ -55,6 +58,7 @@ class LayersLook:
         moved: how far each has moved, as texts.
         norms: how large each is, as texts.
         stand_out: the rows that stand out at a moment.
+        hills: how the weights spread over magnitudes, where that is shown.
     """
 
     title: str
@@ -65,6 +69,7 @@ class LayersLook:
     moved: tuple[str, ...]
     norms: tuple[str, ...]
     stand_out: tuple[int, ...] = ()
+    hills: HillsLook | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +113,9 @@ class LayersPart:
         ticks: places of snapshots below the strips, 0 … 1, and their texts.
         headings: of the columns.
         remarks: small text beside the title.
-        legend: its blocks; None where they stand elsewhere.
+        legends: below; none where they stand elsewhere.
         titled: whether the title stands here.
+        hills: the column of histograms, or None.
     """
 
     style: Style
@@ -121,8 +127,9 @@ class LayersPart:
     ticks: Sequence[tuple[float, str]]
     headings: tuple[str, str, str]
     remarks: str
-    legend: LayersLegend | None
+    legends: Sequence[LayersLegend | HillsLegend]
     titled: bool = True
+    hills: Hills | None = None
 
     @property
     def text_places(self) -> tuple[Place, ...]:
@@ -131,7 +138,8 @@ class LayersPart:
         size, right = self.name_size_pt, places.bars.right
         moved = [Place(right, y, size, theme.ink, "right", "center") for y in places.middles]
         norms = [Place(places.norms_right, y, size, theme.ink, "right", "center") for y in places.middles]
-        return (title, *moved, *norms) if self.titled else (*moved, *norms)
+        zeros = () if self.hills is None else self.hills.text_places
+        return (title, *moved, *norms, *zeros) if self.titled else (*moved, *norms, *zeros)
 
     def paint_ground(self, brush: Brush) -> None:
         """Paint names, headings, ticks and the legend."""
@@ -152,11 +160,14 @@ class LayersPart:
             x = places.strips.left + share * places.strips.width
             half = text_width_pt(text, small, style.families) / 2
             x = min(max(x, places.strips.left + half), places.strips.right - half)
-            below = places.strips.bottom - 0.25 * size
-            brush.text(Place(x, below, small, theme.muted, "center", "top"), style.drawable(text))
+            brush.text(
+                Place(x, places.strips.bottom - 0.25 * size, small, theme.muted, "center", "top"), style.drawable(text)
+            )
         brush.areas(self._boxes(len(self.cells)), np.tile(theme.faint, (self.cells[..., 0].size, 1)))
-        if self.legend is not None:
-            self.legend.paint(brush)
+        if self.hills is not None:
+            self.hills.paint_ground(brush, small, y, places.strips.bottom - 0.25 * size)
+        for legend in self.legends:
+            legend.paint(brush)
 
     def dot(self, _name: str, _look: LayersLook) -> None:
         """Nothing: rows are a chart of the weights, no drawing of the network."""
@@ -180,6 +191,8 @@ class LayersPart:
         )
         drawn = look.lengths > 0
         brush.areas(bars[drawn], look.color[drawn], who=np.flatnonzero(drawn))
+        if self.hills is not None and look.hills is not None:
+            self.hills.paint(brush, look.hills)
         left, right = self.row.left - FRAME_PAD_PT * self.style.scale, self.row.right + FRAME_PAD_PT * self.style.scale
         for row in look.stand_out:
             low, high = places.tops[row] - places.height, places.tops[row]
@@ -188,7 +201,8 @@ class LayersPart:
 
     def texts(self, look: LayersLook) -> tuple[str, ...]:
         title = (self.style.drawable(look.title),) if self.titled else ()
-        return (*title, *look.moved, *look.norms)
+        zeros = () if self.hills is None or look.hills is None else self.hills.texts(look.hills)
+        return (*title, *look.moved, *look.norms, *zeros)
 
     def _boxes(self, columns: int) -> np.ndarray:
         """Return left, bottom, width and height of the cells of the first columns, (columns * R, 4)."""
@@ -227,6 +241,8 @@ class LayersPanel:
         self._all: RowHistory = history.shown
         scale, size = style.scale, looks.TEXT_PT * style.scale
         blocks = LayersLegend.widths(scales, history.since, style, history.against) if alone else ()
+        if alone and scales.hills is not None:
+            blocks = (*blocks, HillsLegend.width(scales.hills, history.since, style))
         legend_boxes, legend_top = rows_of_blocks(box, blocks, scale)
         bottom = legend_top + 2.3 * size  # for the ticks below the strips
         top = box.top - (TITLE_HEIGHT_PT if alone else LINE_PT) * scale - 1.1 * size  # for the headings
@@ -245,10 +261,19 @@ class LayersPanel:
         left = box.left + labels_pt + gap
         bars_right = box.right - norm_pt - gap
         number_pt = widest(WIDEST_PERCENT, percent, self._shown.relative_changes, text_pt, style)
-        bars_pt = BAR_SHARE * box.width + number_pt
-        strips = Box(left, top - height * len(rows), bars_right - bars_pt - 1.5 * gap - left, height * len(rows))
-        bars = Box(bars_right - bars_pt, strips.bottom, bars_pt, strips.height)
-        places = LayersPlaces(strips, bars, number_pt, box.right, top - height * np.arange(len(rows)), height)
+        tops = top - height * np.arange(len(rows))
+        share = BAR_SHARE if scales.hills is None else BAR_SHARE_BESIDE_HILLS
+        bars_pt = share * box.width + number_pt
+        bars = Box(bars_right - bars_pt, top - height * len(rows), bars_pt, height * len(rows))
+        strips = Box(left, bars.bottom, bars.left - 1.5 * gap - left, bars.height)
+        hills = None
+        if scales.hills is not None:
+            hills_pt = HILLS_SHARE * (strips.width - 1.5 * gap)
+            strips = replace(strips, width=strips.width - hills_pt - 1.5 * gap)
+            column = Box(strips.right + 1.5 * gap, strips.bottom, hills_pt, strips.height)
+            bottoms = tops - (1 + CELL_SHARE) / 2 * height
+            hills = Hills.placed(scales.hills, column, style, bottoms, CELL_SHARE * height, text_pt, SMALL_PRINT * size)
+        places = LayersPlaces(strips, bars, number_pt, box.right, tops, height)
         cells = scales.moved.colors(self._shown.relative_changes, style.theme)
         small = size * SMALL_PRINT
         fits = [
@@ -272,8 +297,9 @@ class LayersPanel:
             ticks=ticks(history, strips.width, size * SMALL_PRINT, style),
             headings=(heading, *HEADINGS[1:]),
             remarks=remarks if count > 1 else "1 weight tensor",
-            legend=LayersLegend(legend_boxes, scales, history.since, style, history.against) if alone else None,
+            legends=_legends(history, scales, legend_boxes, style),
             titled=alone,
+            hills=hills,
         )
 
     @property
@@ -314,7 +340,13 @@ class LayersPanel:
             moved=tuple(map(percent, rows.relative_change.tolist())),
             norms=tuple(map(norm_text, rows.norm.tolist())),
             stand_out=those_with(frame.moment, self._groups),
+            hills=self._hills_look(rows),
         )
+
+    def _hills_look(self, rows: Rows) -> HillsLook | None:
+        if rows.magnitudes is None or self._scales.hills is None:
+            return None
+        return HillsLook.of(rows.magnitudes, self._scales.hills)
 
     def _rows(self, shown: RowHistory, place: RunPlace, in_ink: bool) -> Rows:
         theme = self._style.theme
@@ -324,7 +356,20 @@ class LayersPanel:
         color = theme.edge_colors(self._scales.growth(np.nan_to_num(growth)), COLORINGS[ByChange.name].ramp(theme))
         if in_ink:
             color[:] = theme.ink
-        return Rows(shown.rows, norm, moved, growth, color)
+        return Rows(shown.rows, norm, moved, growth, color, magnitudes_at(shown, place))
+
+
+def _legends(
+    history: History, scales: RowScales, boxes: Sequence[Box], style: Style
+) -> list[LayersLegend | HillsLegend]:
+    """Return the legends in their boxes, none where there are no boxes."""
+    if not boxes:
+        return []
+    found: list[LayersLegend | HillsLegend]
+    found = [LayersLegend(tuple(boxes[:2]), scales, history.since, style, history.against)]
+    if scales.hills is not None:
+        found.append(HillsLegend(boxes[2], scales.hills, history.since, style))
+    return found
 
 
 def those_with(moment: StandOut | None, groups: Sequence[Sequence[int]]) -> tuple[int, ...]:
