@@ -15,6 +15,7 @@ from nnanim.panels.layers_legend import wide_pt
 
 COLUMN_GAP_PT = 7.0
 LESS = 0.97  # a size that does not fit gets so much smaller, again and again
+ROUNDING_PT = 1e-6  # of sums that come out as wide as the room
 SMALLEST_LABEL = 0.6  # of the text's size; what is still too long is cut at its front
 
 
@@ -49,7 +50,7 @@ def labels(
     room_pt = min(room_taken(), room_pt)
 
     def cut(text: str, room_pt: float) -> str:
-        return shortened(style.drawable(text), size_pt, room_pt, style.families, style.dpi)
+        return shortened(style.drawable(text), size_pt, room_pt + ROUNDING_PT, style.families, style.dpi)
 
     shown = []
     for block, name in texts:  # a block stands in its first row alone, so only there it takes room from a name
