@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -78,6 +78,16 @@ class Magnitudes:
     zeros: np.ndarray
     reference_counts: np.ndarray
     reference_zeros: np.ndarray
+
+    def only(self, rows: slice) -> Magnitudes:
+        """Return those of some rows."""
+        return replace(
+            self,
+            counts=self.counts[rows],
+            zeros=self.zeros[rows],
+            reference_counts=self.reference_counts[rows],
+            reference_zeros=self.reference_zeros[rows],
+        )
 
 
 @dataclass(frozen=True, eq=False)

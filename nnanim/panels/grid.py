@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import floor
 from typing import Any
@@ -26,7 +26,8 @@ from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
 from nnanim.painting.xdot import Drawing
 from nnanim.panels.captions import fitting
-from nnanim.panels.hills import magnitudes_at
+from nnanim.panels.hills import Hills, HillsLook, magnitudes_at
+from nnanim.panels.hills_legend import HillsLegend, legends_of, widths_of_legends
 from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 
@@ -34,11 +35,17 @@ LEAST_LINE_PT = 2.6  # height of a line in a figure of the reference size
 MOST_LINE_PT = 26.0
 LEAST_TEXT_PT, TEXT_SHARE = 6.5, 0.85  # of a label, and of a line's height
 LABEL_SHARE, BAR_SHARE = 0.3, 0.13  # of the panel's width
+HILLS_SHARE, BAR_SHARE_BESIDE_HILLS = 0.15, 0.06
+LEAST_HILL_PT = 9.0  # height of a line that has room for a histogram, in a figure of the reference size
 COLUMN_GAP_PT = 7.0
 LEAST_PARTED_PX = 4  # height of a line from which on there is room between two
 HEAD_SHARE = 0.94  # of a column's width that its name takes at most
 CELL_SHARE = 0.86  # of a line's height
 WIDEST_PERCENT = "0.0057 %"
+NO_ROOM = (
+    "distributions: the grid of blocks has no room for histograms (make the figure larger; frames.json has the counts"
+    " of each weight)"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +59,7 @@ class GridLook:
         thickness: (L,) of the bars, a share of a line's height.
         color: (L, 3) uint8, of the bars.
         moved: how far each line that has a text has moved.
+        hills: how the weights of each line spread over magnitudes, where there is room.
     """
 
     title: str
@@ -60,6 +68,7 @@ class GridLook:
     thickness: np.ndarray
     color: np.ndarray
     moved: tuple[str, ...]
+    hills: HillsLook | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,7 +85,9 @@ class GridPart:
         numbers: lines that have a text, and where these texts end.
         labels: texts beside the lines and above the columns, in their places.
         remarks: small text beside the title, and its size.
-        legend: its blocks.
+        legends: below.
+        hills: the column of histograms, or None.
+        heading: y of the names of the columns, their size, and y of the texts below the lines.
     """
 
     style: Style
@@ -88,14 +99,17 @@ class GridPart:
     numbers: tuple[tuple[int, ...], float, float]
     labels: Sequence[tuple[Place, str]]
     remarks: tuple[str, float]
-    legend: LayersLegend
+    legends: Sequence[LayersLegend | HillsLegend]
+    hills: Hills | None
+    heading: tuple[float, float, float]
 
     @property
     def text_places(self) -> tuple[Place, ...]:
         theme = self.style.theme
         lines, right, size = self.numbers
         title = Place(self.row.left, self.row.top, looks.TITLE_PT * self.style.scale, theme.ink, va="top")
-        return (title, *(Place(right, float(self.middles[line]), size, theme.ink, "right", "center") for line in lines))
+        told = (Place(right, float(self.middles[line]), size, theme.ink, "right", "center") for line in lines)
+        return (title, *told, *(() if self.hills is None else self.hills.text_places))
 
     def paint_ground(self, brush: Brush) -> None:
         """Paint labels, remarks, the legend, and where cells will be."""
@@ -106,7 +120,11 @@ class GridPart:
         for where, label in self.labels:
             brush.text(where, label)
         brush.areas(self.cells_pt, np.tile(theme.faint, (len(self.cells_pt), 1)))
-        self.legend.paint(brush)
+        if self.hills is not None:
+            above, small, below = self.heading
+            self.hills.paint_ground(brush, small, above, below)
+        for legend in self.legends:
+            legend.paint(brush)
 
     def dot(self, _name: str, _look: GridLook) -> None:
         """Nothing: cells are a chart of the weights, no drawing of the network."""
@@ -122,9 +140,12 @@ class GridPart:
         )
         drawn = look.lengths > 0
         brush.areas(bars[drawn], look.color[drawn])
+        if self.hills is not None and look.hills is not None:
+            self.hills.paint(brush, look.hills)
 
     def texts(self, look: GridLook) -> tuple[str, ...]:
-        return (self.style.drawable(look.title), *look.moved)
+        zeros = () if self.hills is None or look.hills is None else self.hills.texts(look.hills)
+        return (self.style.drawable(look.title), *look.moved, *zeros)
 
 
 class GridPanel:
@@ -151,10 +172,19 @@ class GridPanel:
         cells = [cell for line in grid.lines for cell in line.cells if cell]
         self._count = len(cells)
         self._shown = self._all.fold([*cells, *(line.rows for line in grid.lines)])
+        part = self._place(scales, box, options) or self._place(replace(scales, hills=None), box, options)
+        assert part is not None
+        self.part: GridPart = part
+
+    def _place(self, scales: RowScales, box: Box, options: Options) -> GridPart | None:
+        """Choose places; None where the scales have hills, and there is no room for them."""
+        history, style, grid = self._history, self._style, self._grid
         scale, size = style.scale, looks.TEXT_PT * style.scale
-        blocks = LayersLegend.widths(scales, history.since, style)
-        legend_boxes, legend_top = rows_of_blocks(box, blocks, scale)
-        bottom, top = legend_top + 0.5 * size, box.top - TITLE_HEIGHT_PT * scale - 1.3 * size
+        legend_boxes, legend_top = rows_of_blocks(box, widths_of_legends(history, scales, style), scale)
+        below = 0.5 if scales.hills is None else 2.3  # lines of text, for those of the axis
+        bottom, top = legend_top + below * size, box.top - TITLE_HEIGHT_PT * scale - 1.3 * size
+        if scales.hills is not None and (top - bottom) / len(grid.lines) < LEAST_HILL_PT * scale:
+            return None
         check_room(Box(box.left, bottom, box.width, top - bottom), options.figsize, scale)
         pixel = looks.POINTS_PER_INCH / style.dpi
         # Whole pixels, so that all lines and all gaps are as high.
@@ -165,19 +195,46 @@ class GridPanel:
         labels, left = self._line_labels(box, middles, text_pt)
         number_pt = max(wide_pt(text, text_pt, style) for text in (WIDEST_PERCENT, "100 %"))
         gap = COLUMN_GAP_PT * scale
-        bars = box.right - number_pt - GAP_PT * scale - BAR_SHARE * box.width, box.right - number_pt - GAP_PT * scale
-        right = bars[0] - gap
+        share = BAR_SHARE if scales.hills is None else BAR_SHARE_BESIDE_HILLS
+        bars = box.right - number_pt - GAP_PT * scale - share * box.width, box.right - number_pt - GAP_PT * scale
+        right, hills = bars[0] - gap, None
+        if scales.hills is not None:
+            lowest, wide = top - height * len(grid.lines), HILLS_SHARE * box.width
+            bottoms = middles + height / 2 - CELL_SHARE * height
+            room = Box(right - wide, lowest, wide, top - lowest)
+            hills = Hills.placed(scales.hills, room, style, bottoms, CELL_SHARE * height, text_pt, size * SMALL_PRINT)
+            right = room.left - 1.5 * gap
         width = (right - left) / len(grid.columns)
         small = size * SMALL_PRINT
         least = min(LEAST_TEXT_PT * min(scale, 1.0), small)
+        if hills is not None and any(wide_pt(name, least, style) > HEAD_SHARE * width for name in grid.columns):
+            return None
         while small > least and any(wide_pt(name, small, style) > HEAD_SHARE * width for name in grid.columns):
             small = max(0.97 * small, least)
+        above = top + 0.35 * size
         for column, name in enumerate(grid.columns):
             shown = shortened(style.drawable(name), small, HEAD_SHARE * width, style.families, style.dpi)
             x = left + (column + 0.5) * width
-            labels.append((Place(x, top + 0.35 * size, small, style.theme.muted, "center"), shown))
-        labels.append((Place(bars[0], top + 0.35 * size, small, style.theme.muted), "all now"))
-        told = _apart(middles, 1.15 * text_pt)
+            labels.append((Place(x, above, small, style.theme.muted, "center"), shown))
+        labels.append((Place(bars[0], above, small, style.theme.muted), "all now"))
+        return GridPart(
+            style=style,
+            row=title_row(box, scale),
+            cells_pt=self._cells(left, right, middles, height),
+            middles=middles,
+            height=height,
+            bars=bars,
+            numbers=(_apart(middles, 1.15 * text_pt), box.right, text_pt),
+            labels=labels,
+            remarks=self._remarks(box),
+            legends=legends_of(history, scales, legend_boxes, style),
+            hills=hills,
+            heading=(above, small, top - height * len(grid.lines) - 0.25 * size),
+        )
+
+    def _remarks(self, box: Box) -> tuple[str, float]:
+        """Return what is said beside the title, as much as fits, and its size."""
+        style, grid = self._style, self._grid
         count = thousands(len(self._all.rows))
         ways = [
             f"{count} weight tensors · {grid.blocks} blocks × {len(grid.columns)} kinds",
@@ -185,19 +242,8 @@ class GridPanel:
             f"{count} weight tensors",
             f"{count} tensors",
         ]
-        beside = max(wide_pt(title, looks.TITLE_PT * scale, style) for title in history.titles) + 10.0 * scale
-        self.part: GridPart = GridPart(
-            style=style,
-            row=title_row(box, scale),
-            cells_pt=self._cells(left, right, middles, height),
-            middles=middles,
-            height=height,
-            bars=bars,
-            numbers=(told, box.right, text_pt),
-            labels=labels,
-            remarks=fitting(ways, box.width - beside, style),
-            legend=LayersLegend(legend_boxes, scales, history.since, style),
-        )
+        widest = max(wide_pt(title, looks.TITLE_PT * style.scale, style) for title in self._history.titles)
+        return fitting(ways, box.width - widest - 10.0 * style.scale, style)
 
     @property
     def colors(self) -> np.ndarray:
@@ -206,8 +252,8 @@ class GridPanel:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should be told: nothing."""
-        return ()
+        """What a user should be told: that there are no histograms, where there is no room for them."""
+        return (NO_ROOM,) if self._scales.hills is not None and self.part.hills is None else ()
 
     def meaning(self, place: RunPlace, *, in_ink: bool) -> dict[str, Any]:
         """Return how large every tensor is and how far it has moved; of what is drawn the cells, then the lines."""
@@ -228,7 +274,13 @@ class GridPanel:
             thinnest + (thickest - thinnest) * (known + 1) / 2,
             rows.color[lines],
             tuple(percent(float(moved[line])) for line in self.part.numbers[0]),
+            self._hills_look(rows),
         )
+
+    def _hills_look(self, rows: Rows) -> HillsLook | None:
+        if self.part.hills is None or rows.magnitudes is None:
+            return None
+        return HillsLook.of(rows.magnitudes.only(slice(self._count, None)), self.part.hills.scale)
 
     def _rows(self, shown: RowHistory, place: RunPlace, in_ink: bool) -> Rows:
         theme = self._style.theme

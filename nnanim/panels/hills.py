@@ -23,6 +23,7 @@ from nnanim.panels.legend import GAP_PT
 DECADE_PT = 0.8  # width of the line at a power of ten
 HEADINGS = ("weights by size |w|", "weights by |w|", "sizes |w|", "|w|")  # the first that fits
 WIDEST_SHARE = "100 %"
+LEAST_AXIS_PT = 62.0  # width of the axis, beside shares of zeros in numbers
 TICK_GAPS = 1.5  # gaps between two texts below
 
 
@@ -63,7 +64,8 @@ class Hills:
         style: of the figure.
         scale: of the axis and the heights.
         box: of the axis, over all rows.
-        zeros: left end of the bars of zeros, and where the texts beside them end; None where no weight is ever zero.
+        zeros: left end of the bars of zeros; None where no weight is ever zero.
+        has_numbers: whether their shares stand left of them.
         bottoms: (R,) where the hills stand.
         height: of a hill at most.
         size_pt: of the texts.
@@ -74,7 +76,8 @@ class Hills:
     style: Style
     scale: HillScale
     box: Box
-    zeros: tuple[float, float] | None
+    zeros: float | None
+    has_numbers: bool
     bottoms: np.ndarray
     height: float
     size_pt: float
@@ -103,11 +106,14 @@ class Hills:
             size_pt: of the texts beside the bars of zeros.
             small_pt: of the texts above and below.
         """
-        left, zeros = room.left, None
+        left, zeros, told_pt = room.left, None, 0.0
         if scale.has_zeros:
-            told = left + wide_pt(WIDEST_SHARE, size_pt, style)
-            bars = told + 0.6 * GAP_PT * style.scale
-            zeros, left = (bars, told), bars + (ZERO_BAR_PT + 1.2 * GAP_PT) * style.scale
+            bar_pt = (ZERO_BAR_PT + 1.2 * GAP_PT) * style.scale
+            told_pt = wide_pt(WIDEST_SHARE, size_pt, style) + 0.6 * GAP_PT * style.scale
+            if room.width - told_pt - bar_pt < LEAST_AXIS_PT * style.scale:
+                told_pt = 0.0
+            zeros = left + told_pt
+            left = zeros + bar_pt
         box = Box(left, room.bottom, room.right - left, room.height)
         most = box.width + GAP_PT * style.scale
         fits = [text for text in HEADINGS if wide_pt(text, small_pt, style) <= most]
@@ -116,6 +122,7 @@ class Hills:
             scale=scale,
             box=box,
             zeros=zeros,
+            has_numbers=told_pt > 0,
             bottoms=bottoms,
             height=height,
             size_pt=size_pt,
@@ -126,9 +133,9 @@ class Hills:
     @property
     def text_places(self) -> tuple[Place, ...]:
         """Where the shares of zeros stand."""
-        if self.zeros is None:
+        if self.zeros is None or not self.has_numbers:
             return ()
-        right, ink = self.zeros[1], self.style.theme.ink
+        right, ink = self.zeros - 0.6 * GAP_PT * self.style.scale, self.style.theme.ink
         return tuple(
             Place(right, y, self.size_pt, ink, "right", "center") for y in (self.bottoms + self.height / 2).tolist()
         )
@@ -158,10 +165,10 @@ class Hills:
             x = _inside(box.left + share * box.width, text, box, small_pt, self.style)
             brush.text(Place(x, below, small_pt, theme.muted, "center", "top"), text)
         if self.zeros is not None:
-            middle = self.zeros[0] + ZERO_BAR_PT * scale / 2
+            middle = self.zeros + ZERO_BAR_PT * scale / 2
             brush.text(Place(middle, below, small_pt, theme.muted, "center", "top"), "0")
             tracks = np.stack(
-                [np.full_like(self.bottoms, self.zeros[0]), self.bottoms, *self._bar_sizes(np.ones_like(self.bottoms))],
+                [np.full_like(self.bottoms, self.zeros), self.bottoms, *self._bar_sizes(np.ones_like(self.bottoms))],
                 axis=1,
             )
             brush.areas(tracks, np.tile(theme.faint, (len(tracks), 1)))
@@ -183,14 +190,14 @@ class Hills:
         if self.zeros is not None:
             drawn = look.zeros > 0
             bars = np.stack(
-                [np.full_like(self.bottoms, self.zeros[0]), self.bottoms, *self._bar_sizes(look.zeros)], axis=1
+                [np.full_like(self.bottoms, self.zeros), self.bottoms, *self._bar_sizes(look.zeros)], axis=1
             )
             brush.areas(
                 bars[drawn], np.tile(theme.muted, (int(drawn.sum()), 1)), who=np.flatnonzero(drawn) - len(drawn)
             )
 
     def texts(self, look: HillsLook) -> tuple[str, ...]:
-        return look.told if self.zeros is not None else ()
+        return look.told if self.has_numbers else ()
 
     def _bar_sizes(self, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.full_like(self.bottoms, ZERO_BAR_PT * self.style.scale), shares * self.height

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,11 @@ from nnanim.design import theme as looks
 from nnanim.design.fonts import text_width_pt
 from nnanim.design.hill_scale import HillScale
 from nnanim.design.layout import Box
-from nnanim.design.row_scales import percent
+from nnanim.design.row_scales import RowScales, percent
 from nnanim.design.style import Style
+from nnanim.frames.history import History
 from nnanim.painting.brush import Brush, Place
+from nnanim.panels.layers_legend import LayersLegend
 from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, SAMPLE_GAPS, SLACK, SMALL_PRINT
 
 OUTLINE_PT = 0.9
@@ -72,3 +75,22 @@ class HillsLegend:
             told = style.drawable(text)
             brush.text(Place(left, upper, size, theme.ink, va="center"), told)
             left += text_width_pt(told, size, style.families) + SAMPLE_GAPS * GAP_PT * scale
+
+
+def widths_of_legends(history: History, scales: RowScales, style: Style) -> tuple[float, ...]:
+    """Measure the blocks of the legends of rows, those of hills among them where the scales have some."""
+    widths = LayersLegend.widths(scales, history.since, style, history.against)
+    return widths if scales.hills is None else (*widths, HillsLegend.width(scales.hills, history.since, style))
+
+
+def legends_of(
+    history: History, scales: RowScales, boxes: Sequence[Box], style: Style
+) -> list[LayersLegend | HillsLegend]:
+    """Return the legends of rows in their boxes, none where there are no boxes."""
+    if not boxes:
+        return []
+    found: list[LayersLegend | HillsLegend]
+    found = [LayersLegend(tuple(boxes[:2]), scales, history.since, style, history.against)]
+    if scales.hills is not None:
+        found.append(HillsLegend(boxes[2], scales.hills, history.since, style))
+    return found

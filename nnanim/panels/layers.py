@@ -24,7 +24,7 @@ from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
 from nnanim.painting.xdot import Drawing
 from nnanim.panels.hills import Hills, HillsLook, magnitudes_at
-from nnanim.panels.hills_legend import HillsLegend
+from nnanim.panels.hills_legend import HillsLegend, legends_of, widths_of_legends
 from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 from nnanim.panels.row_folding import fold_rows
@@ -34,9 +34,9 @@ LEAST_ROW_PT = 7.5  # height of a row in a figure of the reference size, and
 LEAST_ROW_READABLE_PT = 7.0  # in any figure
 MOST_ROW_PT = 30.0
 ROW_TEXT = 0.78  # of a row's height, at most
-LABEL_SHARE = 0.4  # of the panel's width, at most
+LABEL_SHARE, LABEL_SHARE_BESIDE_HILLS = 0.4, 0.33  # of the panel's width, at most
 BAR_SHARE, BAR_SHARE_BESIDE_HILLS = 0.17, 0.08  # of the panel's width
-HILLS_SHARE = 0.66  # of the room for strips and hills
+HILLS_SHARE = 0.68  # of the room for strips and hills
 CELL_SHARE = 0.84  # of a row's height
 FRAME_PT, FRAME_PAD_PT = 1.1, 3.0  # around a row that stands out at a moment
 HEADINGS = ("how far it moved since {since}", "now", "size ‖W‖")
@@ -240,9 +240,7 @@ class LayersPanel:
         self._history, self._scales, self._style = history, scales, style
         self._all: RowHistory = history.shown
         scale, size = style.scale, looks.TEXT_PT * style.scale
-        blocks = LayersLegend.widths(scales, history.since, style, history.against) if alone else ()
-        if alone and scales.hills is not None:
-            blocks = (*blocks, HillsLegend.width(scales.hills, history.since, style))
+        blocks = widths_of_legends(history, scales, style) if alone else ()
         legend_boxes, legend_top = rows_of_blocks(box, blocks, scale)
         bottom = legend_top + 2.3 * size  # for the ticks below the strips
         top = box.top - (TITLE_HEIGHT_PT if alone else LINE_PT) * scale - 1.1 * size  # for the headings
@@ -254,7 +252,8 @@ class LayersPanel:
         rows = self._shown.rows
         height = min((top - bottom) / len(rows), MOST_ROW_PT * scale)
         text_pt = min(size, ROW_TEXT * height)
-        names, text_pt, labels_pt = labels(rows, groups, text_pt, LABEL_SHARE * box.width, style)
+        label_share = LABEL_SHARE if scales.hills is None else LABEL_SHARE_BESIDE_HILLS
+        names, text_pt, labels_pt = labels(rows, groups, text_pt, label_share * box.width, style)
         gap = COLUMN_GAP_PT * scale
         norm_pt = widest(WIDEST_NORM, norm_text, self._shown.norms, text_pt, style)
         norm_pt = max(norm_pt, style.wide(HEADINGS[2], SMALL_PRINT) * scale)
@@ -297,7 +296,7 @@ class LayersPanel:
             ticks=ticks(history, strips.width, size * SMALL_PRINT, style),
             headings=(heading, *HEADINGS[1:]),
             remarks=remarks if count > 1 else "1 weight tensor",
-            legends=_legends(history, scales, legend_boxes, style),
+            legends=legends_of(history, scales, legend_boxes, style),
             titled=alone,
             hills=hills,
         )
@@ -357,19 +356,6 @@ class LayersPanel:
         if in_ink:
             color[:] = theme.ink
         return Rows(shown.rows, norm, moved, growth, color, magnitudes_at(shown, place))
-
-
-def _legends(
-    history: History, scales: RowScales, boxes: Sequence[Box], style: Style
-) -> list[LayersLegend | HillsLegend]:
-    """Return the legends in their boxes, none where there are no boxes."""
-    if not boxes:
-        return []
-    found: list[LayersLegend | HillsLegend]
-    found = [LayersLegend(tuple(boxes[:2]), scales, history.since, style, history.against)]
-    if scales.hills is not None:
-        found.append(HillsLegend(boxes[2], scales.hills, history.since, style))
-    return found
 
 
 def those_with(moment: StandOut | None, groups: Sequence[Sequence[int]]) -> tuple[int, ...]:
