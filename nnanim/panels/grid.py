@@ -30,12 +30,14 @@ from nnanim.panels.hills import Hills, HillsLook, magnitudes_at
 from nnanim.panels.hills_legend import HillsLegend, legends_of, widths_of_legends
 from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT
+from nnanim.panels.row_labels import widest
 
 LEAST_LINE_PT = 2.6  # height of a line in a figure of the reference size
 MOST_LINE_PT = 26.0
 LEAST_TEXT_PT, TEXT_SHARE = 6.5, 0.85  # of a label, and of a line's height
 LABEL_SHARE, BAR_SHARE = 0.3, 0.13  # of the panel's width
 HILLS_SHARE, BAR_SHARE_BESIDE_HILLS = 0.15, 0.06
+TEXT_BESIDE_HILLS = 0.72  # of the text's size
 LEAST_HILL_PT = 9.0  # height of a line that has room for a histogram, in a figure of the reference size
 COLUMN_GAP_PT = 7.0
 LEAST_PARTED_PX = 4  # height of a line from which on there is room between two
@@ -190,10 +192,13 @@ class GridPanel:
         # Whole pixels, so that all lines and all gaps are as high.
         top = floor(top / pixel) * pixel
         height = floor(min((top - bottom) / len(grid.lines), MOST_LINE_PT * scale) / pixel) * pixel
-        text_pt = max(min(size * SMALL_PRINT, TEXT_SHARE * height), LEAST_TEXT_PT * min(scale, 1.0))
+        largest_pt = size * (SMALL_PRINT if scales.hills is None else TEXT_BESIDE_HILLS)
+        text_pt = max(min(largest_pt, TEXT_SHARE * height), LEAST_TEXT_PT * min(scale, 1.0))
         middles = top - height * (np.arange(len(grid.lines)) + 0.5)
         labels, left = self._line_labels(box, middles, text_pt)
         number_pt = max(wide_pt(text, text_pt, style) for text in (WIDEST_PERCENT, "100 %"))
+        if scales.hills is not None:  # no more room for numbers than those of the run take
+            number_pt = widest("100 %", percent, self._shown.relative_changes[:, self._count :], text_pt, style)
         gap = COLUMN_GAP_PT * scale
         share = BAR_SHARE if scales.hills is None else BAR_SHARE_BESIDE_HILLS
         bars = box.right - number_pt - GAP_PT * scale - share * box.width, box.right - number_pt - GAP_PT * scale
