@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,7 +25,7 @@ DECADE_PT = 0.8  # width of the line at a power of ten
 HEADINGS = ("weights by size |w|", "weights by |w|", "sizes |w|", "|w|")  # the first that fits
 WIDEST_SHARE = "100 %"
 LEAST_AXIS_PT = 62.0  # width of the axis, beside shares of zeros in numbers
-TICK_GAPS = 1.5  # gaps between two texts below
+TICK_GAP_PT = 7.0  # between two texts below
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,7 @@ class Hills:
         bottoms: (R,) where the hills stand.
         height: of a hill at most.
         size_pt: of the texts.
-        ticks: the powers of ten that are named, 0 … 1, and their texts.
+        ticks: where powers of ten are named, and their texts.
         heading: above the column.
     """
 
@@ -126,7 +127,9 @@ class Hills:
             bottoms=bottoms,
             height=height,
             size_pt=size_pt,
-            ticks=_ticks(scale, box.width, small_pt, style),
+            ticks=ticks_within(
+                scale, box, TICK_GAP_PT * style.scale, lambda text: text_width_pt(text, small_pt, style.families)
+            ),
             heading=fits[0] if fits else "",
         )
 
@@ -161,8 +164,7 @@ class Hills:
             )
             brush.areas(lines, np.tile(theme.background, (len(lines), 1)))
         brush.text(Place(box.left, above, small_pt, theme.muted), self.heading)
-        for share, text in self.ticks:
-            x = _inside(box.left + share * box.width, text, box, small_pt, self.style)
+        for x, text in self.ticks:
             brush.text(Place(x, below, small_pt, theme.muted, "center", "top"), text)
         if self.zeros is not None:
             middle = self.zeros + ZERO_BAR_PT * scale / 2
@@ -240,24 +242,23 @@ def magnitudes_at(shown: RowHistory, place: RunPlace) -> Magnitudes | None:
     )
 
 
-def _ticks(scale: HillScale, width: float, size_pt: float, style: Style) -> list[tuple[float, str]]:
-    """Return the powers of ten that have a text: each, or each second, third … so that no two meet."""
+def ticks_within(scale: HillScale, box: Box, gap: float, wide: Callable[[str], float]) -> list[tuple[float, str]]:
+    """Return the powers of ten that have a text, as x of its middle and text: each, or each second, third …
+
+    Args:
+        scale: of the axis.
+        box: of the axis, which no text leaves.
+        gap: between two of them at least.
+        wide: measures a text.
+    """
     decades = scale.decades
-    gap = TICK_GAPS * GAP_PT * style.scale
-    box = Box(0.0, 0.0, width, 0.0)
     for step in range(1, len(decades) + 1):
-        chosen = decades[(len(decades) - 1) % step :: step]
-        middles = [_inside(share * width, text, box, size_pt, style) for share, text in chosen]
-        halves = [text_width_pt(text, size_pt, style.families) / 2 for _, text in chosen]
-        apart = [
-            middles[index + 1] - halves[index + 1] - middles[index] - halves[index] for index in range(len(chosen) - 1)
+        chosen = [(share, text, wide(text) / 2) for share, text in decades[(len(decades) - 1) % step :: step]]
+        places = [
+            (min(max(box.left + share * box.width, box.left + half), box.right - half), text, half)
+            for share, text, half in chosen
         ]
-        if all(each >= gap for each in apart) and all(2 * half <= width for half in halves):
-            return chosen
+        apart = (after[0] - after[2] - before[0] - before[2] for before, after in pairwise(places))
+        if all(each >= gap for each in apart) and all(2 * half <= box.width for *_, half in places):
+            return [(x, text) for x, text, _ in places]
     return []
-
-
-def _inside(x: float, text: str, box: Box, size_pt: float, style: Style) -> float:
-    """Move the middle of a text so that it does not leave a box."""
-    half = text_width_pt(text, size_pt, style.families) / 2
-    return min(max(x, box.left + half), box.right - half)
