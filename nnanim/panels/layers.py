@@ -259,7 +259,8 @@ class LayersPanel:
         norm_pt = max(norm_pt, style.wide(HEADINGS[2], SMALL_PRINT) * scale)
         left = box.left + labels_pt + gap
         bars_right = box.right - norm_pt - gap
-        number_pt = widest(WIDEST_PERCENT, percent, self._shown.relative_changes, text_pt, style)
+        usual = WIDEST_PERCENT if scales.hills is None else "100 %"  # no more room than the run's own numbers take
+        number_pt = widest(usual, percent, self._shown.relative_changes, text_pt, style)
         tops = top - height * np.arange(len(rows))
         share = BAR_SHARE if scales.hills is None else BAR_SHARE_BESIDE_HILLS
         bars_pt = share * box.width + number_pt
