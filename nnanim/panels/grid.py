@@ -38,6 +38,10 @@ LEAST_TEXT_PT, TEXT_SHARE = 6.5, 0.85  # of a label, and of a line's height
 LABEL_SHARE, BAR_SHARE = 0.3, 0.13  # of the panel's width
 HILLS_SHARE, BAR_SHARE_BESIDE_HILLS = 0.15, 0.06
 TEXT_BESIDE_HILLS = 0.72  # of the text's size
+LEAST_STRIP_PT = 10.0  # height of a line that has room for a strip below each cell, in a figure of the reference size
+LEAST_STRIP_PX = 12  # and in any
+MOST_STRIPS = 100  # with more an SVG could not move all
+STRIP_SHARE = 0.3  # of a line's height
 LEAST_HILL_PT = 9.0  # height of a line that has room for a histogram, in a figure of the reference size
 COLUMN_GAP_PT = 7.0
 LEAST_PARTED_PX = 4  # height of a line from which on there is room between two
@@ -62,6 +66,8 @@ class GridLook:
         color: (L, 3) uint8, of the bars.
         moved: how far each line that has a text has moved.
         hills: how the weights of each line spread over magnitudes, where there is room.
+        norms: (C,) thickness of the strips below the cells, a share of their room; 0 where nothing has moved.
+        norm_colors: (C, 3) uint8, of these strips.
     """
 
     title: str
@@ -70,7 +76,9 @@ class GridLook:
     thickness: np.ndarray
     color: np.ndarray
     moved: tuple[str, ...]
-    hills: HillsLook | None = None
+    hills: HillsLook | None
+    norms: np.ndarray
+    norm_colors: np.ndarray
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -81,6 +89,7 @@ class GridPart:
         style: of the figure.
         row: for the title and the remarks.
         cells_pt: (C, 4) left, bottom, width and height of the cells.
+        strips_pt: (C, 4) the same of the room for strips below them; None where lines are too low.
         middles: (L,) of the lines.
         height: of a line.
         bars: left and right end of the bars.
@@ -95,6 +104,7 @@ class GridPart:
     style: Style
     row: Box
     cells_pt: np.ndarray
+    strips_pt: np.ndarray | None
     middles: np.ndarray
     height: float
     bars: tuple[float, float]
@@ -135,6 +145,12 @@ class GridPart:
     def paint(self, brush: Brush, look: GridLook, _drawing: Drawing | None) -> None:
         """Paint the cells and the bars."""
         brush.areas(self.cells_pt, look.cells)
+        if self.strips_pt is not None:
+            drawn = look.norms > 0
+            strips = self.strips_pt.copy()
+            strips[:, 3] *= look.norms
+            strips[:, 1] += self.strips_pt[:, 3] - strips[:, 3]  # they hang from the cells
+            brush.areas(strips[drawn], look.norm_colors[drawn], who=np.flatnonzero(drawn) + len(drawn))
         left, right = self.bars
         heights = look.thickness * self.height
         bars = np.stack(
@@ -222,10 +238,19 @@ class GridPanel:
             x = left + (column + 0.5) * width
             labels.append((Place(x, above, small, style.theme.muted, "center"), shown))
         labels.append((Place(bars[0], above, small, style.theme.muted), "all now"))
+        cells_pt = self._cells(left, right, middles, height)
+        strips_pt = None
+        if height >= max(LEAST_STRIP_PT * scale, LEAST_STRIP_PX * pixel) and len(cells_pt) <= MOST_STRIPS:
+            deep = max(round(STRIP_SHARE * height / pixel), 2) * pixel
+            strips_pt = cells_pt.copy()
+            cells_pt[:, 1] += deep
+            cells_pt[:, 3] -= deep
+            strips_pt[:, 3] = deep
         return GridPart(
             style=style,
             row=title_row(box, scale),
-            cells_pt=self._cells(left, right, middles, height),
+            cells_pt=cells_pt,
+            strips_pt=strips_pt,
             middles=middles,
             height=height,
             bars=bars,
@@ -269,17 +294,20 @@ class GridPanel:
         rows = frame.folded_rows
         assert rows is not None
         cells, lines = slice(self._count), slice(self._count, None)
-        known = np.clip(np.nan_to_num(rows.growth[lines] / self._scales.growth.domain, posinf=1.0), -1, 1)
+        known = np.clip(np.nan_to_num(rows.growth / self._scales.growth.domain, posinf=1.0), -1, 1)
         thinnest, thickest = BAR_THICKNESS
+        thickness = thinnest + (thickest - thinnest) * (known + 1) / 2
         moved = rows.relative_change[lines]
         return GridLook(
             frame.title,
             self._scales.moved.colors(rows.relative_change[cells], self._style.theme),
             self._scales.moved.share(moved),
-            thinnest + (thickest - thinnest) * (known + 1) / 2,
+            thickness[lines],
             rows.color[lines],
             tuple(percent(float(moved[line])) for line in self.part.numbers[0]),
             self._hills_look(rows),
+            np.where(rows.relative_change[cells] > 0, thickness[cells] / thickest, 0.0),
+            rows.color[cells],
         )
 
     def _hills_look(self, rows: Rows) -> HillsLook | None:
