@@ -24,7 +24,7 @@ from nnanim.frames.history import Place as RunPlace
 from nnanim.frames.rows import RowHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 from nnanim.panels.captions import fitting
 from nnanim.panels.hills import Hills, HillsLook, magnitudes_at
 from nnanim.panels.hills_legend import HillsLegend, legends_of, widths_of_legends

@@ -22,7 +22,7 @@ from nnanim.frames.moments import StandOut
 from nnanim.frames.rows import RowHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 from nnanim.panels.hills import Hills, HillsLook, magnitudes_at
 from nnanim.panels.hills_legend import HillsLegend, legends_of, widths_of_legends
 from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
