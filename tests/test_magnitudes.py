@@ -11,7 +11,8 @@ import pytest
 from archives import tensor, write
 from folders import save
 
-from nnanim import Animation, open_run
+from nnanim import Animation, OptionError, open_run
+from nnanim.frames import magnitudes as magnitudes_module
 from nnanim.frames import rows as rows_module
 from nnanim.frames.magnitudes import BINS, EDGES, Histograms, count_magnitudes, counts_over
 from nnanim.frames.row_sums import Stretch, measure, measure_and_count
@@ -176,6 +177,18 @@ def test_counts_of_other_bins_are_put_together() -> None:
     joined = Histograms.joined([of(5, 1, 2), of(0), of(3, 4)], axis=1)
     assert joined.first == 3
     assert joined.counts[0].tolist() == [[0, 0, 1, 2], [0, 0, 0, 0], [4, 0, 0, 0]]
+
+
+def test_counts_that_would_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_of(tmp_path / "run", 4)
+    options = Options(distributions=True)
+    kept = read_rows(run.snapshots, options, rows=run.weight_rows).histograms
+    assert kept is not None
+    monkeypatch.setattr(magnitudes_module, "MOST_BYTES", kept.counts.nbytes)
+    read_rows(run.snapshots, options, rows=run.weight_rows)
+    monkeypatch.setattr(magnitudes_module, "MOST_BYTES", kept.counts.nbytes // 3)  # one row alone fits
+    with pytest.raises(OptionError, match=r"^distributions: counts of 3 weights at 4 snapshots take more than 0 MB \("):
+        read_rows(run.snapshots, options, rows=run.weight_rows)
 
 
 @pytest.mark.parametrize("since", ["first", "previous"])

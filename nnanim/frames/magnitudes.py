@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nnanim.errors import OptionError
+
 BINS_PER_DECADE = 10
 LOWEST, HIGHEST = -380, 386  # ends of the grid, in bins from 1 on: float32 goes from about 10⁻³⁸ to 3.4 · 10³⁸
+MOST_BYTES = 1 << 28  # of the counts that are kept
 _KINDS = 1 << 15  # float32 by exponent and the first 7 bits behind: less than a hundredth of a decade apart
 _NOT_FINITE = 0x7F80  # the first kind of no finite number
 
@@ -106,13 +109,31 @@ class Histograms:
 
     @staticmethod
     def joined(parts: Sequence[Histograms], axis: int) -> Histograms:
-        """Put counts one after the other: snapshots along axis 0, rows along axis 1."""
+        """Put counts one after the other: snapshots along axis 0, rows along axis 1.
+
+        Raises:
+            OptionError: they would take too much memory.
+        """
         filled = [each for each in parts if each.counts.shape[2]] or list(parts[:1])
         first = min(each.first for each in filled)
         stop = max(each.first + each.counts.shape[2] for each in filled)
-        counts = np.concatenate([each.over(first, stop) for each in parts], axis=axis)
         zeros = np.concatenate([each.zeros for each in parts], axis=axis)
+        check_size(zeros.size * (stop - first) * 8, *zeros.shape)
+        counts = np.concatenate([each.over(first, stop) for each in parts], axis=axis)
         return Histograms(first, counts, zeros, np.zeros(len(zeros), int))
+
+
+def check_size(kept_bytes: int, snapshots: int, rows: int) -> None:
+    """Refuse counts that take too much memory.
+
+    Raises:
+        OptionError: they do.
+    """
+    if kept_bytes > MOST_BYTES:
+        raise OptionError(
+            f"distributions: counts of {rows} weights at {snapshots} snapshots take more than {MOST_BYTES >> 20} MB"
+            " (show fewer snapshots with --max-frames, or leave --distributions out)"
+        )
 
 
 def counts_over(counts: np.ndarray, begins: int, first: int, stop: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from nnanim.errors import SnapshotError
-from nnanim.frames.magnitudes import BINS, Histograms, count_magnitudes
+from nnanim.frames.magnitudes import BINS, Histograms, check_size, count_magnitudes
 from nnanim.model.formulas import make
 from nnanim.model.weight_rows import Row
 from nnanim.reading.snapshots.contents import Arrays, Contents, read_named
@@ -79,7 +79,7 @@ def _measure(stretch: Stretch, found: list[Histograms] | None) -> np.ndarray:
     """Return the sums; where there is a list, append the counts of rows that are made of the same tensors to it."""
     snapshots = len(stretch.contents)
     sums = np.zeros((2, snapshots, len(stretch.rows)))
-    scratch = [make_scratch(), make_scratch()]
+    scratch, kept_bytes = [make_scratch(), make_scratch()], 0
     with ExitStack() as stack, np.errstate(over="ignore", invalid="ignore"):
         opened = [stack.enter_context(open_arrays(each)) for each in stretch.contents]
         for keys, group in groupby(enumerate(stretch.rows), key=lambda numbered: numbered[1].keys):
@@ -99,6 +99,8 @@ def _measure(stretch: Stretch, found: list[Histograms] | None) -> np.ndarray:
                         stream.close()
             if found is not None and counts is not None:
                 found.append(Histograms(0, counts, zeros, np.zeros(snapshots, int)).cropped())
+                kept_bytes += found[-1].counts.nbytes
+                check_size(kept_bytes, snapshots, len(stretch.rows))
     sums[:, ~np.isfinite(sums[0])] = nan
     return sums
 

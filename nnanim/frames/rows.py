@@ -10,7 +10,7 @@ from math import nan, prod
 import numpy as np
 
 from nnanim.frames.history import Place, Snapshot
-from nnanim.frames.magnitudes import Histograms
+from nnanim.frames.magnitudes import Histograms, check_size
 from nnanim.frames.readers import HERE, Readers, shares
 from nnanim.frames.row_sums import Stretch, measure, measure_and_count
 from nnanim.model.weight_rows import Row
@@ -141,6 +141,7 @@ def _measured(
     tell = readers.progress or (lambda _done, _count: None)
     tell(0, count)
     counted: list[list[Histograms]] = [[] for _ in first]
+    kept_bytes = 0
     found: Iterator[tuple[np.ndarray, Histograms | None]]
     found = do(measure_and_count, stretches()) if counting else ((each, None) for each in do(measure, stretches()))
     for done, (measured, histograms) in enumerate(found):
@@ -148,6 +149,8 @@ def _measured(
         sums[:, start:stop, begin:end] = measured[:, start - stop :]
         if histograms is not None:
             counted[first.index(start)].append(histograms.last(stop - start))
+            kept_bytes += histograms.counts.nbytes
+            check_size(kept_bytes, count, len(rows))
         tell(count * (done + 1) // len(pieces), count)
     return np.sqrt(sums[0]), sums[1], _joined(counted, since) if counting and groups else None
 
