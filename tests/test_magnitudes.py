@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,16 @@ def test_every_row_of_every_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyP
     run = run_of(tmp_path / "run", 6, kind)
     readers = readers_for(jobs, None)
     check(read_rows(run.snapshots, Options(distributions=True), rows=run.weight_rows, readers=readers), 6, kind)
+
+
+def test_workers_elsewhere_count_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "LEAST_BYTES", 1000)
+    monkeypatch.setattr(rows_module, "AT_ONCE", 3)
+    run = run_of(tmp_path / "run", 5)
+    with ThreadPoolExecutor(2) as executor:
+        readers = readers_for(2, executor)
+        assert readers.are_elsewhere
+        check(read_rows(run.snapshots, Options(distributions=True), rows=run.weight_rows, readers=readers), 5)
 
 
 def test_counting_reads_no_byte_twice_and_leaves_the_norms_alone(
