@@ -18,7 +18,7 @@ from nnanim.design.layout import Box
 from nnanim.design.theme import pick_theme
 from nnanim.frames.magnitudes import LOWEST, Histograms, count_magnitudes
 from nnanim.panels.grid import NO_ROOM, GridPanel
-from nnanim.panels.hills import Hills, ticks_within
+from nnanim.panels.hills import Hills, share_text, ticks_within
 from nnanim.panels.layers import LayersPanel
 
 THEME = pick_theme("light", "vivid")
@@ -113,6 +113,11 @@ def test_zeros_are_a_bar_of_their_share_and_a_number(tmp_path: Path) -> None:
     assert np.abs(seen[0] - np.array(THEME.muted)).max() <= 2
     assert np.abs(seen[1] - np.array(THEME.faint)).max() <= 2
     assert np.abs(at(animation[0].image, middle, hills.bottoms[2] + 0.4 * hills.height) - THEME.faint).max() <= 2
+
+
+def test_shares_of_zeros_in_few_letters() -> None:
+    shares = (0, 0.0001, 0.01, 0.574, 0.99, 0.9999, 1)
+    assert [share_text(share) for share in shares] == ["", "< 1 %", "1 %", "57 %", "99 %", "> 99 %", "100 %"]
 
 
 def test_without_a_zero_there_is_no_place_for_zeros(tmp_path: Path) -> None:

@@ -229,3 +229,13 @@ def test_without_the_option_frames_tell_no_counts(tmp_path: Path) -> None:
     assert "bin_edges" not in told
     assert "counts" not in told["frames"][0]["rows"][0]
     assert animation[0].rows.magnitudes is None
+
+
+@pytest.mark.parametrize("since", ["first", "previous"])
+def test_between_two_snapshots_counts_lie_on_the_straight_line(tmp_path: Path, since: str) -> None:
+    frames = Animation(run_of(tmp_path / "run", 3), distributions=True, since=since, tween=1, ending="change")
+    told = [frame.rows.magnitudes for frame in frames]
+    for before, between, after in (told[0:3], told[2:5]):
+        for name in ("counts", "zeros", "reference_counts", "reference_zeros"):
+            low, middle, high = (getattr(each, name) for each in (before, between, after))
+            np.testing.assert_allclose(middle, (low + high) / 2)

@@ -11,7 +11,6 @@ import numpy as np
 from nnanim.design.fonts import text_width_pt
 from nnanim.design.hill_scale import HillScale
 from nnanim.design.layout import Box
-from nnanim.design.row_scales import percent
 from nnanim.design.style import Style
 from nnanim.frames.frame import Magnitudes
 from nnanim.frames.history import Place as RunPlace
@@ -23,7 +22,7 @@ from nnanim.panels.legend import GAP_PT
 
 DECADE_PT = 0.8  # width of the line at a power of ten
 HEADINGS = ("weights by size |w|", "weights by |w|", "sizes |w|", "|w|")  # the first that fits
-WIDEST_SHARE = "100 %"
+WIDEST_SHARE = "> 99 %"
 LEAST_AXIS_PT = 62.0  # width of the axis, beside shares of zeros in numbers
 TICK_GAP_PT = 7.0  # between two texts below
 
@@ -53,7 +52,7 @@ class HillsLook:
             scale.heights(magnitudes.counts, magnitudes.zeros, magnitudes.first),
             scale.heights(magnitudes.reference_counts, magnitudes.reference_zeros, magnitudes.first),
             zeros,
-            tuple(percent(float(share)) if share else "" for share in zeros),
+            tuple(map(share_text, zeros.tolist())),
         )
 
 
@@ -218,6 +217,13 @@ class Hills:
             ends = np.array([[left, bottom], [left, top[0, 1]], [right, top[-1, 1]], [right, bottom], [left, bottom]])
             pieces.append(np.concatenate([ends[:2], top, ends[2:]]))
         return np.concatenate(pieces)
+
+
+def share_text(share: float) -> str:
+    """Write a share in few letters, so that none is called nothing, nor all but some all: ``< 1 %``, ``57 %``."""
+    if share == 0:
+        return ""
+    return "< 1 %" if share < 0.01 else "> 99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
 
 
 def magnitudes_at(shown: RowHistory, place: RunPlace) -> Magnitudes | None:
