@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from nnanim.errors import SnapshotError
 from nnanim.frames.magnitudes import BINS, Histograms, check_size, count_magnitudes
 from nnanim.model.formulas import make
 from nnanim.model.weight_rows import Row
-from nnanim.reading.snapshots.contents import Arrays, Contents, read_named
+from nnanim.reading.snapshots.contents import Arrays, Contents, check_shape, read_named
 from nnanim.reading.snapshots.detect import open_arrays
 from nnanim.reading.streams import Stream, Streaming, make_scratch
 
@@ -116,7 +115,7 @@ def _streams(opened: Sequence[Arrays], keys: tuple[str, ...], stretch: Stretch) 
             if stream is None:
                 return None
             streams.append(stream)
-            _check_shape(keys[0], stream.shape, streams[0].shape, contents)
+            check_shape(keys[0], stream.shape, streams[0].shape, contents.path)
         whole, streams = streams, []
         return whole
     finally:
@@ -162,7 +161,7 @@ def _add_whole(into: _Tally, opened: Sequence[Arrays], rows: Sequence[Row], stre
         now = [take(made, row.slice) for row in rows]
         if before:
             for row, one, other in zip(rows, now, before, strict=True):
-                _check_shape(row.keys[0], one.shape, other.shape, contents)
+                check_shape(row.keys[0], one.shape, other.shape, contents.path)
         _add(into, place, now, before or now)
         if stretch.since == "previous" or not before:
             before = now
@@ -179,11 +178,6 @@ def _add(into: _Tally, place: int, now: Sequence[np.ndarray], before: Sequence[n
             for begin in range(0, len(flat), _BLOCK):
                 counts = into.counts[place, column]
                 into.zeros[place, column] += count_magnitudes(flat[begin : begin + _BLOCK], counts)
-
-
-def _check_shape(key: str, shape: tuple[int, ...], first: tuple[int, ...], contents: Contents) -> None:
-    if shape != first:
-        raise SnapshotError(f"{key!r} in snapshot {str(contents.path)!r} has shape {shape}, and {first} in the first")
 
 
 def take(values: np.ndarray, part: tuple[int, int, int] | None) -> np.ndarray:
