@@ -144,7 +144,7 @@ class Hdf5File:
             try:
                 return read_chunks(dataset.chunks, dataset.shape, dataset.dtype, self._at, self._data_at)
             except (ChunkError, struct.error) as error:
-                raise Hdf5Error(str(error) if isinstance(error, ChunkError) else "is damaged") from error
+                raise _told(error) from error
         if dataset.address is None or not dataset.dtype:
             raise Hdf5Error("holds a dataset that is stored in another way, empty, or not of numbers")
         dtype = np.dtype(dataset.dtype)
@@ -192,16 +192,12 @@ class Hdf5File:
         try:
             found = list_chunks(chunks, shape, dtype, self._at)
         except (ChunkError, struct.error) as error:
-            raise Hdf5Error(str(error) if isinstance(error, ChunkError) else "is damaged") from error
+            raise _told(error) from error
         if sum(chunks.whole_bytes if each.size is None else each.size for each in found) > self.size:
             raise Hdf5Error("has chunks that lie over each other")
 
-        def told(error: OSError | ValueError) -> Exception:
-            if isinstance(error, (OSError, Hdf5Error)):
-                return damaged(error)
-            return damaged(Hdf5Error(str(error) if isinstance(error, ChunkError) else "is damaged"))
-
-        return ChunkStream(strips(chunks, shape, dtype, found, self._data_at), dtype, shape, told)
+        read = strips(chunks, shape, dtype, found, self._data_at)
+        return ChunkStream(read, dtype, shape, lambda error: damaged(_told(error)))
 
     def _check_packed(self, dataset: Dataset) -> int:
         """Return how many bytes a dataset in chunks has.
@@ -364,6 +360,12 @@ class Hdf5File:
                 break
             place += 16 + -(-size // 8) * 8
         return b""
+
+
+def _told(error: Exception) -> OSError | Hdf5Error:
+    if isinstance(error, (OSError, Hdf5Error)):
+        return error
+    return Hdf5Error(str(error) if isinstance(error, ChunkError) else "is damaged")
 
 
 def _shape(data: bytes) -> tuple[int, ...]:
