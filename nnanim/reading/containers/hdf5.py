@@ -26,7 +26,7 @@ from nnanim.reading.containers.hdf5_chunks import (
     read_chunks,
     strips,
 )
-from nnanim.reading.containers.hdf5_header import LINK, HeaderError, messages
+from nnanim.reading.containers.hdf5_header import LINK, HeaderError, dtype_of, messages
 from nnanim.reading.containers.hdf5_heap import HeapError, link_of, objects_of
 from nnanim.reading.containers.hdf5_stream import ChunkStream
 from nnanim.reading.containers.unpacking import BEST_RATIO, FREE_BYTES
@@ -258,7 +258,7 @@ class Hdf5File:
             elif kind == _DATASPACE:
                 shape, most = _shape(data), _most(data)
             elif kind == _DATATYPE:
-                dtype = _dtype(data)
+                dtype = dtype_of(data)
             elif kind == _LAYOUT:
                 is_dataset = True
                 place, chunks = _place(data, start), chunks_of(data)
@@ -380,19 +380,6 @@ def _most(data: bytes) -> tuple[int, ...]:
     version, rank, flags = data[0], data[1], data[2]
     start = (8 if version == 1 else 4) + 8 * rank
     return struct.unpack_from(f"<{rank}Q", data, start) if flags & 1 else ()
-
-
-def _dtype(data: bytes) -> str:
-    kind, flags, size = data[0] & 15, data[1], struct.unpack_from("<I", data, 4)[0]
-    order = ">" if flags & 1 else "<"
-    if kind == 0 and size in (1, 2, 4, 8):
-        return f"{order}{'i' if flags & 8 else 'u'}{size}"
-    if kind == 1 and size in (2, 4, 8):
-        # Sizes of exponent and mantissa tell IEEE's numbers from others of the same length, such as bfloat16.
-        exponent, mantissa = data[8 + 5], data[8 + 7]
-        if (exponent, mantissa) == {2: (5, 10), 4: (8, 23), 8: (11, 52)}[size]:
-            return f"{order}f{size}"
-    return ""
 
 
 def _place(data: bytes, start: int) -> int | None:

@@ -94,3 +94,21 @@ def _inside(start: int, size: int, read_at: ReadAt) -> tuple[int, int]:
     if size < 4 + _CHECKSUM_BYTES or read_at(start, 4) != b"OCHK":
         raise HeaderError("is damaged")
     return start + 4, size - 4 - _CHECKSUM_BYTES
+
+
+def dtype_of(data: bytes) -> str:
+    """Return NumPy's code of the type that a datatype message tells; empty where it is no real number.
+
+    Raises:
+        struct.error, IndexError: the message is too short.
+    """
+    kind, flags, size = data[0] & 15, data[1], struct.unpack_from("<I", data, 4)[0]
+    order = ">" if flags & 1 else "<"
+    if kind == 0 and size in (1, 2, 4, 8):
+        return f"{order}{'i' if flags & 8 else 'u'}{size}"
+    if kind == 1 and size in (2, 4, 8):
+        # Sizes of exponent and mantissa tell IEEE's numbers from others of the same length, such as bfloat16.
+        exponent, mantissa = data[8 + 5], data[8 + 7]
+        if (exponent, mantissa) == {2: (5, 10), 4: (8, 23), 8: (11, 52)}[size]:
+            return f"{order}f{size}"
+    return ""
