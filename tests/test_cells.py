@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -311,3 +312,20 @@ def test_a_table_with_an_axis_before_its_rows_is_a_matrix(tmp_path: Path, monkey
     np.savez(run.snapshots[1].path, **snapshot | {"vit.pos_embed.weight": table[:, :8]})
     with pytest.raises(SnapshotError, match=r"has shape \(1, 8, 4\), and \(9, 4\) in the first"):
         read_matrices(run, run.snapshots, Options(view="matrix"))
+
+
+def test_damage_behind_the_part_that_is_taken_is_told(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run", [tensors(0)])
+    path = run.snapshots[0].path
+    np.savez(path, **tensors(0))
+    data = bytearray(path.read_bytes())
+    data[data.index(tensors(0)["wide.weight"].tobytes()) + 97 * 509 * 4 - 1] ^= 1
+    path.write_bytes(data)
+    row = next(row for row in run.weight_rows if row.keys == ("wide.weight",))
+    part = matrix_rows.Planned(replace(row, slice=(0, 3, 10)), (0, 1), (7, 509), is_whole=False)
+    with run.snapshots[0].open() as arrays:
+        found = matrix_rows.each_matrix(arrays, [part], path)
+        _, rows = next(found)
+        np.testing.assert_array_equal(rows.take(0, 7), tensors(0)["wide.weight"][3:10])
+        with pytest.raises(SnapshotError, match=r"damaged at 'wide.weight'"):
+            next(found)

@@ -441,3 +441,13 @@ def test_what_is_sent_away_is_enough_in_every_format(folder: Path) -> None:
             if row.formula is None:
                 values = row_sums.take(arrays.read(row.keys[0]), row.slice).astype(float)
                 assert found[0, -1, column] == pytest.approx(np.square(values).sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-25, 1e-15, 1e25])
+def test_squares_that_float32_cannot_hold(size: float) -> None:
+    values = np.full(3000, size, np.float32)
+    norm, distance = row_sums.squares(values, np.zeros(3000, np.float32))
+    wide = values.astype(np.float64)
+    assert norm == pytest.approx(float(wide @ wide), rel=1e-6, abs=0)
+    assert row_sums.squares(values, values)[1] == 0
+    assert distance == pytest.approx(float(wide @ wide), rel=1e-6, abs=0)
