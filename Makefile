@@ -52,7 +52,7 @@ test-notebook: $(NOTEBOOK)/.installed  ## Run the tests in a real JupyterLab in 
 	$(NOTEBOOK)/bin/python -m pytest -p no:cacheprovider -W default tests/test_jupyterlab.py $(ARGS)
 
 fixtures: $(FRAMEWORKS)/.installed  ## Train the networks of tests/fixtures again
-	for name in pytorch dcp onnx flax lightning keras transformers; do \
+	for name in pytorch dcp onnx flax orbax lightning keras transformers; do \
 	  $(FRAMEWORKS)/bin/python tests/training/train_$$name.py || exit 1; done
 
 fuzz: $(VENV)/.dev  ## Damage result folders for ten minutes: nothing but NnanimError may come out

@@ -16,6 +16,7 @@ from nnanim.reading.below import (
     DCP_PIECES,
     holds_dcp,
     is_for_snapshots,
+    is_snapshot,
     is_snapshot_name,
     is_temporary,
     pattern,
@@ -252,6 +253,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
             continue
         seen.add((status.st_dev, status.st_ino))
         is_dcp = holds_dcp(place)
+        is_orbax = any(entry.name == detect.ORBAX_NAME for entry in entries)
         for entry in entries:
             if is_temporary(entry.name) and not (is_dcp and entry.name == detect.DCP_NAME):
                 continue
@@ -268,8 +270,12 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
                     places.setdefault(place, []).append(path)
             elif is_file and is_wanted:
                 places.setdefault(place, []).append(path)
-            elif is_folder and depth < _MAX_DEPTH + (2 if METRICS in path.parts[len(folder.parts) :] else 0):
-                waiting.append((path, depth + 1, is_wanted and (is_for_snapshots(entry.name) or holds_dcp(path))))
+            elif (
+                is_folder
+                and not is_orbax
+                and depth < _MAX_DEPTH + (2 if METRICS in path.parts[len(folder.parts) :] else 0)
+            ):
+                waiting.append((path, depth + 1, is_wanted and (is_for_snapshots(entry.name) or is_snapshot(path))))
     return places
 
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from io import BufferedIOBase
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -34,8 +34,10 @@ from nnanim.reading.snapshots.to_layers import from_bfloat16
 FORMAT = "flax"
 HINT = "a Flax snapshot is what flax.serialization.to_bytes returns"
 MAX_KEY_LENGTH = 1000
-_NOT_WEIGHTS = re.compile(r"opt_state|tx|rng|rngs|dropout_rng|step|batch_stats|cache|ema_.*|loss_scale|metrics")
-_MODELS = ("params", "model", "state", "variables", "target")
+NOT_WEIGHTS = re.compile(
+    r"opt_state|opt|optimizer(?:_state)?|tx|rng|rngs|dropout_rng|step|batch_stats|cache|ema_.*|loss_scale|metrics"
+)
+MODELS = ("params", "model", "state", "variables", "target")
 _COUNTERS = {"epoch": ("epoch",), "iteration": ("step", "global_step", "iteration")}
 _CODES = {
     **{name: np.dtype(name).newbyteorder("<").str for name in ("float16", "float32", "float64")},
@@ -74,25 +76,47 @@ def look(path: Path, file: BufferedIOBase) -> FlaxContents | None:
         problem = error.strerror if isinstance(error, OSError) else error
         raise SnapshotError(f"cannot read snapshot {str(path)!r}: {problem} ({HINT})") from error
     root = saved if isinstance(saved, dict) else {}
-    places = {key: array for key, array in _walk(_model_in(root), "") if array.dtype in _CODES}
-    places = {key: places[key] for key in sorted(places, key=natural_key)}
-    shapes = {key: array.shape for key, array in places.items() if _is_real(array.dtype)}
+    places = {key: array for key, array in walk(model_in(root)) if isinstance(array, Array) and array.dtype in _CODES}
+    found = describe(path, places)
+    if found is None:
+        return None
+    known = {each.name: getattr(found, each.name) for each in fields(found)}
+    known |= {counter: _counter(root, file, counter) for counter in _COUNTERS}
+    return FlaxContents(**known, places=places)
+
+
+class Described(Protocol):
+    """What has a shape and a type."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> str: ...
+
+
+def describe(path: Path, arrays: Mapping[str, Described]) -> Contents | None:
+    """Say what a snapshot of Flax's names and shapes holds; None where there are no weights.
+
+    Args:
+        path: the file.
+        arrays: shape and type of each array by its name, ``"Dense_0/kernel"``.
+    """
+    arrays = {key: arrays[key] for key in sorted(arrays, key=natural_key)}
+    shapes = {key: array.shape for key, array in arrays.items() if _is_real(array.dtype)}
     found = find_weights(shapes, kernels=True)
     if not found.weights:
         return None
-    return FlaxContents(
+    return Contents(
         path=path,
         format=FORMAT,
         # A transposed convolution is (kh, kw, in, out) like any other.
         weights=tuple(replace(each, transposed=False) if len(each.shape) > 2 else each for each in found.weights),
-        tensors=tuple(ArrayHeader(key, array.shape, array.dtype) for key, array in places.items()),
+        tensors=tuple(ArrayHeader(key, array.shape, array.dtype) for key, array in arrays.items()),
         convention="keras",
-        roles=_roles(places),
-        epoch=_counter(root, file, "epoch"),
-        iteration=_counter(root, file, "iteration"),
+        roles=_roles(arrays),
         turned=found.turned,
-        notes=complex_notes(array.dtype for array in places.values()),
-        places=places,
+        notes=complex_notes(array.dtype for array in arrays.values()),
     )
 
 
@@ -100,27 +124,29 @@ def _is_real(dtype: str) -> bool:
     return dtype.startswith(("float", "bfloat", "complex"))
 
 
-def _model_in(root: Mapping[str, Any]) -> Mapping[str, Any]:
+def model_in(root: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the dict of the weights, without what stands beside it."""
     for _ in range(4):
-        inner = next((root[name] for name in _MODELS if isinstance(root.get(name), dict)), None)
+        inner = next((root[name] for name in MODELS if isinstance(root.get(name), dict)), None)
         if inner is None:
             break
         root = inner
-    return {key: item for key, item in root.items() if not _NOT_WEIGHTS.fullmatch(key)}
+    return {key: item for key, item in root.items() if not NOT_WEIGHTS.fullmatch(key)}
 
 
-def _walk(value: Any, path: str) -> Iterator[tuple[str, Array]]:
-    if isinstance(value, Array):
-        if len(path) <= MAX_KEY_LENGTH:
-            yield path, value
-    elif isinstance(value, dict | list) and len(path) <= MAX_KEY_LENGTH:
+def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what lies in dicts within dicts and in lists, with its name."""
+    if len(path) > MAX_KEY_LENGTH:
+        return
+    if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in items:
-            yield from _walk(item, f"{path}/{key}" if path else str(key))
+            yield from walk(item, f"{path}/{key}" if path else str(key))
+    else:
+        yield path, value
 
 
-def _roles(places: Mapping[str, Array]) -> dict[str, str]:
+def _roles(places: Mapping[str, Described]) -> dict[str, str]:
     """Tell the kernels of recurrent cells, which Flax keeps gate by gate: ``ii``, ``hi``, ``if``, …"""
     inside: dict[str, set[str]] = {}
     kernels = [key.rsplit("/", 2) for key in places if key.count("/") > 1 and key.endswith("/kernel")]
