@@ -132,11 +132,3 @@ def test_damage_is_one_sentence(tmp_path: Path, what: str) -> None:
 def test_other_files_called_checkpoint(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(RunError, match=r"found: 'checkpoint_3'"):
         open_run(save(tmp_path, content, "checkpoint_3"))
-
-
-@pytest.mark.parametrize("place", [".", "100/default", "checkpoint_100"])
-def test_orbax_is_named_with_the_way_out(tmp_path: Path, place: str) -> None:
-    (tmp_path / place).mkdir(parents=True, exist_ok=True)
-    (tmp_path / place / "manifest.ocdbt").write_bytes(bytes(20))
-    with pytest.raises(RunError, match=r"is a checkpoint of Orbax, which is not read .*to_bytes"):
-        open_run(tmp_path)

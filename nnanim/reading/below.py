@@ -133,7 +133,7 @@ def what_to_type(folder: Path, runs: list[Path]) -> str:
 
 
 def _holds_snapshot(place: Path, names: list[str]) -> bool:
-    if is_snapshot(place):
+    if holds_dcp(place):
         return True
     for name in names[:_MAX_TRIED]:
         if name.endswith(".npy"):

@@ -133,7 +133,8 @@ def find(
         except SnapshotError as error:
             broken[file] = error
             continue
-        if file.suffix != ".npz":  # a data set may well be a NumPy archive
+        # A data set may well be a NumPy archive, and what is no model an item of its own in each step of Orbax.
+        if file.suffix != ".npz" and file.name != detect.ORBAX_NAME:
             found.notes.append(f"{str(file)!r} holds no weights and is not drawn")
     broken = {
         file: error for file, error in broken.items() if not found.snapshots or is_snapshot_name(file.name, patterns)

@@ -266,7 +266,7 @@ def _codecs(said: Sequence[Mapping[str, Any]], code: str) -> tuple[str, tuple[st
 
 def _type_of(name: Any) -> tuple[str, str]:
     """Return the name of a type, and NumPy's code."""
-    if name in _BITS:
+    if isinstance(name, str) and name in _BITS:
         return name, _BITS[name]
     try:
         dtype = np.dtype(name) if isinstance(name, str) else None

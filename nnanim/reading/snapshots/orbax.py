@@ -161,13 +161,11 @@ def _stored(path: Path, said: Mapping[str, Any], names: Iterable[str]) -> dict[s
             texts = (files.text(name, text, chunks) for text in HEADERS)
             text = next((each for each in texts if each is not None), None)
             if text is None:
-                raise SnapshotError(
-                    f"{name!r} in snapshot {str(path)!r} is not there (the folder was not copied whole)"
-                )
+                raise SnapshotError(f"{name!r} in snapshot {str(path)!r} is not whole (copy all of its folder)")
             try:
                 found[name] = Stored(name, parse(text), chunks, may_lack)
             except ZarrError as error:
-                raise SnapshotError(f"{name!r} in snapshot {str(path)!r} {error} ({HINT})") from error
+                raise SnapshotError(f"cannot read snapshot {str(path)!r}: {name!r} {error} ({HINT})") from error
     return found
 
 
@@ -293,7 +291,7 @@ class _Files:
         return open_regular(path)
 
     def _unreadable(self, name: str, error: OSError) -> SnapshotError:
-        return SnapshotError(f"cannot read {name!r} of snapshot {str(self._path)!r}: {error.strerror} ({HINT})")
+        return SnapshotError(f"cannot read snapshot {str(self._path)!r}: {name!r}: {error.strerror} ({HINT})")
 
 
 def _read(path: Path, key: str, stored: Stored, files: _Files) -> np.ndarray:
@@ -314,7 +312,7 @@ def _read(path: Path, key: str, stored: Stored, files: _Files) -> np.ndarray:
             may_lack=stored.may_lack,
         )
     except ZarrError as error:
-        raise SnapshotError(f"{what} {error} ({HINT})") from error
+        raise SnapshotError(f"cannot read snapshot {str(path)!r}: {key!r} {error} ({HINT})") from error
 
 
 class _Open:
