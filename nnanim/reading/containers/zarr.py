@@ -100,7 +100,7 @@ def parse(text: bytes) -> Header:
         header = _version_2(said) if said["zarr_format"] == 2 else _version_3(said)
     except ZarrError:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise ZarrError("is described by a damaged text") from error
     if len(header.chunks) != len(header.shape) or header.bytes > MAX_MEMBER_BYTES:
         raise ZarrError(f"has the shape {header.shape} (at most {MAX_MEMBER_BYTES} bytes are read)")
@@ -108,7 +108,7 @@ def parse(text: bytes) -> Header:
     if math.prod(header.chunks) * item_bytes > max(header.bytes, 1) * 4 + 2**20:
         raise ZarrError(f"has chunks of shape {header.chunks} for an array of shape {header.shape}")
     counts = [-(-size // long) for size, long in zip(header.shape, header.chunks, strict=True)]
-    within = header.inner or header.chunks
+    within = header.chunks if header.inner is None else header.inner
     if len(within) != len(header.chunks) or any(long % part for long, part in zip(header.chunks, within, strict=True)):
         raise ZarrError(f"has shards of shape {header.chunks} of chunks of shape {within}")
     if math.prod(counts) * math.prod(header.chunks) > MAX_CHUNKS * math.prod(within):
