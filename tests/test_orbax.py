@@ -20,7 +20,6 @@ from orbax_bytes import (
     packed,
     pieces,
     shard,
-    table,
     varints,
     write_ocdbt,
     write_plain,
@@ -152,6 +151,17 @@ def test_tree_with_branches_and_names_that_are_shared(tmp_path: Path) -> None:
     one, two = open_run(tmp_path).snapshots[0].read()
     assert np.array_equal(one.weight, W1.T)
     assert np.array_equal(two.weight, W2.T)
+
+
+def test_names_are_joined_from_level_to_level() -> None:
+    data = low = leaf({"b.kernel/.zarray": b"1", "b.kernel/0": b"2"})
+    middle = branch([("dense_b.kernel", len("dense_"), (0, 0, len(low)))], [("", "d/root")])
+    data += middle
+    high = branch([("params.dense", len("params."), (0, len(low), len(middle)))], [("", "d/root")], 2)
+    root = manifest([("", "d/root")], [(0, len(data), len(high))], 2)
+    data += high
+    found = read_names(root, lambda place: data[place.start :][: place.size])
+    assert found == {"params.dense_b.kernel/.zarray": b"1", "params.dense_b.kernel/0": b"2"}
 
 
 def test_newest_version_of_a_database_is_read(tmp_path: Path) -> None:
@@ -385,7 +395,7 @@ WRONG_NODES = {
     "a value of a third kind": node_of(b"\0\0" + varints([1, 1]) + b"a" + varints([1, 2, 0, 0])),
     "a file that is not listed": node_of(b"\0\0" + varints([1, 1]) + b"a" + varints([1, 1, 0, 0])),
     "more shared than there is": node_of(b"\0\0" + varints([2, 5, 1, 1]) + b"ab" + varints([0, 0, 0, 0])),
-    "another height": node_of(b"\1" + table([("", "d/a")]) + varints([1, 1, 0]) + b"a" + varints([0, 0, 9, 1, 1, 1])),
+    "another height": node_of(b"\1" + leaf({"a": b"1"})[15:-4]),
     "a base that is longer than its file": node_of(b"\0" + varints([1, 1, 9]) + b"a" + varints([1, 1]) + b"a\0\0"),
 }
 

@@ -114,7 +114,8 @@ def find(
             except SnapshotError as error:
                 broken[file] = error
                 continue
-            if name.endswith(".npy") and head.startswith(NPY_MAGIC):
+            is_sparse = contents is not None and contents.format == detect.SPARSE
+            if is_sparse or (name.endswith(".npy") and head.startswith(NPY_MAGIC)):
                 single.append(file)
             elif contents is None:
                 others.append(file)

@@ -209,7 +209,7 @@ def read_tensor(tensor: Tensor, read: Callable[[Tensor], np.ndarray], where: str
     """
     if tensor.sparse is not None:
         parts = [read(each) for each in (tensor.sparse.values, *tensor.sparse.places)]
-        numbers = dense_of(tensor.sparse, tensor.shape, parts, where)
+        numbers = dense_of(tensor.sparse.layout, tensor.shape, parts, where)
     else:
         numbers = read(tensor)
     quantum = tensor.quantum

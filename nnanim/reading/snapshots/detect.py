@@ -25,6 +25,7 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch before 1.6
 DCP_NAME = ".metadata"  # of torch.distributed.checkpoint
 ORBAX_NAME = "_METADATA"
+SPARSE = "scipy_sparse"  # a matrix alone, which `npy` puts together with others
 ONNX_SUFFIX, ONNX_START = ".onnx", b"\x08"  # the field ir_version, which stands first
 FLAX_NAMES = re.compile(r".*\.msgpack|checkpoint_[0-9]+(?:\.[0-9]+)?")
 FLAX_DICTS = (*range(0x81, 0x90), 0xDE, 0xDF)
