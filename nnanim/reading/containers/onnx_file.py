@@ -26,6 +26,7 @@ from nnanim.reading.snapshots.to_layers import from_bfloat16
 HINT = "an ONNX file is what torch.onnx.export or tf2onnx writes"
 MAX_NODES = 200_000
 MAX_ARRAYS = 200_000
+MAX_DEPTH = 16  # of graphs in the steps of graphs
 _MAX_PACKED_BYTES = 2**24  # of numbers that are written in few bytes each
 # TensorProto.DataType: name, NumPy's code of the bits.
 _TYPES = {
@@ -86,6 +87,7 @@ class Node:
     outputs: list[str] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     axes: tuple[int, ...] = ()
+    bodies: list[tuple[str, Graph]] = field(default_factory=list)
 
 
 @dataclass
@@ -96,11 +98,14 @@ class Graph:
         arrays: by name, in the order of the file; those of constants behind.
         nodes: in the order in which they are done.
         said: texts that the file says of itself.
+        inputs, outputs: of the graph.
     """
 
     arrays: dict[str, Array] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     said: dict[str, str] = field(default_factory=dict)
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
 
 
 def read_graph(path: Path, file: BufferedIOBase) -> Graph:
@@ -192,23 +197,28 @@ def _unpacked(data: bytes, kind: np.dtype, where: str) -> np.ndarray:
     return whole
 
 
-def _read_graph(file: ProtobufFile, graph_field: Field, graph: Graph) -> None:
+def _read_graph(file: ProtobufFile, graph_field: Field, graph: Graph, depth: int = 0) -> None:
+    if depth > MAX_DEPTH:
+        raise ProtobufError(f"it has more than {MAX_DEPTH} graphs in each other")
     for part in file.fields(graph_field.start, graph_field.size):
         if part.kind != LENGTH:
             continue
         if part.number == 1:
-            node, constant = _node(file, part)
+            node, constant = _node(file, part, depth)
             graph.nodes.append(node)
             if constant is not None and node.outputs:
                 graph.arrays[node.outputs[0]] = replace(constant, name=node.outputs[0])
         elif part.number == 5:
             array = _array(file, part)
             graph.arrays[array.name] = array
+        elif part.number in (11, 12):
+            names = [file.text(each) for each in file.fields(part.start, part.size) if each.number == 1]
+            (graph.inputs if part.number == 11 else graph.outputs).extend(names)
         if len(graph.nodes) > MAX_NODES or len(graph.arrays) > MAX_ARRAYS:
             raise ProtobufError(f"it has more than {MAX_NODES} nodes or arrays")
 
 
-def _node(file: ProtobufFile, node_field: Field) -> tuple[Node, Array | None]:
+def _node(file: ProtobufFile, node_field: Field, depth: int) -> tuple[Node, Array | None]:
     """Return a node, and the array of a constant."""
     node, constant = Node(), None
     for part in file.fields(node_field.start, node_field.size):
@@ -221,13 +231,13 @@ def _node(file: ProtobufFile, node_field: Field) -> tuple[Node, Array | None]:
         elif part.number == 4:
             node.kind = file.text(part)
         elif part.number == 5 and part.kind == LENGTH:
-            constant = _attribute(file, part, node) or constant
+            constant = _attribute(file, part, node, depth) or constant
     return node, constant if node.kind == "Constant" else None
 
 
-def _attribute(file: ProtobufFile, attribute: Field, node: Node) -> Array | None:
-    """Note a whole number, or the order of axes; return an array."""
-    name, number, axes, array = "", None, [], None
+def _attribute(file: ProtobufFile, attribute: Field, node: Node, depth: int) -> Array | None:
+    """Note a whole number, the order of axes, or a graph; return an array."""
+    name, number, axes, array, bodies = "", None, [], None, []
     for part in file.fields(attribute.start, attribute.size):
         if part.number == 1:
             name = file.text(part)
@@ -235,8 +245,12 @@ def _attribute(file: ProtobufFile, attribute: Field, node: Node) -> Array | None
             number = part.value
         elif part.number == 5 and part.kind == LENGTH:
             array = _array(file, part)
+        elif part.number == 6 and part.kind == LENGTH:
+            bodies.append(Graph())
+            _read_graph(file, part, bodies[-1], depth + 1)
         elif part.number == 8 and part.size <= 8 * MAX_AXES:
             axes += file.numbers(part)
+    node.bodies += [(name, body) for body in bodies]
     if number is not None:
         node.numbers[name] = number
     if name == "perm":

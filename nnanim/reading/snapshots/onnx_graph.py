@@ -38,7 +38,7 @@ _SHAPES = (
 )
 _JOINS = "Add Sub Sum Mean Max Min Mul Div Pow Where Attention RotaryEmbedding"
 _PASSING = frozenset(" ".join((_ACTIVATIONS, _NORMS, _POOLING, _SHAPES, _JOINS)).split())
-_PLAIN = frozenset(["Identity", "Cast", "DequantizeLinear"])  # that leave a weight what it is
+_PLAIN = frozenset(["Identity", "Cast", "QuantizeLinear", "DequantizeLinear"])  # that leave a weight what it is
 _RECURRENT = frozenset(["LSTM", "GRU", "RNN"])
 _NO_SIGNAL = frozenset(["Shape", "Size", "ConstantOfShape", "Range", "Constant"])
 # Which inputs a step takes a signal from, where it is not all of them.
