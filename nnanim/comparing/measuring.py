@@ -24,6 +24,7 @@ from nnanim.errors import RunError
 from nnanim.model.layers import Layer
 from nnanim.reading.opening import open_run
 from nnanim.reading.run import Run
+from nnanim.reading.snapshots.contents import read_named
 
 WHOLE = None  # in the place of a layer's name: all layers together
 
@@ -89,7 +90,7 @@ def measure(task: Task) -> Measured:
         with snapshot.open() as arrays:
             trace.add(each_weight(snapshot, weights, arrays))
             if task.keep and place in (0, len(run.snapshots) - 1):
-                beside = [[arrays.read(key) for key in group] for group in keys]
+                beside = [[read_named(arrays.read, key, snapshot.path) for key in group] for group in keys]
                 layers = [trace.layers[header.name] for header in run.layers]
                 chained = make_net(layers, beside, channels_last=run.format == "keras") if keys else None
                 ends.append(chained or loose_net(trace.layers.values()))

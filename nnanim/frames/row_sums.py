@@ -17,7 +17,7 @@ import numpy as np
 from nnanim.errors import SnapshotError
 from nnanim.model.formulas import make
 from nnanim.model.weight_rows import Row
-from nnanim.reading.snapshots.contents import Arrays, Contents
+from nnanim.reading.snapshots.contents import Arrays, Contents, read_named
 from nnanim.reading.snapshots.detect import open_arrays
 from nnanim.reading.streams import Stream, Streaming, make_scratch
 
@@ -75,7 +75,7 @@ def _streams(opened: Sequence[Arrays], keys: tuple[str, ...], stretch: Stretch) 
     streams: list[Stream] = []
     try:
         for arrays, contents in zip(opened, stretch.contents, strict=True):
-            stream = _get(arrays.stream, keys[0], contents) if isinstance(arrays, Streaming) else None
+            stream = read_named(arrays.stream, keys[0], contents.path) if isinstance(arrays, Streaming) else None
             if stream is None:
                 return None
             streams.append(stream)
@@ -120,7 +120,7 @@ def _add_whole(sums: np.ndarray, opened: Sequence[Arrays], rows: Sequence[Row], 
     """Add the sums of what cannot be read in pieces: of several tensors, packed in chunks, column by column."""
     before: list[np.ndarray] = []
     for place, (arrays, contents) in enumerate(zip(opened, stretch.contents, strict=True)):
-        members = [_get(arrays.read, key, contents) for key in rows[0].keys]
+        members = [read_named(arrays.read, key, contents.path) for key in rows[0].keys]
         made = make(rows[0].formula, members)
         now = [take(made, row.slice) for row in rows]
         if before:
@@ -137,13 +137,6 @@ def _add(sums: np.ndarray, place: int, now: Sequence[np.ndarray], before: Sequen
         norm, distance = _squares(one, other)
         sums[0, place, column] += norm
         sums[1, place, column] += distance
-
-
-def _get(read: Any, key: str, contents: Contents) -> Any:
-    try:
-        return read(key)
-    except KeyError:
-        raise SnapshotError(f"snapshot {str(contents.path)!r} has no tensor {key!r}, which the first one has") from None
 
 
 def _check_shape(key: str, shape: tuple[int, ...], first: tuple[int, ...], contents: Contents) -> None:

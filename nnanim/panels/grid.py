@@ -24,7 +24,7 @@ from nnanim.frames.history import Place as RunPlace
 from nnanim.frames.rows import RowHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 from nnanim.panels.captions import fitting
 from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT

@@ -23,7 +23,7 @@ from nnanim.frames.rows import RowHistory
 from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 from nnanim.panels.row_folding import fold_rows
