@@ -100,6 +100,13 @@ def test_steps_on_whole_numbers(tmp_path: Path, kind: str) -> None:
         assert np.array_equal(layer.bias, bias * scale * S)
 
 
+def test_a_weight_that_is_turned_has_its_scales_on_the_other_axis(tmp_path: Path) -> None:
+    scale = np.arange(1, 6, dtype="<f4")
+    arrays = [q("W", Q.T.copy()), f("ws", scale), q("wz", np.array(1, "i1")), *SCALES]
+    run = opened(tmp_path, [node("QGemm", ["x", "xs", "xz", "W", "ws", "wz", "", "ys", "yz"], "y", transB=1)], arrays)
+    assert np.array_equal(read(run, "W"), (Q.T - np.float32(1)) * scale[:, None])
+
+
 def test_convolution_on_whole_numbers(tmp_path: Path) -> None:
     kernel = np.arange(-18, 18, dtype="i1").reshape(4, 1, 3, 3)
     scale, bias = np.arange(1, 5, dtype="<f4"), np.arange(4, dtype="<i4")
