@@ -131,7 +131,7 @@ TABLE: tuple[Naming, ...] = (
         ("weight|weight_packed",),
     ),
     Naming(SCALE, r"weight_scale_inv", "DeepSeek-V3, inference/fp8_cast_bf16.py"),
-    Naming(SCALE, r"weight_scale_2", "ModelOpt (NVFP4)"),
+    Naming(SCALE, r"weight_scale_2", "Model Optimizer of NVIDIA, torch/export"),
     Naming(SCALE, r"kernel_scale", "Keras, layers.Dense in int8"),
     Naming(QUANTISED, r"qweight", GPTQ, integer=True),
     Naming(QUANTISED, r"weight|kernel", BITSANDBYTES, ("scb|weight.absmax|weight_scale|kernel_scale",), integer=True),
