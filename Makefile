@@ -42,7 +42,7 @@ test-lowest: $(LOWEST)/.installed  ## Run the tests with the oldest supported pa
 	$(LOWEST)/bin/python -m pytest $(SPREAD) -W default --disable-warnings -p no:cacheprovider $(ARGS)
 
 test-frameworks: $(FRAMEWORKS)/.installed  ## Run the tests that need PyTorch, Lightning, Keras and Transformers (2 GB)
-	$(FRAMEWORKS)/bin/python -m pytest -p no:cacheprovider tests/test_frameworks.py tests/test_result_folders.py \
+	$(FRAMEWORKS)/bin/python -m pytest -p no:cacheprovider tests/test_frameworks.py tests/test_frameworks_formats.py tests/test_result_folders.py \
 	  tests/test_tutorial.py $(ARGS)
 
 test-trackers: $(TRACKERS)/.installed  ## Run the tests that need TensorBoard, Weights & Biases and MLflow (1 GB)

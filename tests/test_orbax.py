@@ -443,3 +443,49 @@ def test_damaged_anywhere(tmp_path: Path, folder: str) -> None:
                 (tmp_path / "run" / name).write_bytes(damaged)
                 with pytest.raises(NnanimError, match=r"_METADATA"):
                     open_run(tmp_path / "run").snapshots[0].read()
+
+
+STATES = {
+    name: {"params": NETWORK, "opt_state": {"0": {"mu": NETWORK}}, "step": np.array(7, "<i4")}
+    for name in ("gen", "dis")
+}
+
+
+@pytest.mark.parametrize("way", WRITERS)
+def test_several_states_are_several_models(tmp_path: Path, way: str) -> None:
+    WRITERS[way](tmp_path, {**STATES, "config": {"rate": np.array(0.1)}})
+    run = open_run(tmp_path)
+    assert run.models == ("gen", "dis")
+    assert run.snapshots[0].iteration == 7
+    assert not any("opt_state" in header.key for header in run.tensors)
+    other = open_run(tmp_path, model="dis").snapshots[0].read()
+    assert [layer.key for layer in other] == ["dis/Dense_0/kernel", "dis/Dense_1/kernel"]
+    assert np.array_equal(other[0].weight, W1.T)
+
+
+def test_variables_of_keras_are_its_weights_alone(tmp_path: Path) -> None:
+    tree = {"trainable_variables": {"net": NETWORK}, "optimizer_variables": {"adam": {"m": W1}}}
+    tree |= {
+        "non_trainable_variables": {"net": {"bn": {"moving_mean": B1}}},
+        "metrics_variables": {"loss": {"count": B1}},
+    }
+    run = open_run(write_plain(tmp_path, tree))
+    assert {header.key for header in run.tensors} == {
+        *(f"trainable_variables/net/{key}" for key in ("Dense_0/bias", "Dense_0/kernel", "Dense_1/kernel")),
+        "non_trainable_variables/net/bn/moving_mean",
+    }
+
+
+def test_step_of_an_optimizer_of_nnx(tmp_path: Path) -> None:
+    tree = {"model": {"fc": {"kernel": {"value": W1}}}, "opt_state": {"a": {"value": W1}}}
+    write_plain(tmp_path, {**tree, "step": {"value": np.array(9, "<u4")}})
+    assert open_run(tmp_path).snapshots[0].iteration == 9
+
+
+@pytest.mark.parametrize("place", ["{}", "{}/default"])
+def test_best_is_left_out_and_last_comes_last(tmp_path: Path, place: str) -> None:
+    for name in ("10", "best", "last", "20"):
+        write_plain(tmp_path / "checkpoints" / place.format(name), NETWORK)
+    run = open_run(tmp_path)
+    found = [run.name_of(each).removeprefix("checkpoints/").split("/")[0] for each in run.snapshots]
+    assert found == ["10", "20", "last"]

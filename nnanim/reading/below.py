@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import natural_key
+from nnanim.reading.names import BEST, FINAL, FIRST, LAST
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.shards import PYTORCH_INDEX, SAFETENSORS_INDEX
 
@@ -35,6 +36,7 @@ _SUFFIXES = (
 )
 ORBAX_UNFINISHED = ".orbax-checkpoint-tmp"  # in the name of what Orbax has not written whole
 _ORBAX_NAMES = (detect.ORBAX_NAME, "_CHECKPOINT_METADATA")
+_MOMENTS = (BEST, FINAL, FIRST, LAST)
 _MOST_ITEMS = 20  # in a step of Orbax
 DCP_PIECES = ".distcp"  # of torch.distributed.checkpoint
 _MAX_DEPTH = 4
@@ -76,7 +78,8 @@ def holds_orbax(folder: Path) -> bool:
         return False
     if any(name in found for name in _ORBAX_NAMES):
         return True
-    if not re.search("[0-9]", folder.name) or len(found) > _MOST_ITEMS:
+    tells_moment = re.search("[0-9]", folder.name) or any(word.search(folder.name.lower()) for word in _MOMENTS)
+    if not tells_moment or len(found) > _MOST_ITEMS:
         return False
     return any(is_folder and (folder / name / detect.ORBAX_NAME).is_file() for name, is_folder in found.items())
 

@@ -35,7 +35,8 @@ FORMAT = "flax"
 HINT = "a Flax snapshot is what flax.serialization.to_bytes returns"
 MAX_KEY_LENGTH = 1000
 NOT_WEIGHTS = re.compile(
-    r"opt_state|opt|optimizer(?:_state)?|tx|rng|rngs|dropout_rng|step|batch_stats|cache|ema_.*|loss_scale|metrics"
+    r"opt_state|opt|optimizer(?:_state|_variables)?|tx|rng|rngs|dropout_rng|step|batch_stats|cache|ema_.*|loss_scale"
+    r"|metrics(?:_variables)?"
 )
 MODELS = ("params", "model", "state", "variables", "target")
 _COUNTERS = {"epoch": ("epoch",), "iteration": ("step", "global_step", "iteration")}
@@ -76,13 +77,16 @@ def look(path: Path, file: BufferedIOBase) -> FlaxContents | None:
         problem = error.strerror if isinstance(error, OSError) else error
         raise SnapshotError(f"cannot read snapshot {str(path)!r}: {problem} ({HINT})") from error
     root = saved if isinstance(saved, dict) else {}
-    places = {key: array for key, array in walk(model_in(root)) if isinstance(array, Array) and array.dtype in _CODES}
-    found = describe(path, places)
-    if found is None:
-        return None
-    known = {each.name: getattr(found, each.name) for each in fields(found)}
-    known |= {counter: _counter(root, file, counter) for counter in _COUNTERS}
-    return FlaxContents(**known, places=places)
+    counters = {counter: _counter(root, file, counter) for counter in _COUNTERS}
+    described = []
+    for model, inside in models_in(root).items():
+        walked = walk(inside, model)
+        places = {key: array for key, array in walked if isinstance(array, Array) and array.dtype in _CODES}
+        found = describe(path, places)
+        if found is not None:
+            known = {each.name: getattr(found, each.name) for each in fields(found)}
+            described.append(FlaxContents(**{**known, **counters, "model": model}, places=places))
+    return replace(described[0], others=tuple(described[1:])) if described else None
 
 
 class Described(Protocol):
@@ -134,6 +138,31 @@ def model_in(root: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: item for key, item in root.items() if not NOT_WEIGHTS.fullmatch(key)}
 
 
+def models_in(root: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the dicts of the weights by the names of their models; where there is one model, it has no name.
+
+    Several are told by their ``params``, as states of a generator and a discriminator have them.
+    """
+    inside = model_in(root)
+    states = {name: model_in(item) for name, item in inside.items() if is_state(item)}
+    if len(states) > 1:
+        return states
+    return {"": next(iter(states.values())) if len(states) == len(inside) == 1 else inside}
+
+
+def is_state(value: Any) -> bool:
+    """Tell whether a dict is the state of a model: it has ``params``."""
+    return isinstance(value, dict) and isinstance(value.get("params"), dict)
+
+
+def states_in(root: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the dicts in which a counter may stand: that of all, and the states within it."""
+    yield root
+    for name, item in root.items():
+        if isinstance(item, dict) and (name in MODELS or is_state(item)):
+            yield item
+
+
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield what lies in dicts within dicts and in lists, with its name."""
     if len(path) > MAX_KEY_LENGTH:
@@ -158,8 +187,8 @@ def _roles(places: Mapping[str, Described]) -> dict[str, str]:
 
 
 def _counter(root: Mapping[str, Any], file: BufferedIOBase, what: str) -> int | None:
-    for name in _COUNTERS[what]:
-        value = root.get(name)
+    found = [state.get(name) for state in states_in(root) for name in _COUNTERS[what]]
+    for value in found:
         if isinstance(value, Array) and value.shape == () and "int" in value.dtype and value.size <= 8:
             file.seek(value.start)
             value = int.from_bytes(file.read(value.size), "little", signed=True)

@@ -14,7 +14,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from nnanim.reading.containers.regular_file import is_plain_name, lies_with, ope
 from nnanim.reading.containers.unpacking import check_unpacked
 from nnanim.reading.containers.zarr import HEADERS, MAX_HEADER_BYTES, Header, ZarrError, parse, read
 from nnanim.reading.snapshots.contents import Arrays, Contents
-from nnanim.reading.snapshots.flax import MODELS, NOT_WEIGHTS, describe, model_in, walk
+from nnanim.reading.snapshots.flax import NOT_WEIGHTS, describe, models_in, states_in, walk
 from nnanim.reading.snapshots.to_layers import from_bfloat16
 
 FORMAT = "orbax"
@@ -91,21 +91,30 @@ def look(path: Path) -> OrbaxContents | None:
     if said is None:
         return None
     root = _tree(path, said["tree_metadata"])
-    wanted = dict(walk(model_in(root)))
-    steps = [place[name] for place in _places_of_counters(root) for name in _STEPS if isinstance(place.get(name), str)]
-    if not wanted:
+    wanted = {model: dict(walk(inside, model)) for model, inside in models_in(root).items()}
+    leaves = [_leaf(state.get(name)) for state in states_in(root) for name in _STEPS]
+    steps = [leaf for leaf in leaves if leaf is not None]
+    if not any(wanted.values()):
         return None
-    stored = _stored(path, said, {*wanted.values(), *steps})
-    places = {key: stored[name] for key, name in wanted.items()}
-    if all(key.endswith(f"/{_NNX_LEAF}") for key in places):
-        places = {key.removesuffix(f"/{_NNX_LEAF}"): each for key, each in places.items()}
-    found = describe(path, places)
-    if found is None:
-        return None
-    known = {each.name: getattr(found, each.name) for each in fields(found)}
-    known |= {"format": FORMAT, **_counters(path, [stored[name] for name in steps])}
-    known["parts"] = tuple(dict.fromkeys(_parts(path, places.values())))[:_MAX_PARTS]
-    return OrbaxContents(**known, places=places)
+    stored = _stored(path, said, {*steps, *(name for names in wanted.values() for name in names.values())})
+    counters = _counters(path, [stored[name] for name in steps])
+    described = []
+    for model, names in wanted.items():
+        places = {key: stored[name] for key, name in names.items()}
+        if all(key.endswith(f"/{_NNX_LEAF}") for key in places):
+            places = {key.removesuffix(f"/{_NNX_LEAF}"): each for key, each in places.items()}
+        found = describe(path, places)
+        if found is not None:
+            known = {each.name: getattr(found, each.name) for each in fields(found)}
+            known["parts"] = tuple(dict.fromkeys(_parts(path, places.values())))[:_MAX_PARTS]
+            described.append(OrbaxContents(**{**known, **counters, "format": FORMAT, "model": model}, places=places))
+    return replace(described[0], others=tuple(described[1:])) if described else None
+
+
+def _leaf(value: Any) -> str | None:
+    """Return the name that a counter is stored under, itself or within a variable of nnx; None of none."""
+    inside = value.get(_NNX_LEAF) if isinstance(value, dict) else value
+    return inside if isinstance(inside, str) else None
 
 
 def _said(path: Path) -> dict[str, Any] | None:
@@ -167,12 +176,6 @@ def _stored(path: Path, said: Mapping[str, Any], names: Iterable[str]) -> dict[s
             except ZarrError as error:
                 raise SnapshotError(f"cannot read snapshot {str(path)!r}: {name!r} {error} ({HINT})") from error
     return found
-
-
-def _places_of_counters(root: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the dicts in which a step may stand: that of all, and the state within it."""
-    yield root
-    yield from (root[name] for name in MODELS if isinstance(root.get(name), dict))
 
 
 def _counters(path: Path, steps: Sequence[Stored]) -> dict[str, int | None]:
