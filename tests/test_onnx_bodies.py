@@ -1,7 +1,8 @@
-"""Graphs within the steps of ONNX models, written byte by byte."""
+"""Graphs within the steps of ONNX models, and functions of a model's own, written byte by byte."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -103,4 +104,51 @@ def test_graphs_in_graphs_have_an_end(tmp_path: Path) -> None:
         body = graph([node("If", ["c"], "y", then_branch=body)], [], [], ["y"])
     write_onnx(tmp_path / "m_1.onnx", [node("If", ["c"], "y", then_branch=body)], {"last": LAST})
     with pytest.raises(NnanimError, match=f"more than {MAX_DEPTH} graphs in each other"):
+        open_run(tmp_path)
+
+
+def function(name: str, nodes: Sequence[bytes], inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """Return the field of a model that holds a FunctionProto."""
+    parts = [
+        (1, name),
+        *((4, each) for each in inputs),
+        *((5, each) for each in outputs),
+        *((7, each) for each in nodes),
+    ]
+    return field(25, b"".join(field(number, content) for number, content in [*parts, (10, "own")]))
+
+
+def call(kind: str, inputs: Sequence[str], output: str) -> bytes:
+    return node(kind, inputs, output) + field(7, "own")
+
+
+def test_functions_are_gone_through_each_time_they_are_called(tmp_path: Path) -> None:
+    steps = [
+        call("Dense", ["x", "first", "b"], "h"),
+        node("Relu", ["h"], "r"),
+        call("Dense", ["r", "last", "c"], "out"),
+    ]
+    path = write_onnx(
+        tmp_path / "m_1.onnx", steps, {"first": FIRST, "last": np.ones((5, 2)), "b": np.ones(5), "c": np.ones(2)}
+    )
+    dense = function("Dense", [node("MatMul", ["x", "w"], "t"), node("Add", ["t", "b"], "y")], ["x", "w", "b"], ["y"])
+    path.write_bytes(path.read_bytes() + dense)
+    assert pairs(path) == {("first", "last")}
+    assert open_run(tmp_path).shape == (3, 5, 2)
+
+
+def test_a_function_of_another_domain_is_none(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "m_1.onnx", [node("MatMul", ["x", "first"], "y")], {"first": FIRST})
+    path.write_bytes(path.read_bytes() + function("MatMul", [node("Relu", ["x"], "y")], ["x", "w"], ["y"]))
+    assert {key: role for key, _, role, _ in open_run(tmp_path).listed_tensors()} == {"first": "dense"}
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"), [(1, "graphs in each other"), (40, "more than .* nodes or arrays|in each other")]
+)
+def test_functions_that_call_themselves_have_an_end(tmp_path: Path, calls: int, said: str) -> None:
+    path = write_onnx(tmp_path / "m_1.onnx", [call("f", ["x"], "y")], {"first": FIRST})
+    steps = [call("f", ["x"], f"y{place}") for place in range(calls)]
+    path.write_bytes(path.read_bytes() + function("f", steps, ["x"], ["y0"]))
+    with pytest.raises(NnanimError, match=said):
         open_run(tmp_path)

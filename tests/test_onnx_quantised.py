@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx_bytes import FLOAT, INT8, INT32, UINT8, array, node, write_onnx
+from onnx_bytes import FLOAT, INT8, INT32, UINT8, array, field, node, write_onnx
 
 from nnanim import Run, SnapshotError, open_run
 
@@ -165,3 +165,63 @@ def test_a_scale_that_does_not_fit_is_one_sentence(tmp_path: Path, scale: np.nda
     run = opened(tmp_path, steps, [q("W", Q), f("s", scale)])
     with pytest.raises(SnapshotError, match=r"'W' in snapshot .* is damaged \(a scale of shape"):
         read(run, "W")
+
+
+@pytest.mark.parametrize("kind", ["int4", "uint4"])
+def test_numbers_of_4_bits(tmp_path: Path, kind: str) -> None:
+    numbers = np.arange(15).reshape(3, 5) - (8 if kind == "int4" else 0)
+    bits = np.append(numbers.ravel() & 15, 0).astype("u1")
+    raw = (bits[::2] | bits[1::2] << 4).astype("u1")
+    weight = array("W", np.zeros((3, 5)), kind={"uint4": 21, "int4": 22}[kind], numbers=field(9, raw.tobytes()))
+    steps = [node("DequantizeLinear", ["W", "s"], "w"), node("MatMul", ["x", "w"], "y")]
+    run = opened(tmp_path, steps, [weight, f("s", S)])
+    assert np.array_equal(read(run, "W"), numbers * S)
+    assert f"quantised weights (q{kind}) are shown as the numbers that they stand for" in run.notes
+
+
+def test_weights_of_a_type_that_is_not_read_are_named(tmp_path: Path) -> None:
+    weight = array("W", np.zeros((3, 5)), kind=23, numbers=field(9, bytes(8)))
+    run = opened(
+        tmp_path, [node("DequantizeLinear", ["W", "s"], "w"), node("MatMul", ["x", "w"], "y")], [weight, f("s", S)]
+    )
+    assert "weights of a type that is not read are not shown: 'W'" in run.notes
+
+
+def sparse(values: list[float], indices: np.ndarray, shape: Sequence[int]) -> bytes:
+    """Return a SparseTensorProto."""
+    parts = [(1, f("W", values)), (2, array("at", indices.astype("<i8"), kind=7)), *((3, size) for size in shape)]
+    return b"".join(field(number, content) for number, content in parts)
+
+
+def save_sparse(path: Path, saved: bytes) -> Path:
+    parts = [(1, node("MatMul", ["x", "W"], "y")), (1, node("MatMul", ["y", "last"], "out")), (5, f("last", LAST))]
+    graph = b"".join(field(number, content) for number, content in [*parts, (15, saved)])
+    path.write_bytes(field(1, 8) + field(7, graph))
+    return path
+
+
+@pytest.mark.parametrize("indices", [np.array([0, 6, 19]), np.array([[0, 0], [1, 1], [3, 4]])])
+def test_sparse_weight(tmp_path: Path, indices: np.ndarray) -> None:
+    save_sparse(tmp_path / "m_1.onnx", sparse([1, 2, 3], indices, (4, 5)))
+    run = open_run(tmp_path)
+    wanted = np.zeros((4, 5))
+    wanted[[0, 1, 3], [0, 1, 4]] = [1, 2, 3]
+    assert np.array_equal(read(run, "W"), wanted)
+    assert "sparse weights are shown as dense ones" in run.notes
+    assert run.snapshots[0].contents.connections == (("W", "last"),)
+
+
+@pytest.mark.parametrize(
+    "indices", [np.array([0, 6, 20]), np.array([-1, 0, 1]), np.array([[0, 0], [4, 0], [1, 1]]), np.zeros(2)]
+)
+def test_sparse_numbers_outside(tmp_path: Path, indices: np.ndarray) -> None:
+    save_sparse(tmp_path / "m_1.onnx", sparse([1, 2, 3], indices, (4, 5)))
+    with pytest.raises(SnapshotError, match=r"'W' in snapshot .* is damaged"):
+        read(open_run(tmp_path), "W")
+
+
+@pytest.mark.parametrize("shape", [(2**14, 2**13), (2**30, 2**30)])
+def test_few_numbers_do_not_make_a_large_weight(tmp_path: Path, shape: tuple[int, int]) -> None:
+    save_sparse(tmp_path / "m_1.onnx", sparse([1, 2, 3], np.array([0, 1, 2]), shape))
+    with pytest.raises(SnapshotError, match=r"unpacks from 12 to|takes .* bytes \(at most"):
+        read(open_run(tmp_path), "W")

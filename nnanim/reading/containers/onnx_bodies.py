@@ -1,16 +1,17 @@
-"""Graphs within the steps of an ONNX graph: branches of ``If``, bodies of ``Loop`` and ``Scan``, written into it.
+"""Graphs within the steps of an ONNX graph, written into it: branches of ``If``, bodies of loops, functions.
 
 Names within a body are kept where nothing else has them; else the step and the attribute stand before them. What a body
 gives back to itself from round to round is not followed.
 
-Source: https://onnx.ai/onnx/operators/, If, Loop and Scan (which input of a body is which input of the step).
+Source: https://onnx.ai/onnx/operators/, If, Loop and Scan (which input of a body is which input of the step);
+https://github.com/onnx/onnx/blob/main/docs/IR.md, Functions.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from nnanim.reading.containers.onnx_file import MAX_ARRAYS, MAX_NODES, Graph, Node
+from nnanim.reading.containers.onnx_file import MAX_ARRAYS, MAX_DEPTH, MAX_NODES, Graph, Node
 from nnanim.reading.containers.protobuf import ProtobufError
 
 # How many inputs of the step, and outputs of its body, come before those that belong together.
@@ -25,9 +26,9 @@ def flatten(graph: Graph) -> Graph:
     Raises:
         ProtobufError: it would have too many steps or arrays.
     """
-    if not any(node.bodies for node in graph.nodes):
+    if not graph.functions and not any(node.bodies for node in graph.nodes):
         return graph
-    flat = Graph(arrays=dict(graph.arrays), said=graph.said)
+    flat = Graph(arrays=dict(graph.arrays), said=graph.said, functions=graph.functions)
     names = [*graph.arrays, *graph.inputs, *(name for node in graph.nodes for name in node.outputs)]
     taken = dict.fromkeys(names, 0)  # and how many names were made of each
     for node in graph.nodes:
@@ -35,15 +36,20 @@ def flatten(graph: Graph) -> Graph:
     return flat
 
 
-def _add(flat: Graph, node: Node, taken: dict[str, int]) -> None:
+def _add(flat: Graph, node: Node, taken: dict[str, int], depth: int = 0) -> None:
     if len(flat.nodes) > MAX_NODES or len(flat.arrays) > MAX_ARRAYS:
         raise ProtobufError(f"it has more than {MAX_NODES} nodes or arrays")
-    if node.kind not in _OFFSETS or not node.bodies:
+    if depth > MAX_DEPTH:
+        raise ProtobufError(f"it has more than {MAX_DEPTH} graphs in each other")
+    bodies = node.bodies if node.kind in _OFFSETS else []
+    if (function := flat.functions.get((node.domain, node.kind))) is not None:
+        bodies = [(node.kind, function)]
+    if not bodies:
         flat.nodes.append(node)
         return
-    before_inputs, before_outputs = _OFFSETS[node.kind]
+    before_inputs, before_outputs = _OFFSETS.get(node.kind, (0, 0))
     given: list[list[str]] = [[] for _ in node.outputs]
-    for attribute, body in node.bodies:
+    for attribute, body in bodies:
         own = dict.fromkeys([*body.arrays, *body.inputs, *(name for each in body.nodes for name in each.outputs)])
         names = {
             name: _free(f"{node.name[:_LONGEST] or node.kind}/{attribute[:_LONGEST]}/", name, taken) for name in own
@@ -57,7 +63,7 @@ def _add(flat: Graph, node: Node, taken: dict[str, int]) -> None:
                 inputs=[names.get(name, name) for name in inner.inputs],
                 outputs=[names.get(name, name) for name in inner.outputs],
             )
-            _add(flat, _with_outer_names(renamed, names), taken)
+            _add(flat, _with_outer_names(renamed, names), taken, depth + 1)
         for place, name in enumerate(body.outputs[before_outputs:]):
             if place < len(given):
                 given[place].append(names.get(name, name))

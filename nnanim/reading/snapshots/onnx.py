@@ -24,6 +24,7 @@ from nnanim.reading.containers.onnx_file import HINT, Array, Graph, beside, name
 from nnanim.reading.containers.onnx_quantised import Quantum, packed_weights, read_quantised, unquantise
 from nnanim.reading.containers.protobuf import ProtobufError
 from nnanim.reading.containers.regular_file import open_regular
+from nnanim.reading.listing import some
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.onnx_graph import Flow, Use, follow
 from nnanim.reading.snapshots.parameters import MAX_DIMENSIONS, turn_shape
@@ -90,7 +91,7 @@ def look(path: Path, file: BufferedIOBase) -> OnnxContents | None:
         iteration=_counter(graph.said, "iteration", "step", "global_step"),
         is_ordered=True,
         turned=frozenset(key for key, use in flow.uses.items() if use.is_turned),
-        notes=_notes(graph, tensors),
+        notes=_notes(graph, tensors, [key for key in flow.uses if not graph.arrays[key].dtype]),
         parts=tuple(beside(path, name) for name in names_in(graph)),
         places=graph.arrays,
         quanta=quanta,
@@ -101,7 +102,7 @@ def _dtype(array: Array, is_quantised: bool) -> str:
     return f"q{array.dtype}" if is_quantised and "int" in array.dtype else array.dtype
 
 
-def _notes(graph: Graph, tensors: Sequence[ArrayHeader]) -> tuple[str, ...]:
+def _notes(graph: Graph, tensors: Sequence[ArrayHeader], unread: Sequence[str]) -> tuple[str, ...]:
     """Say what is not shown as it is in the file, or not at all."""
     kinds = dict.fromkeys(tensor.dtype for tensor in tensors)
     notes = list(complex_notes(kinds))
@@ -110,6 +111,10 @@ def _notes(graph: Graph, tensors: Sequence[ArrayHeader]) -> tuple[str, ...]:
         for kind in kinds
         if kind.startswith(("qint", "quint"))
     ]
+    if any(graph.arrays[tensor.key].indices is not None for tensor in tensors):
+        notes.append("sparse weights are shown as dense ones")
+    if unread:
+        notes.append(f"weights of a type that is not read are not shown: {some(unread)}")
     return (*notes, *(f"weights of {kind} are packed in a way that is not read" for kind in packed_weights(graph)))
 
 
