@@ -49,7 +49,7 @@ def save(folder: Path, content: bytes, name: str = "model_1.msgpack") -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["model_1.msgpack", "flax_model.msgpack", "checkpoint_7"])
+@pytest.mark.parametrize("name", ["model_1.msgpack", "flax_model.msgpack", "net_1.flax", "checkpoint_7", "vit_7"])
 @pytest.mark.parametrize("content", [network(), network(step=7, opt_state={"0": {"mu": {"kernel": W1}}})])
 def test_weights_of_what_was_saved(tmp_path: Path, name: str, content: bytes) -> None:
     run = open_run(save(tmp_path, content, name))
@@ -130,8 +130,8 @@ def test_damage_is_one_sentence(tmp_path: Path, what: str) -> None:
 
 @pytest.mark.parametrize("content", [b"\x83abc", b"\x80", b"# notes"])
 def test_other_files_called_checkpoint(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(RunError, match=r"found: 'checkpoint_3'"):
-        open_run(save(tmp_path, content, "checkpoint_3"))
+    with pytest.raises(RunError, match=r"found: 'checkpoint_3', 'data_3'"):
+        open_run(save(save(tmp_path, content, "checkpoint_3"), content, "data_3"))
 
 
 def test_several_states_are_several_models(tmp_path: Path) -> None:

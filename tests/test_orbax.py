@@ -489,3 +489,12 @@ def test_best_is_left_out_and_last_comes_last(tmp_path: Path, place: str) -> Non
     run = open_run(tmp_path)
     found = [run.name_of(each).removeprefix("checkpoints/").split("/")[0] for each in run.snapshots]
     assert found == ["10", "20", "last"]
+
+
+def test_networks_in_items_of_their_own_are_chosen_by_name(tmp_path: Path) -> None:
+    for step in ("1", "2"):
+        write_plain(tmp_path / step / "gen", {"params": {"a": {"kernel": W1}}})
+        write_plain(tmp_path / step / "dis", {"params": {"b": {"kernel": W2}}})
+    assert set(open_run(tmp_path).models) == {"gen", "dis"}
+    for name, key in (("gen", "a/kernel"), ("dis", "b/kernel")):
+        assert [header.key for header in open_run(tmp_path, model=name).tensors] == [key]

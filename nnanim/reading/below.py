@@ -33,6 +33,7 @@ _SUFFIXES = (
     ".metadata",
     ".onnx",
     ".msgpack",
+    ".flax",
 )
 ORBAX_UNFINISHED = ".orbax-checkpoint-tmp"  # in the name of what Orbax has not written whole
 _ORBAX_NAMES = (detect.ORBAX_NAME, "_CHECKPOINT_METADATA")

@@ -18,7 +18,7 @@ LAST = re.compile(r"(?:^|[^a-z])(?:last|latest|current|newest)(?:[^a-z]|$)")
 FINAL = re.compile(r"(?:^|[^a-z])(?:final|finished|done|end)(?:[^a-z]|$)")
 BEST = re.compile(r"(?:^|[^a-z])(?:[a-z]+best|best)(?:[^a-z]|$)")
 _SUFFIXES = r"(?:\.(?:weights|model|npz|npy|pt|pth|pkl|ckpt|bin|tar|h5|hdf5|keras|safetensors|index|json|onnx|zip))+$"
-_IN_FOLDERS = (".metadata", "_METADATA")  # of snapshots that are folders, those of Orbax two in each other
+IN_FOLDERS = (".metadata", "_METADATA")  # of snapshots that are folders, those of Orbax two in each other
 _NUMBER = r"([0-9]{1,18})(k(?![a-z]))?"
 _EPOCH_WORDS = (
     re.compile(r"epochs?[^0-9]{0,3}" + _NUMBER),
@@ -118,7 +118,7 @@ def is_best(path: Path) -> bool:
 
 def _words_of(path: Path) -> str:
     """Return the name that words are in: the file's, or those of the folders that are a snapshot with it."""
-    if path.name in _IN_FOLDERS:
+    if path.name in IN_FOLDERS:
         return f"{path.parent.parent.name}/{path.parent.name}".lower()
     return _stem(path.name).lower()
 

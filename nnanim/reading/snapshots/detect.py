@@ -27,7 +27,7 @@ DCP_NAME = ".metadata"  # of torch.distributed.checkpoint
 ORBAX_NAME = "_METADATA"
 SPARSE = "scipy_sparse"  # a matrix alone, which `npy` puts together with others
 ONNX_SUFFIX, ONNX_START = ".onnx", b"\x08"  # the field ir_version, which stands first
-FLAX_NAMES = re.compile(r".*\.msgpack|checkpoint_[0-9]+(?:\.[0-9]+)?")
+FLAX_NAMES = re.compile(r".*\.(?:msgpack|flax)|[A-Za-z][\w-]*_[0-9]+(?:\.[0-9]+)?")  # save_checkpoint's end in the step
 FLAX_DICTS = (*range(0x81, 0x90), 0xDE, 0xDF)
 _HEAD_BYTES = 32  # longer than what a pickle of PyTorch's old format begins with
 _KERAS_SUFFIXES = (".h5", ".hdf5")
@@ -161,7 +161,8 @@ def _is_onnx(path: Path, head: bytes) -> bool:
 
 def _is_flax(path: Path, head: bytes) -> bool:
     """Tell whether a file is named and begins as Flax's do: with a dict that is not empty."""
-    return FLAX_NAMES.fullmatch(path.name) is not None and bool(head) and head[0] in FLAX_DICTS
+    is_dict = bool(head) and head[0] in FLAX_DICTS and head[:8] != HDF5_MAGIC
+    return is_dict and FLAX_NAMES.fullmatch(path.name) is not None
 
 
 def _look_inside(path: Path, file: BufferedIOBase) -> Contents | None:

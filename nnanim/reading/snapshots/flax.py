@@ -33,6 +33,7 @@ from nnanim.reading.snapshots.to_layers import from_bfloat16
 
 FORMAT = "flax"
 HINT = "a Flax snapshot is what flax.serialization.to_bytes returns"
+SUFFIXES = (".msgpack", ".flax")
 MAX_KEY_LENGTH = 1000
 NOT_WEIGHTS = re.compile(
     r"opt_state|opt|optimizer(?:_state|_variables)?|tx|rng|rngs|dropout_rng|step|batch_stats|cache|ema_.*|loss_scale"
@@ -67,12 +68,12 @@ def look(path: Path, file: BufferedIOBase) -> FlaxContents | None:
         file: the same, open for reading.
 
     Raises:
-        SnapshotError: it is called ``.msgpack`` and cannot be read.
+        SnapshotError: it is called ``.msgpack`` or ``.flax`` and cannot be read.
     """
     try:
         saved = MsgpackFile(file).contents()
     except (MsgpackError, OSError) as error:
-        if not path.name.endswith(".msgpack"):
+        if path.suffix not in SUFFIXES:
             return None
         problem = error.strerror if isinstance(error, OSError) else error
         raise SnapshotError(f"cannot read snapshot {str(path)!r}: {problem} ({HINT})") from error

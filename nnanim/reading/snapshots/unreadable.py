@@ -61,7 +61,7 @@ _KINDS: tuple[tuple[Test, str], ...] = (
         "is part of a torch.distributed.checkpoint whose .metadata is missing (it is written last: the saving was cut"
         " off, or the folder not copied whole)",
     ),
-    (_suffix(".msgpack"), "holds no weights of Flax (flax.serialization.to_bytes writes them)"),
+    (_suffix(".msgpack", ".flax"), "holds no weights of Flax (flax.serialization.to_bytes writes them)"),
     (_suffix(".onnx"), "is no ONNX model (one begins with the version of its format, and is binary)"),
     (
         _suffix(".tflite", ".pb", ".mlmodel"),
