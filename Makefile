@@ -155,7 +155,7 @@ $(CHECKS)/.installed: pyproject.toml $(SOURCES) | $(CHECKS)/.made
 	@touch $@
 
 $(LOWEST)/.installed: pyproject.toml nnanim/__init__.py tests/lowest-versions.txt | $(LOWEST)/.made
-	$(LOWEST)/bin/python $(PIP) --constraint tests/lowest-versions.txt --group test --editable '.[dask]'
+	$(LOWEST)/bin/python $(PIP) --constraint tests/lowest-versions.txt --group test --editable '.[dask,orbax]'
 	@touch $@
 
 $(NOTEBOOK)/.installed: pyproject.toml nnanim/__init__.py | $(NOTEBOOK)/.made
