@@ -28,6 +28,8 @@ from orbax_bytes import (
 )
 
 from nnanim import NnanimError, RunError, SnapshotError, open_run
+from nnanim.if_changed import fingerprint
+from nnanim.options import Options
 from nnanim.reading.containers import ocdbt
 from nnanim.reading.containers.ocdbt import MANIFEST, Place, crc32c, read_names
 
@@ -498,3 +500,17 @@ def test_networks_in_items_of_their_own_are_chosen_by_name(tmp_path: Path) -> No
     assert set(open_run(tmp_path).models) == {"gen", "dis"}
     for name, key in (("gen", "a/kernel"), ("dis", "b/kernel")):
         assert [header.key for header in open_run(tmp_path, model=name).tensors] == [key]
+
+
+@pytest.mark.parametrize("way", WRITERS)
+def test_each_file_with_weights_is_one_of_the_run(tmp_path: Path, way: str) -> None:
+    """Else an output would be taken for one of these weights when they have changed."""
+    array = zarr2(W1, (2, 5))
+    del array["1.0"]
+    folder = WRITERS[way](tmp_path, {"a": array}, store_array_data_equal_to_fill_value=False)
+    before = fingerprint(open_run(tmp_path), Options())
+    chunk = folder / ("a/0.0" if way == "plain" else "d/root")
+    data = bytearray(chunk.read_bytes())
+    data[0] ^= 1
+    chunk.write_bytes(data)
+    assert fingerprint(open_run(tmp_path), Options()) != before

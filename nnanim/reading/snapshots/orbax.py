@@ -96,7 +96,7 @@ def look(path: Path) -> OrbaxContents | None:
     steps = [leaf for leaf in leaves if leaf is not None]
     if not any(wanted.values()):
         return None
-    stored = _stored(path, said, {*steps, *(name for names in wanted.values() for name in names.values())})
+    stored, parts = _stored(path, said, {*steps, *(name for names in wanted.values() for name in names.values())})
     counters = _counters(path, [stored[name] for name in steps])
     described = []
     for model, names in wanted.items():
@@ -106,7 +106,7 @@ def look(path: Path) -> OrbaxContents | None:
         found = describe(path, places)
         if found is not None:
             known = {each.name: getattr(found, each.name) for each in fields(found)}
-            known["parts"] = tuple(dict.fromkeys(_parts(path, places.values())))[:_MAX_PARTS]
+            known["parts"] = tuple(dict.fromkeys([*parts, *_parts(path, places.values())]))[:_MAX_PARTS]
             described.append(OrbaxContents(**{**known, **counters, "format": FORMAT, "model": model}, places=places))
     return replace(described[0], others=tuple(described[1:])) if described else None
 
@@ -150,8 +150,8 @@ def _tree(path: Path, leaves: Mapping[str, Any]) -> dict[str, Any]:
     return root
 
 
-def _stored(path: Path, said: Mapping[str, Any], names: Iterable[str]) -> dict[str, Stored]:
-    """Return where some arrays lie.
+def _stored(path: Path, said: Mapping[str, Any], names: Iterable[str]) -> tuple[dict[str, Stored], list[Path]]:
+    """Return where some arrays lie, and the files that say so.
 
     Raises:
         SnapshotError: one of them is not there, or cannot be read.
@@ -175,7 +175,7 @@ def _stored(path: Path, said: Mapping[str, Any], names: Iterable[str]) -> dict[s
                 found[name] = Stored(name, parse(text), chunks, may_lack)
             except ZarrError as error:
                 raise SnapshotError(f"cannot read snapshot {str(path)!r}: {name!r} {error} ({HINT})") from error
-    return found
+        return found, files.opened()
 
 
 def _counters(path: Path, steps: Sequence[Stored]) -> dict[str, int | None]:
@@ -204,12 +204,12 @@ def _counters(path: Path, steps: Sequence[Stored]) -> dict[str, int | None]:
 
 
 def _parts(path: Path, stored: Iterable[Stored]) -> Iterator[Path]:
-    """Yield the files that a checkpoint is made of."""
+    """Yield the files that arrays lie in."""
     for each in stored:
         if each.chunks is None:
-            yield from (path.parent / each.name / name for _, name in each.header.names())
+            chunks = (path.parent / each.name / name for _, name in each.header.names())
+            yield from (chunk for chunk in chunks if not each.may_lack or chunk.is_file())
         else:
-            yield path.parent / MANIFEST
             yield from (path.parent / place.file for place in each.chunks.values() if isinstance(place, Place))
 
 
@@ -220,6 +220,7 @@ class _Files:
         self._path = path
         self._stack = ExitStack()
         self._open: dict[str, BufferedReader] = {}
+        self._texts: list[str] = []
 
     def __enter__(self) -> _Files:
         return self
@@ -238,16 +239,23 @@ class _Files:
         try:
             with self._opened(MANIFEST) as file:
                 manifest = file.read(MAX_FILE_BYTES)
+            self._texts.append(MANIFEST)
             return read_names(manifest, self.at)
         except OcdbtError as error:
             raise SnapshotError(f"cannot read snapshot {str(self._path)!r}: its file {error} ({HINT})") from error
         except OSError as error:
             raise self._unreadable(MANIFEST, error) from error
 
+    def opened(self) -> list[Path]:
+        """Return the files that were opened so far, for a part of each or as a text."""
+        return [self._path.parent / name for name in (*self._texts, *self._open)]
+
     def text(self, name: str, text: str, chunks: Mapping[str, bytes | Place] | None) -> bytes | None:
         """Return the text that describes an array, or None where there is none of this name."""
         if chunks is None:
-            return self.file(f"{name}/{text}", MAX_HEADER_BYTES)
+            found = self.file(f"{name}/{text}", MAX_HEADER_BYTES)
+            self._texts += [] if found is None else [f"{name}/{text}"]
+            return found
         content = chunks.get(text)
         if isinstance(content, Place):
             return self.at(content) if content.size <= MAX_HEADER_BYTES else None
