@@ -132,14 +132,17 @@ def test_what_is_taken_in_is_quantised_on_the_way(tmp_path: Path) -> None:
         node("MatMulInteger", ["hq", "W", "hz", "wz"], "p"),
         node("Cast", ["p"], "pf"),
         node("Mul", ["hs", "ws"], "scales"),
-        node("Mul", ["pf", "scales"], "y"),
+        node("Mul", ["pf", "scales"], "t"),
+        node("Add", ["b", "t"], "y"),
     ]
     weight, zero = Q.astype("i2") + 128, np.array(128, "u1")
     arrays = [f("first", np.ones((3, 4))), q("W", weight.astype("u1"), UINT8), f("ws", S), q("wz", zero, UINT8)]
+    arrays.append(f("b", np.ones(5)))
     run = opened(tmp_path, steps, arrays)
     assert run.snapshots[0].contents.connections == (("first", "W"), ("W", "last"))
     assert np.array_equal(read(run, "W"), Q * S)
     assert run.shape == (3, 4, 5, 2)
+    assert [layer.bias_key for layer in run.layers] == [None, "b", None]
 
 
 def test_weights_of_whole_numbers_without_a_scale_are_none(tmp_path: Path) -> None:

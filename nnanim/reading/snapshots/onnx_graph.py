@@ -152,6 +152,10 @@ class _Follower:
             return ()
         if node.kind == "Add":
             self._note_bias(node, places)
+        elif node.kind in ("Cast", "Mul"):  # as products of whole numbers are scaled before the bias is added
+            computed = [name for name in node.inputs if name not in self._constants]
+            if len(computed) == 1 and computed[0] in self._last and node.outputs:
+                self._last[node.outputs[0]] = self._last[computed[0]]
         return self._sources(node)
 
     def _sources(self, node: Node) -> Sources:
