@@ -350,3 +350,18 @@ def test_a_vector_of_another_shape_in_one_snapshot_is_named(tmp_path: Path) -> N
     found = run(tmp_path, tmp_path)
     assert found.exit_code == 1
     assert f"'gain' in snapshot '{tmp_path / 'weights_2.npz'}' has shape (), and (5,) in the first" in found.output
+
+
+def test_a_layer_beside_those_that_follow_each_other_is_no_fault(tmp_path: Path) -> None:
+    """No order of all layers is known then, so that units are not exchanged; weights are compared all the same."""
+    sizes = {"fc1": (5, 4), "fc2": (3, 5), "emb": (7, 9)}
+    for name, seed in (("a", 0), ("b", 1)):
+        (tmp_path / name).mkdir()
+        dice = np.random.default_rng(seed)
+        arrays = {f"{layer}.weight": dice.normal(size=size) for layer, size in sizes.items()}
+        np.savez(tmp_path / name / "weights_1.npz", **arrays)
+    done = CliRunner().invoke(
+        main, ["compare", str(tmp_path / "a"), str(tmp_path / "b"), "--layers", "fc1,fc2", "--difference"]
+    )
+    assert done.exit_code == 0, done.output
+    assert "'emb' is beside its layers" in done.output

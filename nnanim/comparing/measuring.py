@@ -92,7 +92,7 @@ def measure(task: Task) -> Measured:
             if task.keep and place in (0, len(run.snapshots) - 1):
                 beside = [
                     [_vector(arrays, key, header.size_out, snapshot) for key in group]
-                    for header, group in zip(run.layers, keys, strict=True)
+                    for header, group in zip(run.layers, keys, strict=False)  # none where no order is known
                 ]
                 layers = [trace.layers[header.name] for header in run.layers]
                 chained = make_net(layers, beside, channels_last=run.format == "keras") if keys else None
