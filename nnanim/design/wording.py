@@ -127,6 +127,18 @@ def ways_to_remark(weights: Weights) -> list[str]:
     return [*found, " · ".join(count), *count[:1]] if count else found
 
 
+def weight_tensors(count: int) -> str:
+    """Say how many weight tensors there are."""
+    return "1 weight tensor" if count == 1 else f"{thousands(count)} weight tensors"
+
+
+def matrices_of(shown: int, count: int) -> str:
+    """Say how many of the weights, and of the parts of fused ones, are shown as matrices."""
+    if shown < count:
+        return f"{thousands(shown)} of {thousands(count)} matrices"
+    return "1 matrix" if count == 1 else f"{thousands(count)} matrices"
+
+
 def short(value: float) -> str:
     """Return a number in two significant digits."""
     return f"{value:.2g}"

@@ -10,7 +10,7 @@ import numpy as np
 from nnanim.design.coloring import COLORINGS, ByChange
 from nnanim.design.row_scales import RowScales, moved_ramp, percent
 from nnanim.design.theme import TEXT_PT, Color, Theme, pick_theme
-from nnanim.design.wording import short, thousands
+from nnanim.design.wording import short, weight_tensors
 from nnanim.frames.history import History
 from nnanim.frames.rows import RowHistory
 from nnanim.model.weight_rows import Row
@@ -66,7 +66,7 @@ def rows_data(history: History, options: Options, scales: RowScales, shown: RowH
         "thickness": list(BAR_THICKNESS),
         "cell": CELL_SHARE,
         "legends": [{"ends": [low, high], "print": moved}, {"ends": [shrank, grew], "print": size}],
-        "remarks": "1 weight tensor" if count == 1 else f"{thousands(count)} weight tensors",
+        "remarks": weight_tensors(count),
         "layers": [],
         "nodes": {"column": [], "neuron": [], "name": []},
         "edges": {"layer": [], "tail": [], "head": []},
