@@ -104,6 +104,23 @@ def test_no_text_overlaps_another(name: str, view: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("figsize", SIZES)
+@pytest.mark.parametrize("view", ["network", "layers", "map", "matrix"])
+def test_the_words_of_a_legend_keep_from_its_bar_and_within_its_panel(
+    view: str, figsize: tuple[float, float], tmp_path: Path
+) -> None:
+    animation = Animation(run_of(tmp_path / "run", ARCHITECTURES["dense"]), view=view, figsize=figsize, image="none")
+    frame, pixel = animation[1], 0.72
+    texts = {each.text: each for each in written_texts(animation, frame)}
+    first = texts["weakened" if view in ("network", "matrix") else "shrank"]
+    middle = round(len(frame.image) - (first.bottom + first.top) / 2 / pixel)
+    right = round(first.right / pixel)
+    beside = frame.image[middle - 1 : middle + 2, right + 1 : right + 3]
+    assert (beside == 255).all()
+    panel = animation._figure.view.part.row
+    assert max(each.right for each in texts.values() if "full from" in each.text or "line" in each.text) <= panel.right
+
+
+@pytest.mark.parametrize("figsize", SIZES)
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_weight_can_be_found(name: str, figsize: tuple[float, float], tmp_path: Path) -> None:
     shapes = ARCHITECTURES[name]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnanim.design import theme as looks
-from nnanim.design.fonts import text_width_pt
 from nnanim.design.layout import Box
 from nnanim.design.scales import IntensityScale
 from nnanim.design.style import Style
@@ -30,10 +29,10 @@ def legend_widths(legend: Legend, style: Style) -> tuple[float, ...]:
     widths = []
     if legend.ramp is not None:
         low, high = legend.ramp
-        bar = style.wide(low) + style.wide(high) + RAMP_PT + 2 * GAP_PT
-        widths.append(max(bar, style.wide(legend.ramp_print, SMALL_PRINT)))
-    samples = sum(style.wide(text) + SAMPLE_PT + (1 + SAMPLE_GAPS) * GAP_PT for text, _ in legend.samples)
-    widths.append(max(samples - SAMPLE_GAPS * GAP_PT, style.wide(legend.samples_print, SMALL_PRINT)))
+        bar = style.widest(low) + style.widest(high) + RAMP_PT + 2 * GAP_PT
+        widths.append(max(bar, style.widest(legend.ramp_print, SMALL_PRINT)))
+    samples = sum(style.widest(text) + SAMPLE_PT + (1 + SAMPLE_GAPS) * GAP_PT for text, _ in legend.samples)
+    widths.append(max(samples - SAMPLE_GAPS * GAP_PT, style.widest(legend.samples_print, SMALL_PRINT)))
     return tuple(SLACK * width for width in widths)
 
 
@@ -103,7 +102,7 @@ class LegendBlocks:
         size = looks.TEXT_PT * self.style.scale
         content = self.style.drawable(content)
         brush.text(Place(x, y, size, color, va="center"), content)
-        return x + text_width_pt(content, size, self.style.families)
+        return x + self.style.widest(content) * self.style.scale
 
 
 def _shade(color: np.ndarray) -> Shade:

@@ -16,7 +16,6 @@ from nnanim.design.wording import short
 from nnanim.frames.cells import CellHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
-from nnanim.panels.layers_legend import wide_pt
 from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, RAMP_STEPS, SLACK, SMALL_PRINT
 
 USUAL_BLOCKS_PT = (222.0, 95.0, 92.0)  # widths of the blocks before their numbers are known
@@ -106,8 +105,8 @@ class MatrixLegend:
         style, found = self.style, []
         for block in self.blocks:
             bar = RAMP_PT + 2 * GAP_PT if block.bar is not None else MARK_PT + GAP_PT
-            words = style.wide(block.low) + style.wide(block.high) + bar
-            found.append(SLACK * max(words, style.wide(block.small_print, SMALL_PRINT)))
+            words = style.widest(block.low) + style.widest(block.high) + bar
+            found.append(SLACK * max(words, style.widest(block.small_print, SMALL_PRINT)))
         return tuple(found)
 
     def at(self, boxes: tuple[Box, ...]) -> MatrixLegend:
@@ -127,7 +126,7 @@ class MatrixLegend:
         left = box.left
         if block.low:
             brush.text(Place(left, upper, size, block.ends[0], va="center"), block.low)
-            left += wide_pt(block.low, size, style) + GAP_PT * scale
+            left += (style.widest(block.low) + GAP_PT) * scale
         if block.bar is None:
             half = MARK_PT * scale / 2
             corners = np.array([[-half, -half], [half, -half], [half, half], [-half, half], [-half, -half]])
