@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,38 @@ def test_frames_json_holds_the_pictures(tmp_path: Path) -> None:
     assert told["units"] == tiles.units.tolist()
     np.testing.assert_array_equal(np.array(told["value"], "f4"), tiles.value)
     np.testing.assert_array_equal(np.array(told["change"], "f4"), tiles.change)
+
+
+def test_the_image_of_a_convolution_claims_no_number_of_pixels(tmp_path: Path) -> None:
+    def shades(animation: Animation) -> int:
+        """Count the colours within the input's image."""
+        x, y = animation.node_centers_px[0][0].round().astype(int)
+        return len(np.unique(animation[0].image[y - 30 : y + 30, x - 30 : x + 30].reshape(-1, 3), axis=0))
+
+    random = np.random.default_rng(0)
+    arrays = {"conv1.weight": random.normal(size=(6, 1, 3, 3)), "conv2.weight": random.normal(size=(4, 6, 3, 3))}
+    folder = folder_of(tmp_path / "run", arrays, arrays)
+    assert shades(animated(folder)) == 1
+    assert shades(animated(folder, image="8x8x1")) > 1
+
+
+def legend_of(animation: Animation) -> tuple[str, str]:
+    panel = animation._figure.view
+    assert isinstance(panel, NetworkPanel)
+    assert panel.part.legend is not None
+    return panel.part.legend.legend.ramp_print, panel.part.legend.legend.samples_print
+
+
+def test_the_legend_tells_of_ink_where_there_is_some() -> None:
+    assert "tile in ink: |weight| to 0.5" in legend_of(animated(DIGITS))[1]
+    assert "ink" not in legend_of(animated(DIGITS, ending="change"))[1]
+    assert "ink" not in legend_of(animated(DIGITS, color="sign"))[1]
+
+
+def test_the_legend_of_signs_is_that_of_tiles_where_all_edges_are_norms() -> None:
+    animation = animated(SAMPLES / "convolutions", color="sign")
+    assert (animation[-1].edges.color == THEME.unchanged).all()
+    assert re.fullmatch(r"tile, full from ±[0-9.]+ · norms are grey", legend_of(animation)[0])
 
 
 @pytest.mark.parametrize("engine", ENGINES)

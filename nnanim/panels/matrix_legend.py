@@ -89,7 +89,7 @@ class MatrixLegend:
             domain = short(float(scales.colors.domain))
             text = style.drawable(coloring.small_print("|w|", since, domain))
             blocks.append(Block(*coloring.ends, text, bar, (_shade(ramp[0]), _shade(ramp[2]))))
-        if not is_sign:
+        if not is_sign and (ink_words or not since or options.ending != "change"):
             end = short(float(scales.magnitudes.domain))
             words = ink_words or ("size |w|" if not since else "at the end: |w|")
             blocks.append(Block("0", end, words, ink_ramp(theme), (_shade(theme.ink),) * 2))
