@@ -290,14 +290,16 @@ class Animation(Frames[Frame]):
             room: the scales of a page that grows; by default those of the pictures.
         """
         from nnanim.player import tell
+        from nnanim.player.tiles import can_show_tiles
 
         self._check_page()
         stays_s = [0.0] * len(self._history)
         for moment in self._moments:
             stays_s[self._history.place(moment.at).before] += moment.duration_s
-        if not isinstance(self._history.shown, Weights) or self._history.shown.tiles is None:
+        shown = self._history.shown
+        if not isinstance(shown, Weights) or shown.tiles is None or can_show_tiles(shown):
             return tell(self._history, stays_s, self.options, room)
-        options = replace(self.options, image="none")  # a page has no tiles
+        options = replace(self.options, image="none")
         history = make_history(self.run, options, pick_view(self.run, options).read)
         told = tell(with_moments(history) if options.moments else history, stays_s, options, room)
         told.data["remarks"] = " · ".join(filter(None, [told.data["remarks"], "edges in place of tiles"]))

@@ -134,22 +134,6 @@ def test_a_sum_is_as_plain_as_in_the_picture_and_the_page_counts_as_the_picture_
 # Matrices
 
 
-def color_at(player: Player, x: float, y: float) -> list[int]:
-    """Return the colour of the canvas at a place in the units of the view."""
-    found: list[int] = player.page.evaluate(
-        """([x, y]) => {
-          const canvas = document.getElementById("cells");
-          const wide = document.getElementById("graph").viewBox.baseVal.width;
-          const scale = canvas.width / wide;
-          const copy = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-          copy.drawImage(canvas, -Math.floor(x * scale), -Math.floor(y * scale));
-          return [...copy.getImageData(0, 0, 1, 1).data].slice(0, 3);
-        }""",
-        [x, y],
-    )
-    return found
-
-
 @pytest.mark.parametrize("color", ["change", "sign"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_cells_have_the_colours_of_the_picture(
@@ -168,7 +152,7 @@ def test_cells_have_the_colours_of_the_picture(
             for row, (top, bottom) in enumerate(plate["down"]):
                 for column, (left, right) in enumerate(plate["across"]):
                     wanted = cells.color[matrix.start + row * matrix.size[1] + column].astype(int)
-                    found = color_at(player, (left + right) / 2, (top + bottom) / 2)
+                    found = player.color_at((left + right) / 2, (top + bottom) / 2)
                     assert np.abs(wanted - found).max() <= 6, (matrix.row.title, row, column)
     assert player.texts_in_the_way() == []
     player.context.close()
@@ -220,7 +204,7 @@ def test_kernels_stand_as_in_the_picture(browser: Any, tmp_path: Path) -> None:
         # kernels of 3 x 3: out and in, then the place within
         out, into, within = row // 3, column // 3, (row % 3) * 3 + column % 3
         wanted = cells.color[start + (out * (columns // 3) + into) * 9 + within].astype(int)
-        assert np.abs(wanted - color_at(player, (left + right) / 2, (top + bottom) / 2)).max() <= 6
+        assert np.abs(wanted - player.color_at((left + right) / 2, (top + bottom) / 2)).max() <= 6
     player.context.close()
     assert player.wrong == []
 

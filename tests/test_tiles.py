@@ -272,7 +272,7 @@ def test_stills_a_page_and_a_moving_svg_are_written(tmp_path: Path) -> None:
         animation.write_still(tmp_path / name, 1)
     assert "<image" in (tmp_path / "still.svg").read_text()
     told = animation.tell_player()
-    assert told.data["remarks"].endswith("edges in place of tiles")
-    assert told.data["nodes"]["column"].count(0) == 16
+    assert told.data["remarks"] == "70 of 320 edges · l1 as tiles"
+    assert told.data["tiles"]["units"] == 7
     animation.write(tmp_path / "out.svg", tmp_path / "out.html")
     assert (tmp_path / "out.svg").stat().st_size > 1000

@@ -41,7 +41,7 @@ SCRIPTS = (
     "main.js",
 )
 VIEW_SCRIPTS: dict[str, tuple[str, ...]] = {
-    "network": ("network.js",),
+    "network": ("tiles.js", "network.js"),
     "layers": ("rows.js", "layers.js"),
     "map": ("rows.js", "map.js"),
     "matrix": ("matrix.js",),
