@@ -18,6 +18,13 @@ from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, SLACK, SMALL_P
 BAR_THICKNESS = (0.12, 0.8)  # of a row's height, for norms that have shrunk and grown most
 
 
+def seamless(count: int, step: float) -> np.ndarray:
+    """Return widths of the parts of a bar, each reaching below the next, so that no seam shows between two."""
+    widths = np.full(count, 1.5 * step)
+    widths[-1] = step
+    return widths
+
+
 def wide_pt(text: str, size_pt: float, style: Style) -> float:
     """Measure a text as it is drawn: letters are hinted to the pixels of the figure."""
     return drawn_width_pt(style.drawable(text), size_pt, style.dpi, style.families)
@@ -101,5 +108,5 @@ class LayersLegend:
         scale = self.style.scale
         step, heights = RAMP_PT * scale / len(colors), heights_pt * scale
         lefts = left + step * np.arange(len(colors))
-        boxes = np.stack([lefts, middle - heights / 2, np.full(len(colors), step), heights], axis=1)
+        boxes = np.stack([lefts, middle - heights / 2, seamless(len(colors), step), heights], axis=1)
         brush.areas(boxes, colors)

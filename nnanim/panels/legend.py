@@ -72,9 +72,10 @@ class LegendBlocks:
         low, high = (_shade(self.bar[end]) for end in (0, -1))
         left = self._text(brush, box.left, upper, words[0], low) + GAP_PT * scale
         step = RAMP_PT * scale / len(self.bar)
-        for index, color in enumerate(self.bar):
-            bottom = upper - RAMP_HEIGHT_PT / 2 * scale
-            brush.area(Box(left + index * step, bottom, step * 1.05, RAMP_HEIGHT_PT * scale), _shade(color))
+        bottom, end = upper - RAMP_HEIGHT_PT / 2 * scale, left + (len(self.bar) + 0.05) * step
+        for index, color in enumerate(self.bar):  # each to the end, so that no seam shows between two
+            begin = left + index * step
+            brush.area(Box(begin, bottom, end - begin, RAMP_HEIGHT_PT * scale), _shade(color))
         self._text(brush, left + (RAMP_PT + GAP_PT) * scale, upper, words[1], high)
 
     def _paint_samples(self, brush: Brush, box: Box) -> None:

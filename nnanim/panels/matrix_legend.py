@@ -16,6 +16,7 @@ from nnanim.design.wording import short
 from nnanim.frames.cells import CellHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
+from nnanim.panels.layers_legend import seamless
 from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, RAMP_STEPS, SLACK, SMALL_PRINT
 
 USUAL_BLOCKS_PT = (222.0, 95.0, 92.0)  # widths of the blocks before their numbers are known
@@ -137,7 +138,7 @@ class MatrixLegend:
             step, height = RAMP_PT * scale / len(block.bar), RAMP_HEIGHT_PT * scale
             lefts = left + step * np.arange(len(block.bar))
             count = len(lefts)
-            boxes = [lefts, np.full(count, upper - height / 2), np.full(count, step), np.full(count, height)]
+            boxes = [lefts, np.full(count, upper - height / 2), seamless(count, step), np.full(count, height)]
             brush.areas(np.stack(boxes, axis=1), block.bar)
             left += RAMP_PT * scale
         brush.text(Place(left + GAP_PT * scale, upper, size, block.ends[1], va="center"), block.high)
