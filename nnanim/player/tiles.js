@@ -5,7 +5,7 @@ let drawnCells = null;
 let image = null;
 let cellRing = null;
 
-const cellsOf = () => (data.tiles ? data.tiles.units * data.tiles.rows * data.tiles.columns * data.tiles.channels : 0);
+const cellsOf = () => data.tiles.units * data.tiles.rows * data.tiles.columns * data.tiles.channels;
 const isCell = (edge) => edge >= edgeCount;
 
 function placeOfCell(edge) {
@@ -42,9 +42,8 @@ function cellName(edge) {
 const cellAddress = (edge) => `${data.layers[0].name}:${inputOf(edge)}-${data.nodes.neuron[placeOfCell(edge).unit]}`;
 
 function buildTiles(nodes) {
-  $("cells").hidden = !view.tiles;
+  $("cells").hidden = false;
   drawnCells = null;
-  if (!view.tiles) return [];
   const [x, y, width, height] = view.tiles.image;
   image = make("g", { class: "image" }, scene);
   make("rect", { x, y, width, height }, image);
@@ -65,7 +64,6 @@ function buildTiles(nodes) {
 }
 
 function drawTiles() {
-  if (!view.tiles) return;
   const canvas = $("cells");
   const dense = window.devicePixelRatio || 1;
   const [wide, high] = [canvas.clientWidth, canvas.clientHeight].map((length) => Math.round(length * dense));
@@ -92,7 +90,6 @@ function drawTiles() {
 
 // The cell or the unit at a point, or null.
 function findTile({ x, y }) {
-  if (!view.tiles) return null;
   const unit = view.tiles.boxes.findIndex(([left, top, wide, high]) =>
     x >= left && x <= left + wide && y >= top && y <= top + high);
   if (unit < 0) return null;
@@ -107,7 +104,6 @@ function findTile({ x, y }) {
 }
 
 function markTile(thing) {
-  if (!view.tiles) return;
   const isTile = thing && (thing.kind === "edge" ? isCell(thing.index) : thing.index < data.tiles.units);
   cellRing.setAttribute("visibility", isTile ? "visible" : "hidden");
   if (!isTile) return;
