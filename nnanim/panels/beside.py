@@ -51,7 +51,7 @@ class Beside(Protocol):
 
 
 def _shorter(small_print: str) -> str:
-    return small_print.replace("|weight|", "|w|")  # beside the curves there is little room
+    return small_print.replace("|weight|", "|w|").replace("≥ ", "≥")  # beside the curves there is little room
 
 
 @dataclass
@@ -89,6 +89,7 @@ class NetworksBeside:
             legend,
             ramp=coloring.ends if coloring.is_explained(len(longest)) else None,
             ramp_print=_shorter(legend.ramp_print),
+            samples=tuple((_shorter(text), share) for text, share in legend.samples),
             samples_print=_shorter(lines),
         )
 
