@@ -246,6 +246,15 @@ def test_the_legend_says_what_that_of_one_run_says(tmp_path: Path) -> None:
             assert re.sub(r"[0-9.]+$", "", text.replace("|weight|", "|w|").replace("≥ ", "≥")) in words
 
 
+@pytest.mark.parametrize("view", ["network", "layers", "map"])
+def test_texts_in_the_panels_of_many_runs_can_be_read(tmp_path: Path, view: str) -> None:
+    run = open_run(result_folder(tmp_path / "run"))
+    picture = SideBySide({str(number): run for number in range(8)}, view=view, figsize=(12, 8))
+    around = picture.figure.style.scale
+    assert all(each.part.style.scale >= 0.45 * around for each in picture.figure.views)
+    assert list(crossing_texts(picture, picture[-1])) == []
+
+
 def test_a_difference_of_other_weights_is_refused(tmp_path: Path) -> None:
     runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (4, 5 + seed, 3))) for seed in range(2)}
     for view in ("network", "layers", "map", "matrix"):
