@@ -255,6 +255,18 @@ def test_texts_in_the_panels_of_many_runs_can_be_read(tmp_path: Path, view: str)
     assert list(crossing_texts(picture, picture[-1])) == []
 
 
+def test_what_is_to_be_known_of_each_run_is_told_once(tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        rows = None if name == "three" else [{"epoch": 2.0, "main/loss": 1.0}, {"epoch": 3.0, "main/loss": 0.5}]
+        run_with(tmp_path / name, [MATRICES] * 3, rows)
+    runs = {name: open_run(tmp_path / name) for name in ("one", "two")}
+    (told,) = (note for note in SideBySide(runs).notes if "no row of its own" in note)
+    assert told.startswith("each run: 1 of 3 snapshots has no row of its own in the log")
+    runs["three"] = open_run(tmp_path / "three")
+    (told,) = (note for note in SideBySide(runs).notes if "no row of its own" in note)
+    assert told.startswith("one, two: 1 of 3 snapshots")
+
+
 def test_a_difference_of_other_weights_is_refused(tmp_path: Path) -> None:
     runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (4, 5 + seed, 3))) for seed in range(2)}
     for view in ("network", "layers", "map", "matrix"):
