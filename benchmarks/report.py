@@ -17,7 +17,7 @@ ONE, TWO = "nnanim", "nnanim, 2 processes"
 ARTICLE, FUNC_ANIMATION, LIMIT = "article", "FuncAnimation", "limit"
 NUMPY = "NumPy alone"
 TOOLS = (ONE, TWO, ARTICLE, FUNC_ANIMATION, LIMIT)
-FORMATS = ("out.gif", "out.html", "out.mp4", "out.webm", "out.webp", "out.png", "frames/")
+FORMATS = ("out.gif", "out.html", "out.svg", "out.webp", "out.avif", "out.png", "out.mp4", "out.webm", "frames/")
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ def _ratios(bench: Bench, sizes: Sizes) -> list[str]:
 
     least, most = sizes.memory
     rows = [
-        (f"{sizes.few} snapshots, whole process, article / nnanim", "≥ 12", wall_s(ARTICLE) / wall_s(TWO)),
+        (f"{sizes.few} snapshots, whole process, article / nnanim", "≥ 16", wall_s(ARTICLE) / wall_s(TWO)),
         (f"{sizes.few} snapshots, whole process, FuncAnimation / nnanim", "≥ 4", wall_s(FUNC_ANIMATION) / wall_s(TWO)),
-        ("marginal CPU per frame, nnanim / limit", "≤ 2.0",
+        ("marginal CPU per frame, nnanim / limit", "≤ 1.2",
          _each_ms(bench, sizes, ONE, "cpu_s") / _each_ms(bench, sizes, LIMIT, "cpu_s")),
         ("marginal wall per frame, article / nnanim with 2 processes", "≥ 40",
          _each_ms(bench, sizes, ARTICLE, "wall_s") / _each_ms(bench, sizes, TWO, "wall_s")),
@@ -106,6 +106,8 @@ def _ratios(bench: Bench, sizes: Sizes) -> list[str]:
           for tool in (ONE, TWO)),
         (f"file size, nnanim / FuncAnimation, {sizes.few} snapshots", "≤ 0.33",
          bench.median(ONE, few, "file_kb") / bench.median(FUNC_ANIMATION, few, "file_kb")),
+        *((f"size of {name} / out.gif", "≤ 1", _of_gif(bench, name, "file_kb")) for name in ("out.webp", "out.avif")),
+        *((f"time of {name} / out.gif", "≤ 0.6", _of_gif(bench, name, "wall_s")) for name in ("out.html", "out.svg")),
         (f"share of imports in {sizes.few} snapshots, 2 processes", "< 0.33",
          wall_s("Python", "imports") / wall_s(TWO, "start")),
         (f"784-100-10, {sizes.large} snapshots, reading / drawing", "< 1",
@@ -113,6 +115,10 @@ def _ratios(bench: Bench, sizes: Sizes) -> list[str]:
     ]  # fmt: skip
     table = _table(["", "target", "measured"], [[name, target, _number(value, 2)] for name, target, value in rows])
     return ["## Ratios", "", *table]
+
+
+def _of_gif(bench: Bench, name: str, what: str) -> float:
+    return bench.median(ONE, name, what) / bench.median(ONE, "out.gif", what)
 
 
 def _start(bench: Bench, sizes: Sizes) -> list[str]:

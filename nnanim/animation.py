@@ -13,7 +13,6 @@ import numpy as np
 
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import POINTS_PER_INCH
-from nnanim.encoders.svg import still_svg
 from nnanim.encoders.targets import PAGE, SVG, find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
 from nnanim.errors import OptionError, RunError
@@ -281,6 +280,8 @@ class Animation(Frames[Frame]):
         if isinstance(self._history.shown, CellHistory) or frame.tiles is not None:
             picture = base64.b64encode(self._repr_png_()).decode()
             return f'<img alt="{html.escape(frame.title)}" src="data:image/png;base64,{picture}">'
+        from nnanim.encoders.svg import still_svg
+
         return still_svg(next(self._painter.pictures([self._figure.sheet(frame)])), frame)
 
     def tell_player(self, room: HeadRoom | None = None) -> Told:

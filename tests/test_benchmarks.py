@@ -43,7 +43,7 @@ def test_profile_names_every_stage_and_adds_up(tmp_path: Path) -> None:
     assert names[-2:] == ["other", "whole"]
     modules = {name.split(":")[0] for name in names if ": " in name}
     assert modules >= {"reading.opening", "frames.weights", "panels.figure", "panels.network_dot"}
-    assert modules >= {f"painting.{name}" for name in ("canvas", "painter", "graphviz_engine", "xdot", "brush")}
+    assert modules >= {f"painting.{name}" for name in ("canvas", "painter", "graphviz_engine", "graphviz_svg", "brush")}
     assert "encoders.gif_frames" in modules
     for column in (2, 4):
         times_ms = [float(row[column]) for row in rows[1:]]

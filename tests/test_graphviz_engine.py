@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import graphviz
 import numpy as np
 import pytest
 from folders import result_folder
@@ -13,8 +14,8 @@ from pictures import require_engine, run_with
 from timing import ONE_FRAME_EACH
 
 from nnanim import Animation, GraphvizError, open_run
+from nnanim.painting.drawing import Drawing
 from nnanim.painting.graphviz_engine import ENGINES, draw, pick_engine
-from nnanim.painting.xdot import Drawing
 
 
 @pytest.fixture(params=ENGINES)
@@ -62,7 +63,7 @@ def test_edges_are_matched_by_id(animation: Animation, sources: list[str], engin
     height = animation.size_px[1]
     for frame, drawing in zip(animation, draw(sources, engine), strict=True):
         edges = frame.edges
-        np.testing.assert_allclose(drawing.width_pt * 100 / 72, edges.width_px, atol=1e-3)
+        np.testing.assert_allclose(drawing.width_pt * 100 / 72, edges.width_px, atol=0.01)  # two decimals of a point
         np.testing.assert_array_equal(drawing.color, edges.color)
         for index in range(len(edges.weight)):
             tail = animation.node_centers_px[edges.layer[index]][edges.tail[index]]
@@ -194,7 +195,12 @@ def test_neato_alone_is_not_what_is_run(sources: list[str], tmp_path: Path, monk
 
 def drawing_of(name: str, x: str = "1") -> str:
     """Return an answer with one node."""
-    return f'graph {name} {{\n\ta\t[_draw_="c 7 -#101010 C 7 -#ffffff E {x} 1 2 2 ",\n\t\tid=0];\n}}\n'
+    node = f'<ellipse fill="#ffffff" stroke="#101010" cx="{x}" cy="-1" rx="2" ry="2"/>\n'
+    return answer_of(name, f'<g id="0" class="node">\n<title>a</title>\n{node}</g>\n')
+
+
+def answer_of(name: str, groups: str) -> str:
+    return f'<svg>\n<g id="graph0" class="graph">\n<title>{name}</title>\n{groups}</g>\n</svg>\n'
 
 
 def says(answer: str) -> str:
@@ -206,15 +212,15 @@ PROGRAMS = {
     "no interpreter": ("#!/nowhere/sh\n", "cannot be executed: [Errno 2] No such file or directory: "),
     "no program": ("\x7fELF nonsense", "cannot be executed: Exec format error"),
     "nothing said": ("#!/bin/sh\n", "did not draw 'frame_00000': 0 of 4 graphs were answered"),
-    "garbage": ("#!/bin/sh\nprintf 'gr\\377aph frame_00000 {\\n}\\n'\n", "did not draw 'frame_00000': 0 of 4 graphs"),
+    "garbage": ("#!/bin/sh\nprintf '<svg>\\377</svg>\\n'\n", "did not draw 'frame_00000': 0 of 4 graphs"),
     "no drawing": (
-        says("graph frame_00000 {\n\ta\t[pos=1];\n}\n"),
+        says(answer_of("frame_00000", '<g id="0" class="node">\n<title>a</title>\n</g>\n')),
         "cannot be understood: of 1 nodes and edges, 0 circles and 0 lines are drawn",
     ),
     "too little": (says(drawing_of("frame_00000")), "drew 1 of 47 nodes and edges of 'frame_00000'"),
     "no number": (
         says(drawing_of("frame_00000", "nan")),
-        "cannot be understood: nodes or edges at places that are no numbers",
+        "cannot be understood: of 1 nodes and edges, 0 circles and 0 lines are drawn",
     ),
     "says why": ("#!/bin/sh\necho 'no layout engine' >&2; exit 3", "failed at 'frame_00000': no layout engine"),
     "says nothing": ("#!/bin/sh\nexit 3", "failed at 'frame_00000': exit code 3, without a word"),
@@ -235,7 +241,9 @@ def test_program_that_is_no_graphviz(
 
 
 def test_program_that_does_not_answer(sources: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = says(drawing_of("frame_00000")) + "while :; do :; done\n"
+    require_engine("system")
+    answer = graphviz.pipe("neato", "svg", sources[0].encode(), neato_no_op=2).decode()
+    script = says(answer) + "while :; do :; done\n"
     program = put_on_path(tmp_path, monkeypatch, script)
     monkeypatch.setattr("nnanim.painting.graphviz_engine.LEAST_LIMIT_S", 0.5)
     with pytest.raises(GraphvizError) as caught:

@@ -358,3 +358,25 @@ def test_numbers_in_names_that_int_does_not_take(result: Path, number: str, conv
     run = open_run(result)
     assert len(run.weight_rows) == 6
     assert [number in row.title for row in run.weight_rows].count(True) == 2
+
+
+def test_archive_whose_directory_puts_the_weights_before_its_start(result: Path) -> None:
+    path = FIXTURES / "keras/model.01.keras"
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: info.header_offset for info in archive.infolist()}
+    end = data.rindex(b"PK\x05\x06")
+    (begin,) = struct.unpack_from("<I", data, end + 16)
+    far = members["model.weights.h5"] + 10  # all begins so much earlier than the directory says …
+    struct.pack_into("<I", data, end + 16, begin + far)
+    place = begin
+    while data[place : place + 4] == b"PK\x01\x02":
+        lengths = struct.unpack_from("<3H", data, place + 28)
+        name = data[place + 46 : place + 46 + lengths[0]].decode()
+        if name != "model.weights.h5":  # … but for the other members
+            struct.pack_into("<I", data, place + 42, members[name] + far)
+        place += 46 + sum(lengths)
+    result.mkdir()
+    (result / path.name).write_bytes(data)
+    with pytest.raises(NnanimError, match="damaged"):
+        open_run(result)

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from nnanim.design.coloring import COLORINGS
 from nnanim.encoders.movie import Movie
 from nnanim.encoders.whole_file import EXACT_EVERY
 from nnanim.options import FORMATS
-from nnanim.painting.painter import CHUNK, Painter
+from nnanim.painting.painter import CHUNK, Painter, in_chunks
+from nnanim.painting.part import Sheet
 from nnanim.panels.figure import Figure
 from nnanim.processes import pool
 from nnanim.processes.chunks import Job, pack_there
@@ -154,11 +156,16 @@ def test_one_graphviz_process_for_a_chunk(animation: Animation, tmp_path: Path, 
     monkeypatch.setattr(execute, "run_check", counted)
     animation = Animation(animation.run, engine="system", **SMALL)
     animation.write(tmp_path / "x.gif")
-    assert calls == [32, 32, 6]
+    assert calls == [32, 38]
     calls.clear()
     with ThreadPoolExecutor(1) as executor:
         animation.write(tmp_path / "y.gif", executor=executor)
     assert calls == [32, 33, 7]  # the frame before is drawn once more
+
+
+def test_later_chunks_are_longer() -> None:
+    assert [len(chunk) for chunk in in_chunks(map(Sheet, range(30), repeat(())), 3, 8)] == [3, 6, 8, 8, 5]
+    assert [len(chunk) for chunk in in_chunks(map(Sheet, range(7), repeat(())), 3)] == [3, 3, 1]
 
 
 def test_an_error_in_a_worker_comes_back() -> None:
@@ -255,6 +262,7 @@ def test_frames_are_taken_one_chunk_at_a_time(animation: Animation, tmp_path: Pa
         return real(self, frame)
 
     monkeypatch.setattr(Figure, "sheet", counted)
+    monkeypatch.setattr("nnanim.painting.painter.MOST", CHUNK)
     ahead = [len(made) - done for done, _ in enumerate(animation.paint(animation), start=1)]
     assert max(ahead) < CHUNK
     assert len(made) == FRAMES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -47,3 +48,14 @@ def read_all(result: Path) -> None:
     with run.snapshots[0].open() as arrays:
         for header in run.tensors:
             arrays.read(header.key)
+
+
+def test_a_name_too_long_for_a_file_is_told(tmp_path: Path) -> None:
+    result = tmp_path / "result"
+    shutil.copytree(FIXTURES / "transformers-sharded", result)
+    for index in result.rglob("*.index.json"):
+        told = json.loads(index.read_text())
+        told["weight_map"] = dict.fromkeys(told["weight_map"], "a." * 200 + "safetensors")
+        index.write_text(json.dumps(told))
+    with pytest.raises(NnanimError, match="File name too long"):
+        open_run(result)

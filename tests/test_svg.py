@@ -166,7 +166,7 @@ def test_the_curve_is_seen_as_far_as_it_has_passed(svg: Svg, animation: Animatio
 def test_without_motion_it_is_the_last_frame(svg: Svg, animation: Animation) -> None:
     last = animation[-1]
     for line, width, color in zip(edges_of(svg, animation), last.edges.width_px, last.edges.color, strict=True):
-        assert float(line.attrib["stroke-width"]) == pytest.approx(width, abs=0.006)
+        assert float(line.attrib["stroke-width"]) == pytest.approx(width, abs=0.013)  # two decimals of a point
         assert (hex_of(line.attrib["stroke"]) == color).all()
     times = middles_s(animation)
     for column in svg.root.iter(f"{NAME}mask"):

@@ -171,3 +171,9 @@ def test_complex_weights_are_their_moduli(tmp_path: Path, save: Any, dtype: str)
         if stream is not None:
             assert np.allclose(stream.read(6, np.empty(SCRATCH_BYTES, np.uint8)).reshape(read.shape), read)
             stream.close()
+
+
+def test_a_complex_number_without_axes_is_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "net_1.npz", W1=np.ones((4, 3)), scale=np.complex64(3 + 4j))
+    with open_run(tmp_path).snapshots[0].open() as arrays:
+        assert arrays.read("scale") == 5

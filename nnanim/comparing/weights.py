@@ -14,7 +14,7 @@ from nnanim.frames.row_sums import take
 from nnanim.model.formulas import make
 from nnanim.model.layers import Layer, LayerHeader
 from nnanim.reading.run import Run, Snapshot
-from nnanim.reading.snapshots.contents import Arrays
+from nnanim.reading.snapshots.contents import Arrays, read_named
 from nnanim.reading.snapshots.to_layers import check_finite, check_total
 
 
@@ -87,13 +87,15 @@ def each_weight(snapshot: Snapshot, weights: Sequence[Weight], arrays: Arrays) -
     for keys, group in groupby(weights, key=lambda each: each.keys):
         parts = list(group)
         with np.errstate(over="ignore", invalid="ignore"):
-            made = make(parts[0].turned.row.formula, [arrays.read(key) for key in keys])
+            made = make(parts[0].turned.row.formula, [read_named(arrays.read, key, snapshot.path) for key in keys])
         for weight in parts:
             values = take(made, weight.turned.row.slice)
             values = np.abs(values) if np.iscomplexobj(values) else values
             with np.errstate(over="ignore"):  # a float64 weight too large for float32 is told as infinite
                 values = values.transpose(weight.turned.axes).reshape(weight.turned.shape).astype(np.float32)
-                bias = None if weight.bias_key is None else arrays.read(weight.bias_key).astype(np.float32)
+                bias = None
+                if weight.bias_key is not None:
+                    bias = read_named(arrays.read, weight.bias_key, snapshot.path).astype(np.float32)
             layer = Layer(weight.name, keys[0], values, bias)
             check_finite(layer, str(snapshot.path))
             yield layer

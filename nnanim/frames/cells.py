@@ -15,6 +15,7 @@ from nnanim.model.formulas import make
 from nnanim.model.role_table import HIDDEN
 from nnanim.model.weight_rows import Row
 from nnanim.options import Options
+from nnanim.reading.snapshots.contents import read_named
 
 LARGEST_RADIUS = 512  # units of a hidden matrix whose spectral radius is told: the time grows with their third power
 _AT_ONCE = 1 << 20  # numbers that are squared at a time
@@ -144,7 +145,7 @@ def _each(snapshot: Snapshot, matrices: Sequence[Matrix]) -> Iterator[tuple[int,
             made = None
             for index, matrix in group:
                 if made is None:
-                    made = make(matrix.row.formula, [arrays.read(key) for key in keys])
+                    made = make(matrix.row.formula, [read_named(arrays.read, key, snapshot.path) for key in keys])
                 part = take(made, matrix.row.slice)
                 if np.iscomplexobj(part):
                     part = np.abs(part)

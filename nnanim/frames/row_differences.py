@@ -12,6 +12,7 @@ from nnanim.frames.row_sums import squares, take
 from nnanim.frames.rows import RowHistory
 from nnanim.model.formulas import make
 from nnanim.model.weight_rows import Row
+from nnanim.reading.snapshots.contents import read_named
 
 
 def read_row_differences(
@@ -41,8 +42,8 @@ def read_row_differences(
         with pair[0].open() as one, pair[1].open() as two:
             for column, (base, row) in enumerate(zip(first, other, strict=True)):
                 here, there = (
-                    take(make(each.formula, [arrays.read(key) for key in each.keys]), each.slice)
-                    for each, arrays in ((base, one), (row, two))
+                    take(make(each.formula, [read_named(opened.read, key, of.path) for key in each.keys]), each.slice)
+                    for each, opened, of in ((base, one, pair[0]), (row, two, pair[1]))
                 )
                 square, moved[index, column] = squares(there, here)
                 norms[index, column] = sqrt(square)

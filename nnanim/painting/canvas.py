@@ -13,9 +13,9 @@ from matplotlib.backends.backend_agg import RendererAgg
 from nnanim.design.fonts import font_of
 from nnanim.design.theme import POINTS_PER_INCH
 from nnanim.painting.brush import Brush, Place, unit
+from nnanim.painting.drawing import Drawing
 from nnanim.painting.moving_text import MovingText
 from nnanim.painting.part import Ground, Sheet
-from nnanim.painting.xdot import Drawing
 
 Drawings = Sequence[Drawing | None]  # one for each part of a figure
 

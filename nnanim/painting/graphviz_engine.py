@@ -2,7 +2,7 @@
 
 Two engines give the same drawing: the system's ``dot -Kneato`` through the ``graphviz`` package, which reads all graphs
 of a call in one process, and the Graphviz libraries inside the ``pygraphviz`` wheel, which need no installation. Both
-answer in the form that `nnanim.painting.xdot` reads.
+answer in the form that `nnanim.painting.graphviz_svg` reads.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from nnanim.errors import GraphvizError
-from nnanim.painting.xdot import Drawing, is_drawn, read_drawing, split_answer
+from nnanim.painting.drawing import Drawing
+from nnanim.painting.graphviz_svg import count_drawn, read_network, split_answer
+from nnanim.painting.graphviz_svg_boxes import read_map
 
 
 class Task(NamedTuple):
@@ -27,24 +29,31 @@ class Task(NamedTuple):
         no_op: its ``-n``, how much is given already, or None.
         in_process: the same layout as the libraries call it.
         answer: format of the answer.
+        split: yields name and body of every graph that an answer holds whole.
     """
 
     layout: str
     no_op: int | None
     in_process: bytes
     answer: str
+    split: Callable[[str], Iterator[tuple[str, str]]]
 
 
-FORMAT = "xdot"
-FIXED = Task("neato", 2, b"nop2", FORMAT)  # draw at the places that are given
-HIERARCHY = Task("dot", None, b"dot", "dot")  # find places
+def _split_dot(text: str) -> Iterator[tuple[str, str]]:
+    text = text.replace("\\\n", "")  # a broken line
+    for begin in _GRAPH.finditer(text):
+        if (end := text.find("\n}\n", begin.end() - 1)) >= 0:
+            yield begin[1], text[begin.end() : end + 1]
+
+
+_GRAPH = re.compile(r"^(?:di)?graph (\S+) \{\n", re.MULTILINE)
+FIXED = Task("neato", 2, b"nop2", "svg", split_answer)  # draw at the places that are given
+HIERARCHY = Task("dot", None, b"dot", "dot", _split_dot)  # find places
 ENGINES = ("system", "wheel")
 PROGRAM = "dot"  # what the `graphviz` package runs, as ``dot -Kneato``
 # A frame of 85 edges takes 3 ms, and its text has 6 KB: these leave a hundred times of it, and time to start.
 LEAST_LIMIT_S = 60.0
 LIMIT_S_PER_MB = 50.0
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_ID = re.compile(r"\bid=\d")
 
 
 def pick_engine() -> str:
@@ -114,13 +123,18 @@ def _run(sources: Sequence[str], engine: str, task: Task) -> Iterable[tuple[str,
 
 def _read(name: str, source: str, body: str, engine: str) -> Drawing:
     try:
-        drawing = read_drawing(body)
+        drawing = read_map(body) if source.startswith("digraph") else read_network(body)
     except ValueError as error:
         raise GraphvizError(f"the answer of {_told(engine)} to {name!r} cannot be understood: {error}") from error
-    asked, drawn = len(_ID.findall(_QUOTED.sub("", source))), drawing.count
-    if drawn != asked:
-        raise GraphvizError(f"{_told(engine)} drew {drawn} of {asked} nodes and edges of {name!r}")
+    asked = _count_asked(source)
+    if drawing.count != asked:
+        raise GraphvizError(f"{_told(engine)} drew {drawing.count} of {asked} nodes and edges of {name!r}")
     return drawing
+
+
+def _count_asked(source: str) -> int:
+    """Return how many nodes and edges have an id. What stands in quotes does not count; nnanim escapes none."""
+    return "".join(source.split('"')[::2]).count("id=")
 
 
 def _told(engine: str) -> str:
@@ -163,14 +177,15 @@ def _run_system(sources: Sequence[str], task: Task = FIXED) -> Iterable[tuple[st
         said = said or f"exit code {error.returncode}, without a word"
         raise GraphvizError(f"{_told('system')} failed at {name!r}: {said}") from error
     answer: bytes = done.stdout
-    return split_answer(answer.decode(errors="replace"))
+    return task.split(answer.decode(errors="replace"))
 
 
 def _first_not_drawn(sources: Sequence[str], answer: bytes | None) -> str:
     """Name the first graph that was not answered whole, as in what a program had said when it broke off."""
-    drawn = {name for name, body in split_answer((answer or b"").decode(errors="replace")) if is_drawn(body)}
+    drawn = {name: count_drawn(body) for name, body in split_answer((answer or b"").decode(errors="replace"))}
     names = [_graph_name(source) for source in sources]
-    return next((name for name in names if name not in drawn), names[0])
+    asked = zip(names, map(_count_asked, sources), strict=True)
+    return next((name for name, count in asked if drawn.get(name) != count), names[0])
 
 
 def _run_wheel(sources: Sequence[str], task: Task = FIXED) -> Iterator[tuple[str, str]]:
@@ -178,7 +193,7 @@ def _run_wheel(sources: Sequence[str], task: Task = FIXED) -> Iterator[tuple[str
     context = library.gvContextWithBuiltins()
     try:
         for source in sources:
-            yield from split_answer(_render_in_process(library, context, source, task).decode(errors="replace"))
+            yield from task.split(_render_in_process(library, context, source, task).decode(errors="replace"))
     finally:
         library.gvFreeContext(context)
 

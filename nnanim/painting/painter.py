@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from nnanim.painting.canvas import Canvas, Drawings
 
-CHUNK = 32  # frames that one Graphviz process draws
+CHUNK = 32  # frames that the first Graphviz process draws, …
+MOST = 128  # … and the later ones: each takes as long to start as it takes for six frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,14 +87,14 @@ class Painter:
 
         Args:
             sheets: taken as they are needed.
-            at_once: how many one Graphviz process draws.
+            at_once: how many the first Graphviz process draws; the later ones draw more.
             ahead: whether Graphviz draws on another CPU meanwhile, the first ones from this call on.
             in_pixels: whether pixels will be asked for, so that a canvas is made while Graphviz draws.
 
         Raises:
             GraphvizError: Graphviz is missing or fails; the message names the frame.
         """
-        chunks = in_chunks(sheets, at_once)
+        chunks = in_chunks(sheets, at_once, max(at_once, MOST))
         if not ahead:
             return self._pictures((chunk, self.drawings(chunk)) for chunk in chunks)
         from concurrent.futures import ThreadPoolExecutor
@@ -128,8 +129,9 @@ class Painter:
             yield chunk, drawings.result()
 
 
-def in_chunks(sheets: Iterable[Sheet], length: int) -> Iterator[list[Sheet]]:
-    """Cut frames into lists of a length, the last one shorter."""
+def in_chunks(sheets: Iterable[Sheet], length: int, most: int | None = None) -> Iterator[list[Sheet]]:
+    """Cut frames into lists of a length, the last one shorter; twice as long each time, up to `most` where given."""
     iterator = iter(sheets)
     while chunk := list(islice(iterator, length)):
         yield chunk
+        length = min(2 * length, length if most is None else most)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from nnanim.design.style import Style
 from nnanim.painting.brush import Brush, Place
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 
 
 class Part(Protocol):

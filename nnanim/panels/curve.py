@@ -26,7 +26,7 @@ from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 from nnanim.panels.chart import Chart, blend
 from nnanim.panels.legend import GAP_PT, SAMPLE_PT
 

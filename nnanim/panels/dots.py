@@ -14,7 +14,7 @@ from nnanim.design.fonts import fitted, shortened, text_width_pt
 from nnanim.design.layout import LINE_PT, MARGIN_PT, Box
 from nnanim.design.style import Style
 from nnanim.painting.brush import Brush, Place
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 from nnanim.panels.chart import AXIS_LINE_PT, PAD_PT, TICK_PT
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 

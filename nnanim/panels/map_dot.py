@@ -37,11 +37,11 @@ def map_dot(
     graph = graphviz.Digraph(name, engine="neato")
     graph.attr("graph", **GRAPH_ATTRIBUTES)
     graph.attr("node", label="", shape="box", fixedsize="true", style="filled")
-    graph.attr("edge", color=hex_color(arrow), penwidth=f"{scale:.3f}", arrowsize=f"{arrow_size(scale):.3f}")
+    graph.attr("edge", color=hex_color(arrow), penwidth=f"{scale:.2f}", arrowsize=f"{arrow_size(scale):.3f}")
     graph.body.extend(
         f'\tn{index} [id={index} pos="{x:.2f},{y:.2f}" width={width / POINTS_PER_INCH:.5f}'
         f' height={height / POINTS_PER_INCH:.5f} fillcolor="{":".join(map(hex_color, inside))}"'
-        f' color="{hex_color(border)}" penwidth={thick:.3f}{" style=striped" if len(inside) > 1 else ""}]\n'
+        f' color="{hex_color(border)}" penwidth={thick:.2f}{" style=striped" if len(inside) > 1 else ""}]\n'
         for index, ((x, y, width, height), inside, border, thick) in enumerate(
             zip(places.boxes_pt.tolist(), stripes, line, line_pt.tolist(), strict=True)
         )

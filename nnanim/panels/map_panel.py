@@ -21,7 +21,7 @@ from nnanim.frames.history import Place as RunPlace
 from nnanim.frames.rows import RowHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 from nnanim.panels.layers import those_with
 from nnanim.panels.layers_legend import LayersLegend, wide_pt
 from nnanim.panels.map_dot import map_dot

@@ -26,7 +26,7 @@ from nnanim.frames.matrix_choice import choose_weights, turned_weights
 from nnanim.model.role_table import HIDDEN
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 from nnanim.panels.legend import SMALL_PRINT
 from nnanim.panels.matrix_captions import captions_of, radius_captions, radius_text
 from nnanim.panels.matrix_legend import USUAL_BLOCKS_PT, MatrixLegend

@@ -15,7 +15,7 @@ from nnanim.frames.history import Place as RunPlace
 from nnanim.frames.moments import StandOut
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 
 GAP = 0.3  # below it, in lines of text
 

@@ -26,8 +26,8 @@ from nnanim.frames.frame import TogetherFrame
 from nnanim.frames.together import Together
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
+from nnanim.painting.drawing import Drawing
 from nnanim.painting.part import Ground, Part, Sheet
-from nnanim.painting.xdot import Drawing
 from nnanim.panels.beside import KINDS, Legend
 from nnanim.panels.difference import Difference
 from nnanim.panels.dots import DotsPart, Spread, height_of_dots

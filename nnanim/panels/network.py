@@ -24,7 +24,7 @@ from nnanim.frames.weights import Weights
 from nnanim.options import Options
 from nnanim.painting.brush import Brush
 from nnanim.painting.brush import Place as TextPlace
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 from nnanim.panels.captions import caption_line, fitting
 from nnanim.panels.legend import LegendBlocks, legend_widths, ramp_bar
 from nnanim.panels.network_dot import dot_source

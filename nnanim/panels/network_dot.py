@@ -71,7 +71,7 @@ def dot_source(
     # The statements are written here, not by graph.node() and graph.edge(), which spend five times as long on quoting:
     # nothing in them needs it but the colours and points that are quoted.
     graph.body.extend(
-        f'\t{node} [color="{line}" id={index} penwidth={ring:.3f} pos="{x:.2f},{y:.2f}"]\n'
+        f'\t{node} [color="{line}" id={index} penwidth={ring:.2f} pos="{x:.2f},{y:.2f}"]\n'
         for index, (node, (x, y), ring, line) in enumerate(
             zip(flat, points.tolist(), ring_pt.tolist(), _hex_colors(ring_color), strict=True)
         )
@@ -81,7 +81,7 @@ def dot_source(
         names[1] = [f"{name}:e" for name in names[1]]
     order = np.argsort(width_pt, kind="stable")
     graph.body.extend(
-        f'\t{names[layer][tail]} -- {names[layer + 1][head]} [color="{line}" id={edge} penwidth={width:.3f}]\n'
+        f'\t{names[layer][tail]} -- {names[layer + 1][head]} [color="{line}" id={edge} penwidth={width:.2f}]\n'
         for edge, layer, tail, head, width, line in zip(
             order.tolist(),
             shown.layer[order].tolist(),
@@ -104,9 +104,10 @@ def _tile_nodes(network: NodePlaces, tiles: TilePlaces, ring_pt: np.ndarray, rin
     names = node_names(network)[1]
     nodes = zip(names, units, ring_pt.tolist(), _hex_colors(ring_color), strict=True)
     for index, (name, (across, up), ring, line) in enumerate(nodes):
-        yield f'\t{name} [color="{line}" id={index} penwidth={ring:.3f} pos="{across:.2f},{up:.2f}" {size}]\n'
+        yield f'\t{name} [color="{line}" id={index} penwidth={ring:.2f} pos="{across:.2f},{up:.2f}" {size}]\n'
     width, height = (side / POINTS_PER_INCH for side in tiles.image_pt)
-    yield f'\timage [id={len(names)} pos="{x:.2f},{y:.2f}" shape=rect width={width:.5f} height={height:.5f}]\n'
+    size = f"shape=rect width={width:.5f} height={height:.5f}"
+    yield f'\timage [color="#000000" id={len(names)} pos="{x:.2f},{y:.2f}" {size}]\n'
 
 
 def node_names(network: NodePlaces) -> list[list[str]]:

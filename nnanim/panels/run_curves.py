@@ -19,7 +19,7 @@ from nnanim.frames.history import Place as RunPlace
 from nnanim.frames.together import Together
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 from nnanim.panels.chart import Chart, blend
 from nnanim.panels.curve import HEADER_GAP, PALE
 

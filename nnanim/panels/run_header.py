@@ -14,7 +14,7 @@ from nnanim.design.theme import Color
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import Place as RunPlace
 from nnanim.painting.brush import Brush, Place
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 from nnanim.panels.legend import GAP_PT, SLACK
 
 SWATCH_PT = 11.0  # side of the square in the run's colour

@@ -16,7 +16,7 @@ from nnanim.frames.selection import Selection
 from nnanim.frames.tiles import TilePlan
 from nnanim.options import DEFAULT_MAX_NODES, Options
 from nnanim.painting.brush import Brush
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 from nnanim.panels.moment import height_of_moments
 from nnanim.panels.node_places import NodePlaces
 from nnanim.panels.title import height_of_title

@@ -12,7 +12,7 @@ from nnanim.design.style import Style
 from nnanim.frames.frame import Frame
 from nnanim.frames.history import Place as RunPlace
 from nnanim.painting.brush import Brush, Place
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 
 
 @dataclass(frozen=True, eq=False)

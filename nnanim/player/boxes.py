@@ -18,8 +18,8 @@ from nnanim.frames.boxes import BoxHistory
 from nnanim.frames.history import History
 from nnanim.frames.rows import RowHistory
 from nnanim.options import Options
+from nnanim.painting.drawing import BoxDrawing
 from nnanim.painting.graphviz_engine import draw
-from nnanim.painting.xdot_boxes import BoxDrawing
 from nnanim.panels.map_dot import map_dot
 from nnanim.panels.map_labels import MapLabels
 from nnanim.panels.map_panel import BORDER_PT, fold_until_readable

@@ -14,7 +14,7 @@ from nnanim.design.style import Style
 from nnanim.design.theme import POINTS_PER_INCH, pick_theme
 from nnanim.errors import OptionError
 from nnanim.frames.weights import Weights
-from nnanim.painting.xdot import Drawing
+from nnanim.painting.drawing import Drawing
 from nnanim.panels.node_places import NodePlaces
 from nnanim.panels.tiles import CHANNEL_GAP_PX, place_tiles
 from nnanim.player.looks import VIEWS

@@ -224,8 +224,7 @@ def modulus(numbers: np.ndarray) -> np.ndarray:
     if numbers.dtype.kind != "c":
         return numbers
     with np.errstate(over="ignore", invalid="ignore"):  # what is too large is told as infinite
-        moduli: np.ndarray = np.abs(numbers)
-        return moduli
+        return np.asarray(np.abs(numbers))  # of one without axes NumPy makes a scalar
 
 
 def complex_notes(dtypes: Iterable[str]) -> tuple[str, ...]:

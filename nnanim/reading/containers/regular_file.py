@@ -41,7 +41,7 @@ def lies_with(file: Path, index: Path) -> bool:
     Source of the cache: https://huggingface.co/docs/huggingface_hub/guides/manage-cache, ``snapshots/REVISION/NAME``
     are links to ``blobs/HASH``.
     """
-    if not file.is_symlink() and file.parent == index.parent:
+    if not os.path.islink(file) and file.parent == index.parent:
         return True
     try:
         target, beside, behind = (Path(os.path.realpath(each)) for each in (file, index.parent, index))

@@ -238,6 +238,8 @@ class ZipFile:
         info = member.info
         if info.compress_type != zipfile.ZIP_STORED or not member.can_be_read:
             return None
+        if info.header_offset < 0:  # as the archive's own directory has it
+            raise ZipError("damaged")
         self._file.seek(info.header_offset)
         head = self._file.read(_LOCAL_HEADER_BYTES)
         if len(head) < _LOCAL_HEADER_BYTES or head[:4] != MAGICS[0] or info.compress_size != member.size:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from nnanim.errors import SnapshotError
 from nnanim.model.layers import LayerHeader
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+Anything = TypeVar("Anything")
 
 
 class ArrayHeader(NamedTuple):
@@ -39,6 +43,33 @@ class Arrays(Protocol):
             KeyError: there is no such array.
             SnapshotError: it is damaged, or too large to be read.
         """
+
+
+def read_named(read: Callable[[str], Anything], key: str, path: Path) -> Anything:
+    """Read what the first snapshot of a run has, e.g. by `Arrays.read`.
+
+    Args:
+        read: raises a `KeyError` where there is none.
+        key: its name.
+        path: the snapshot.
+
+    Raises:
+        SnapshotError: this one has it not, it is damaged, or too large to be read.
+    """
+    try:
+        return read(key)
+    except KeyError:
+        raise SnapshotError(f"snapshot {str(path)!r} has no tensor {key!r}, which the first one has") from None
+
+
+def check_shape(key: str, shape: tuple[int, ...], first: tuple[int, ...], path: Path) -> None:
+    """Check that an array of a snapshot has the shape that it has in the first one.
+
+    Raises:
+        SnapshotError: it has another.
+    """
+    if shape != first:
+        raise SnapshotError(f"{key!r} in snapshot {str(path)!r} has shape {shape}, and {first} in the first")
 
 
 @dataclass(frozen=True, kw_only=True)
