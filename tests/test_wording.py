@@ -101,3 +101,11 @@ def test_a_legend_of_signs_says_that_norms_have_none():
 )
 def test_title(epoch, iteration, text):
     assert time_text(epoch, iteration, "best.npz") == text
+
+
+def test_tensors_and_rows_are_counted():
+    assert wording.tensors_in_rows(15, 15) == "15 weight tensors"
+    assert wording.tensors_in_rows(4, 10) == "4 weight tensors in 10 rows"  # the gates of an LSTM
+    assert wording.tensors_in_rows(2, 1) == "2 weight tensors in 1 row"  # an adapter
+    assert wording.matrices_of(1, 1) == "1 matrix"
+    assert wording.matrices_of(8, 10) == "8 of 10 matrices"

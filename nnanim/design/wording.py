@@ -139,6 +139,11 @@ def weight_tensors(count: int) -> str:
     return "1 weight tensor" if count == 1 else f"{thousands(count)} weight tensors"
 
 
+def tensors_in_rows(count: int, rows: int) -> str:
+    """Say how many weight tensors there are, and in how many rows, where a row is a part of one or made of several."""
+    return weight_tensors(count) + ("" if rows == count else f" in {counted(rows, 'row')}")
+
+
 def matrices_of(shown: int, count: int) -> str:
     """Say how many of the weights, and of the parts of fused ones, are shown as matrices."""
     if shown < count:
