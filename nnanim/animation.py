@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from nnanim.player.head_room import HeadRoom
 
 
+NO_SIGN = "color is 'sign', but rows and boxes show how norms changed, which have no sign (take --view matrix)"
+
+
 class Animation(Frames[Frame]):
     """A training run as a sequence of frames. Nothing is drawn before it is asked for."""
 
@@ -134,7 +137,10 @@ class Animation(Frames[Frame]):
         moments = tuple(each.says for each in self._history.moments)
         if self.options.moments and not moments:
             moments = ("no moment stands out from those before and after it",)
-        return self.run.notes + ((thinned,) if thinned else ()) + units + moments + self._figure.notes
+        shown = self._history.shown
+        has_sign = shown is None or isinstance(shown, Weights | CellHistory)
+        unsigned = () if has_sign or self.options.color != "sign" else (NO_SIGN,)
+        return self.run.notes + ((thinned,) if thinned else ()) + units + moments + unsigned + self._figure.notes
 
     @property
     def size_px(self) -> tuple[int, int]:

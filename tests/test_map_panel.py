@@ -308,3 +308,11 @@ def test_a_role_is_not_written_below_a_name_that_says_it() -> None:
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize(("view", "told"), [("map", True), ("layers", True), ("matrix", False)])
+def test_that_norms_have_no_sign_is_told(view: str, told: bool) -> None:
+    run = open_run(SAMPLES / "residual")
+    notes = Animation(run, view=view, color="sign", max_frames=2).notes
+    assert any("norms changed, which have no sign" in note for note in notes) == told
+    assert not any("no sign" in note for note in Animation(run, view=view, max_frames=2).notes)

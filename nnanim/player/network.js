@@ -232,7 +232,7 @@ function networkAddress({ kind, index }) {
 }
 
 const drawing = {
-  thing: "an edge or a neuron",
+  thing: data.tiles ? "a cell, an edge or a neuron" : "an edge or a neuron",
   build: buildNetwork,
   draw: drawNetwork,
   repaint: () => {
