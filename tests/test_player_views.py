@@ -234,6 +234,8 @@ def test_hidden_matrices_have_their_spectral_radius_and_no_text_lies_on_cells(
     for text, left, top, right, bottom in texts:
         for x, y, wide, high in boxes:
             assert right <= x or left >= x + wide or bottom <= y or top >= y + high, text
+    assert len({x for x, _, _, _ in boxes}) <= (4 if width > 600 else 3)
+    assert not any(text.startswith("…") for text, *_ in texts)  # a column is as wide as its names need
     player.page.locator(".tensor").nth(5).focus()
     assert player.facts()["spectral radius"] == radii[0]
     assert player.texts_in_the_way() == []

@@ -23,7 +23,7 @@ from nnanim.options import THEMES, Options
 from nnanim.panels.matrix import caption_pt, plan_of
 from nnanim.panels.matrix_captions import captions_of, radius_captions, radius_text
 from nnanim.panels.matrix_legend import MatrixLegend
-from nnanim.panels.matrix_places import form_of, place, slots
+from nnanim.panels.matrix_places import LEAST_SLOT_PT, form_of, place, slots
 from nnanim.player.looks import VIEWS, color_tables
 
 MOST_NUMBERS = 1_000_000  # cells times snapshots, about 4 MB of text
@@ -31,6 +31,7 @@ MARGIN_PT = 4.0
 DPI = 144.0  # at which texts are measured
 TALLER_PT = 70.0  # a view grows by so much for each matrix beyond
 FEW = 4
+LEAST_COLUMN_PT = 110.0  # in narrower columns names would have to be small or cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +167,8 @@ def _view(view: str, shown: CellHistory, options: Options) -> dict[str, Any]:
     style = _style(shown, options, scale)
     box = Box(MARGIN_PT, MARGIN_PT, width - 2 * MARGIN_PT, height - 2 * MARGIN_PT)
     above = caption_pt(style, any(matrix.is_hidden for matrix in shown.matrices))
-    rooms = slots(box, count, above, scale, [form_of(matrix.shape) for matrix in shown.matrices])
+    least = LEAST_COLUMN_PT / LEAST_SLOT_PT[0]
+    rooms = slots(box, count, above, max(scale, least), [form_of(matrix.shape) for matrix in shown.matrices])
     plans = tuple(place(plan_of(matrix), room) for matrix, room in zip(shown.matrices, rooms, strict=True))
     texts, places = captions_of(plans, rooms, style)
     told = []
