@@ -282,7 +282,7 @@ class LayersPanel:
                 each.format(since=history.since, against=history.against)
                 for each in (APART if history.against else MOVED)
             )
-            if wide_pt(text, small, style) <= strips.width + gap
+            if wide_pt(text, small, style) <= strips.width + gap / 2
         ]
         heading = fits[0] if fits else ""
         tensors = {key for row in self._all.rows for key in row.keys}
