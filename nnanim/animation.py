@@ -13,6 +13,7 @@ import numpy as np
 
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import POINTS_PER_INCH
+from nnanim.encoders.places import note
 from nnanim.encoders.targets import PAGE, SVG, find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
 from nnanim.errors import OptionError, RunError
@@ -249,6 +250,9 @@ class Animation(Frames[Frame]):
             OptionError: so many edges, or the neurons alone, cannot move.
         """
         if self[0].tiles is not None:  # whose cells are too many
+            note(
+                "an SVG cannot move tiles, so the one written shows edges in their place (take a .gif or .html for them)"
+            )
             return Animation.of(self.run, replace(self.options, image="none"))._movable()
         rings = int(np.isfinite(self[0].nodes.bias).sum())
         texts = sum(len(part.text_places) for part in self._painter.ground.parts)

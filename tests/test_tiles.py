@@ -14,6 +14,7 @@ from pictures import SAMPLES, color_at, crossing_texts, cut_off_texts, require_e
 
 from nnanim import Animation, OptionError, open_run
 from nnanim.design.theme import pick_theme
+from nnanim.encoders.places import noting
 from nnanim.frames.frame import Tiles
 from nnanim.frames.tiles import TilePlan, is_learned_as_image, plan_tiles
 from nnanim.model.layers import LayerHeader
@@ -276,3 +277,13 @@ def test_stills_a_page_and_a_moving_svg_are_written(tmp_path: Path) -> None:
     assert told.data["tiles"]["units"] == 7
     animation.write(tmp_path / "out.svg", tmp_path / "out.html")
     assert (tmp_path / "out.svg").stat().st_size > 1000
+
+
+def test_that_an_svg_has_edges_in_place_of_tiles_is_told(tmp_path: Path) -> None:
+    animation = animated(DIGITS, max_frames=2)
+    with noting() as notes:
+        animation.write(tmp_path / "out.svg")
+    assert [note for note in notes if "an SVG cannot move tiles" in note] == notes != []
+    with noting() as notes:
+        animation.write(tmp_path / "out.gif", tmp_path / "out.html")
+    assert notes == []
