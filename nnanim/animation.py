@@ -250,9 +250,7 @@ class Animation(Frames[Frame]):
             OptionError: so many edges, or the neurons alone, cannot move.
         """
         if self[0].tiles is not None:  # whose cells are too many
-            note(
-                "an SVG cannot move tiles, so the one written shows edges in their place (take a .gif or .html for them)"
-            )
+            note("an SVG cannot move tiles: edges stand in their place (a .gif or .html has them)")
             return Animation.of(self.run, replace(self.options, image="none"))._movable()
         rings = int(np.isfinite(self[0].nodes.bias).sum())
         texts = sum(len(part.text_places) for part in self._painter.ground.parts)
