@@ -13,7 +13,8 @@ import numpy as np
 from nnanim.errors import LogError
 from nnanim.reading.logs.cells import is_missing, number_in
 from nnanim.reading.logs.log import Log
-from nnanim.reading.logs.names import counters_in
+from nnanim.reading.logs.names import counters_in, may_tell_kinds
+from nnanim.reading.logs.parted import parted
 from nnanim.reading.logs.runs import begins_again, join_rows, newest_run
 
 MAX_CELLS = 50_000_000
@@ -34,6 +35,7 @@ class Table:
         starts: rows before which the writer began anew, such as at a second header.
         unread: cells of columns that are no numbers, one for each column, with their count.
         percent: columns that have cells with a per cent sign; their values are shares of 1.
+        words: columns without a number whose names say that they tell kinds of rows, "" where a row has no word.
     """
 
     count: int
@@ -42,6 +44,7 @@ class Table:
     starts: tuple[int, ...] = ()
     unread: dict[str, tuple[str, int]] = field(default_factory=dict)
     percent: frozenset[str] = frozenset()
+    words: dict[str, list[str]] = field(default_factory=dict)
 
 
 def table_of(path: Path, rows: Sequence[Row]) -> Table:
@@ -75,6 +78,9 @@ def table_of(path: Path, rows: Sequence[Row]) -> Table:
             table.values[key], table.stated[key] = values, stated
         if unread:
             table.unread[key] = (unread[0], len(unread))
+        if unread and not has_number and may_tell_kinds(key):
+            texts = [row.get(key) for row in rows]
+            table.words[key] = [text.strip() if isinstance(text, str) else "" for text in texts]
     table.percent = frozenset(percent)
     return table
 
@@ -113,6 +119,7 @@ def log_of(path: Path, table: Table, form: str, hint: str, notes: Iterable[str] 
     told = list(notes)
     if not table.count:
         raise LogError(f"log {str(path)!r} has no rows ({hint})")
+    table = parted(table)
     renamed = {column: counter for counter, column in counters_in(table.values).items()}
     columns = {renamed.get(key, key): values for key, values in table.values.items()}
     stated = {renamed.get(key, key): flags for key, flags in table.stated.items()}

@@ -1,0 +1,74 @@
+"""Rows of several kinds below each other: those of training and of validation, or a row for each metric.
+
+A column of words says of which kind a row is: ``phase`` with ``train`` and ``val``, as scripts and MMEngine write it
+(``mode``, https://github.com/open-mmlab/mmengine, LoggerHook), or ``metric`` with the names of what stands in
+``value``, as long tables have it. Each kind gets columns of its own: ``train/loss``, ``val/loss``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnanim.reading.logs.names import KIND, METRIC, counters_in
+
+if TYPE_CHECKING:
+    from nnanim.reading.logs.table import Table
+
+MOST_KINDS = 100
+_STAGE = re.compile(r"tr|train|training|val|valid|validation|eval|evaluate|evaluation|test|testing|dev", re.IGNORECASE)
+
+
+def parted(table: Table) -> Table:
+    """Return the table with columns for each kind of row, in the order of their moments; as it is where all are alike.
+
+    A row without a word keeps its columns.
+    """
+    counting = set(counters_in(table.values).values())
+    metrics = [name for name in table.values if name not in counting]
+    for name, words in table.words.items():
+        kinds = [word for word in dict.fromkeys(words) if word]
+        if not 1 < len(kinds) <= MOST_KINDS or not metrics:
+            continue
+        is_kind = KIND.fullmatch(name) is not None and any(map(_STAGE.fullmatch, kinds))
+        is_metric = METRIC.fullmatch(name) is not None and len(metrics) == 1 and len(counting) > 0
+        if is_kind or is_metric:
+            unread = {column: cell for column, cell in table.unread.items() if column != name}
+            split = _parted(replace(table, unread=unread), words, kinds, metrics, is_metric=is_metric)
+            return _in_order(split, words, kinds)
+    return table
+
+
+def _parted(table: Table, words: Sequence[str], kinds: Sequence[str], metrics: Sequence[str], *, is_metric: bool) -> Table:
+    own = {kind: np.array([word == kind for word in words], dtype=bool) for kind in ["", *kinds]}
+    values = {name: column for name, column in table.values.items() if name not in metrics}
+    stated = {name: table.stated[name] for name in values}
+    percent = set(table.percent) - set(metrics)
+    for metric in metrics:
+        for kind, rows in own.items():
+            has = table.stated[metric] & rows
+            if has.any():
+                name = metric if not kind else kind if is_metric else f"{kind}/{metric}"
+                values[name], stated[name] = np.where(has, table.values[metric], np.nan), has
+                percent |= {name} if metric in table.percent else set()
+    return replace(table, values=values, stated=stated, percent=frozenset(percent), words={})
+
+
+def _in_order(table: Table, words: Sequence[str], kinds: Sequence[str]) -> Table:
+    """Sort rows where those of each kind are in order and only stand behind those of another."""
+    found = counters_in(table.values)
+    counter = next((found[each] for each in ("iteration", "epoch") if each in found), None)
+    if counter is None or table.starts or not np.isfinite(table.values[counter]).all():
+        return table
+    moments = table.values[counter]
+    places = [np.array([place for place, word in enumerate(words) if word == kind], dtype=int) for kind in kinds]
+    if (np.diff(moments) >= 0).all() or any((np.diff(moments[each]) < 0).any() for each in places):
+        return table
+    order = np.argsort(moments, kind="stable")
+    values = {name: column[order] for name, column in table.values.items()}
+    stated = {name: flags[order] for name, flags in table.stated.items()}
+    return replace(table, values=values, stated=stated)
