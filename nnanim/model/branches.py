@@ -39,6 +39,7 @@ _END = r"(?:in|inp|input|hid|hidden|out|output|latent|emb|[a-z])"
 _WAY = re.compile(
     rf"(?:[a-z]+_)?(?P<tail>{_END})(?:2|_to_)(?P<head>{_END})|[wu]_?(?P<tail2>[a-z])(?P<head2>[a-z])", re.IGNORECASE
 )
+_FORMULA = re.compile(r"(?P<letter>[quvwk])(?:_?[0-9a-z])?", re.IGNORECASE)  # W1, W2, V; W, U; w_a, v_a
 _MAX_NESTING = 16
 
 
@@ -67,7 +68,7 @@ def sign_of_branches(layers: Sequence[Tensor]) -> str:
         apart = [module for module in kind if not any(other != module and _holds(other, module) for other in kind)]
         if len(apart) > 1:
             return f"{apart[0]!r} and {apart[1]!r} may stand beside each other, by their names"
-    return _numbers(layers) or _letters(layers) or _twins(layers) or _ways(layers)
+    return _numbers(layers) or _letters(layers) or _formula(layers) or _twins(layers) or _ways(layers)
 
 
 def are_in_a_list_of_branches(name: str) -> bool:
@@ -123,6 +124,23 @@ def _letters(layers: Sequence[Tensor]) -> str:
         other = seen.setdefault((stem, layer.size_in), module)
         if other != module:
             return f"{other!r} and {module!r} may stand beside each other, by their names"
+    return ""
+
+
+def _formula(layers: Sequence[Tensor]) -> str:
+    """Find matrices that are named by the letters of a formula: v·tanh(W1·q + W2·k), W·x + U·h.
+
+    Source: Bahdanau et al. 2015, and the equations of recurrent cells.
+    """
+    seen: dict[str, dict[str, str]] = defaultdict(dict)
+    for layer in layers:
+        parent, _, own = layer.full_name.rpartition(".")
+        if match := _FORMULA.fullmatch(own):
+            others = seen[parent]
+            others.setdefault(match["letter"].lower(), layer.full_name)
+            if len(others) > 1:
+                first, second = list(others.values())[:2]
+                return f"{first!r} and {second!r} may stand beside each other, as letters of a formula"
     return ""
 
 

@@ -217,7 +217,10 @@ def _beside(layers: Sequence[Tensor]) -> str:
         before, layer = layers[place - 1], layers[place]
         earlier = {each[:2] for each in sizes[:place]}
         is_end = place == len(layers) - 1
-        if sizes[place][:2] not in earlier or (before.is_convolution and not layer.is_convolution):
+        # As wide at its end as before: what comes behind may take in a sum of both.
+        is_square = not is_end and layer.size_in == layer.size_out and before.is_convolution == layer.is_convolution
+        may_be_beside = sizes[place][:2] in earlier or is_square
+        if not may_be_beside or (before.is_convolution and not layer.is_convolution):
             continue
         if not _is_next(before.full_name, layer.full_name, families, is_end=is_end):
             return f"{before.full_name!r} and {layer.full_name!r} may stand beside each other, as far as sizes tell"

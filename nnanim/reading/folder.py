@@ -24,6 +24,7 @@ from nnanim.reading.below import (
 )
 from nnanim.reading.containers.npz_archive import NPY_MAGIC, SNAPSHOT_HINT
 from nnanim.reading.listing import name_in, some
+from nnanim.reading.logs.choice import FOLDER as LOG_FOLDER
 from nnanim.reading.logs.choice import choose_log, may_be_log
 from nnanim.reading.logs.detect import EVENTS_MARK, TRAINER_STATE, WANDB_SUFFIX
 from nnanim.reading.logs.log import Log
@@ -268,6 +269,8 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
                     places.setdefault(place, []).append(path)
             elif is_file and is_wanted:
                 places.setdefault(place, []).append(path)
+            elif is_file and LOG_FOLDER.fullmatch(place.name) and place.parent == folder:
+                found.files += [path] if may_be_log(entry.name, b"") else []
             elif is_folder and depth < _MAX_DEPTH + (2 if METRICS in path.parts[len(folder.parts) :] else 0):
                 waiting.append((path, depth + 1, is_wanted and (is_for_snapshots(entry.name) or holds_dcp(path))))
     return places
