@@ -191,7 +191,9 @@ def _sections(data: bytes, header: _Header, names: list[str]) -> list[tuple[Sect
         begin = data.find(b"\n", begin) + 1
         if not begin:
             return None
-    if any(mark in data[begin:] for mark in (b"\n#", b"\n//", b"\n%", b"\n; ")) or data.count(b"\r") > data.count(b"\r\n"):
+    if any(mark in data[begin:] for mark in (b"\n#", b"\n//", b"\n%", b"\n; ")) or data.count(b"\r") > data.count(
+        b"\r\n"
+    ):
         return None
     sections = [(Section(names, header.line + 1), begin)]
     first = re.escape(header.names[0].encode())

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nnanim.reading.logs.cells import decimal_comma, is_missing, number_in
-from nnanim.reading.logs.names import may_tell_kinds
+from nnanim.reading.logs.parted import MOST_KINDS
 from nnanim.reading.logs.table import Table, check_size
 
 CHUNK_ROWS = 100_000
@@ -29,7 +29,7 @@ class Section:
         columns: (count,) values, NaN where there is no number, and (count,) where there is a value, by name.
         unread: cells that are no numbers, by name, each with their count.
         percent: columns with a per cent sign.
-        words: cells of columns that may tell kinds of rows.
+        words: cells of columns with few words.
     """
 
     names: list[str]
@@ -55,8 +55,9 @@ class Section:
         if bad:
             first, count = self.unread.get(name, (bad[0].strip()[:200], 0))
             self.unread[name] = (first, count + len(bad))
-        if may_tell_kinds(name):
-            self.words.setdefault(name, []).extend(text.strip() for text in texts)
+        if len(known) <= MOST_KINDS and None in known.values():
+            same = {text: text.strip() for text in known}
+            self.words.setdefault(name, []).extend(same.get(text, "") for text in texts)
         numbers = [known.get(text) for text in texts]
         stated = np.array([number is not None for number in numbers], dtype=bool)
         return np.array([np.nan if number is None else number for number in numbers], dtype=float), stated
@@ -168,8 +169,8 @@ def put_together(sections: Sequence[Section]) -> Table:
         if unread:
             table.unread[name] = (unread[0][0], sum(number for _, number in unread))
         if unread and name not in table.values:
-            lists = [section.words.get(name, [""] * section.count) for section in sections]
-            table.words |= {name: [word for words in lists for word in words]} if may_tell_kinds(name) else {}
+            words = [word for s in sections for word in s.words.get(name, [""] * s.count)]
+            table.words |= {name: words} if len(words) == count and len(set(words)) <= MOST_KINDS else {}
     table.percent = frozenset(name for section in sections for name in section.percent)
     return table
 

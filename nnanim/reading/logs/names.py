@@ -8,7 +8,20 @@ from collections.abc import Iterable
 # Keras, Lightning, Transformers, Ultralytics: epoch. W&B: _step, _runtime, _timestamp. TensorBoard's CSV: Wall time,
 # Step. Stable-Baselines3: time/total_timesteps. Ray Tune: training_iteration, time_total_s. fairseq: num_updates.
 _NAMES = {
-    "epoch": ("epoch", "epochs", "ep", "epoch_num", "num_epoch", "n_epoch", "epoch_idx", "current_epoch", "round", "episode", "episodes", "generation"),
+    "epoch": (
+        "epoch",
+        "epochs",
+        "ep",
+        "epoch_num",
+        "num_epoch",
+        "n_epoch",
+        "epoch_idx",
+        "current_epoch",
+        "round",
+        "episode",
+        "episodes",
+        "generation",
+    ),
     "iteration": (
         "iteration",
         "iterations",
@@ -72,11 +85,6 @@ def is_log_header(columns: Iterable[str]) -> bool:
 def has_metric(columns: Iterable[str]) -> bool:
     """Tell whether one of the columns is a metric of a training for certain, such as ``val_loss``."""
     return any(_METRIC.fullmatch(word) for column in columns for word in words_of(column))
-
-
-def may_tell_kinds(column: str) -> bool:
-    """Tell whether the words of a column may say of which kind its rows are, by its name."""
-    return KIND.fullmatch(column.strip()) is not None or METRIC.fullmatch(column.strip()) is not None
 
 
 def is_index(column: str) -> bool:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from nnanim.reading.logs.table import Table
 
 MOST_KINDS = 100
+_MOST_CELLS = 20_000_000
 _STAGE = re.compile(r"tr|train|training|val|valid|validation|eval|evaluate|evaluation|test|testing|dev", re.IGNORECASE)
+_IS_STAGE = re.compile(r"(?P<is>is_?)?(?P<stage>train|training|val|valid|validation|eval|test)", re.IGNORECASE)
 
 
 def parted(table: Table) -> Table:
@@ -29,23 +31,55 @@ def parted(table: Table) -> Table:
     A row without a word keeps its columns.
     """
     counting = set(counters_in(table.values).values())
-    metrics = [name for name in table.values if name not in counting]
-    for name, words in table.words.items():
+    for name, words in (table.words | _flags(table)).items():
         kinds = [word for word in dict.fromkeys(words) if word]
-        if not 1 < len(kinds) <= MOST_KINDS or not metrics:
+        metrics = [each for each in table.values if each not in counting and each != name]
+        if not 1 < len(kinds) <= MOST_KINDS or not 0 < len(kinds) * len(metrics) * table.count <= _MOST_CELLS:
             continue
-        is_kind = KIND.fullmatch(name) is not None and any(map(_STAGE.fullmatch, kinds))
+        is_stage = KIND.fullmatch(name) is not None and any(map(_STAGE.fullmatch, kinds))
         is_metric = METRIC.fullmatch(name) is not None and len(metrics) == 1 and len(counting) > 0
-        if is_kind or is_metric:
+        if is_stage or is_metric or name in table.values or _tell_apart(table, words, kinds):
             unread = {column: cell for column, cell in table.unread.items() if column != name}
             split = _parted(replace(table, unread=unread), words, kinds, metrics, is_metric=is_metric)
             return _in_order(split, words, kinds)
     return table
 
 
-def _parted(table: Table, words: Sequence[str], kinds: Sequence[str], metrics: Sequence[str], *, is_metric: bool) -> Table:
+def _flags(table: Table) -> dict[str, list[str]]:
+    """Return the words of columns such as ``is_train`` with 1 and 0, or True and False."""
+    found = {}
+    for name in (*table.values, *table.words):
+        match = _IS_STAGE.fullmatch(name)
+        if match is None or (match["is"] is None and name in table.values):
+            continue
+        if name in table.values:
+            texts = [f"{value:g}" for value in table.values[name].tolist()]
+        else:
+            texts = [word.lower() for word in table.words[name]]
+        other = "val" if match["stage"].lower().startswith("train") else "train"
+        said = {"1": match["stage"], "true": match["stage"], "0": other, "false": other}
+        if set(texts) <= set(said):
+            found[name] = [said[text] for text in texts]
+    return found
+
+
+def _tell_apart(table: Table, words: Sequence[str], kinds: Sequence[str]) -> bool:
+    """Tell whether several rows of most moments differ by their words alone, whatever the column is called."""
+    found = counters_in(table.values)
+    counter = next((found[each] for each in ("iteration", "epoch") if each in found), None)
+    if counter is None or "" in words or table.starts:
+        return False
+    moments = table.values[counter].tolist()
+    pairs = set(zip(moments, words, strict=True))
+    return len(pairs) == len(moments) and 2 * len(set(moments)) <= len(moments) and 2 * len(kinds) <= len(moments)
+
+
+def _parted(
+    table: Table, words: Sequence[str], kinds: Sequence[str], metrics: Sequence[str], *, is_metric: bool
+) -> Table:
     own = {kind: np.array([word == kind for word in words], dtype=bool) for kind in ["", *kinds]}
-    values = {name: column for name, column in table.values.items() if name not in metrics}
+    flags = set(_flags(table))
+    values = {name: column for name, column in table.values.items() if name not in metrics and name not in flags}
     stated = {name: table.stated[name] for name in values}
     percent = set(table.percent) - set(metrics)
     for metric in metrics:

@@ -13,8 +13,8 @@ import numpy as np
 from nnanim.errors import LogError
 from nnanim.reading.logs.cells import is_missing, number_in
 from nnanim.reading.logs.log import Log
-from nnanim.reading.logs.names import counters_in, may_tell_kinds
-from nnanim.reading.logs.parted import parted
+from nnanim.reading.logs.names import counters_in
+from nnanim.reading.logs.parted import MOST_KINDS, parted
 from nnanim.reading.logs.runs import begins_again, join_rows, newest_run
 
 MAX_CELLS = 50_000_000
@@ -35,7 +35,7 @@ class Table:
         starts: rows before which the writer began anew, such as at a second header.
         unread: cells of columns that are no numbers, one for each column, with their count.
         percent: columns that have cells with a per cent sign; their values are shares of 1.
-        words: columns without a number whose names say that they tell kinds of rows, "" where a row has no word.
+        words: columns without a number and with few words, "" where a row has none.
     """
 
     count: int
@@ -78,9 +78,10 @@ def table_of(path: Path, rows: Sequence[Row]) -> Table:
             table.values[key], table.stated[key] = values, stated
         if unread:
             table.unread[key] = (unread[0], len(unread))
-        if unread and not has_number and may_tell_kinds(key):
+        if unread and not has_number:
             texts = [row.get(key) for row in rows]
-            table.words[key] = [text.strip() if isinstance(text, str) else "" for text in texts]
+            words = [str(text).strip() if isinstance(text, str | bool) else "" for text in texts]
+            table.words |= {key: words} if len(set(words)) <= MOST_KINDS else {}
     table.percent = frozenset(percent)
     return table
 
