@@ -15,7 +15,7 @@ _BESIDE = re.compile(
     r"branch(?:es)?|experts?|se|excite?|excitation|attn|attention|gates?|router|shortcuts?|skips?|residuals?"
     r"|res|resblocks?|resnet|resid|resunit|aux|auxlogits|time|timestep|temb|film|lateral|fpn|highway|dueling|inception"
     r"|denseblock|denselayer|siamese|odefunc|mixer|mixing|hypernet|hyper|lat|aspp|spp|ppm"
-    r"|cond|conditioning"
+    r"|cond|conditioning|rec|recur|recurrent|reservoir"
 )
 # Two or more modules of such names stand beside each other; one alone is a part of a sequence.
 _PARALLEL = re.compile(

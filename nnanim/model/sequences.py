@@ -222,9 +222,20 @@ def _beside(layers: Sequence[Tensor]) -> str:
         may_be_beside = sizes[place][:2] in earlier or is_square
         if not may_be_beside or (before.is_convolution and not layer.is_convolution):
             continue
-        if not _is_next(before.full_name, layer.full_name, families, is_end=is_end):
+        is_named_end = is_end and not _may_be_shortcut(layers[:place], layer)
+        if not _is_next(before.full_name, layer.full_name, families, is_end=is_named_end):
             return f"{before.full_name!r} and {layer.full_name!r} may stand beside each other, as far as sizes tell"
     return ""
+
+
+def _may_be_shortcut(before: Sequence[Tensor], last: Tensor) -> bool:
+    """Tell whether the last layer may lead around those before: one pixel wide, from and to as many channels."""
+    is_pointwise = last.is_convolution and set(last.kernel) == {1} and set(before[-1].kernel) != {1}
+    return (
+        is_pointwise
+        and before[-1].size_out == last.size_out
+        and any(each.is_convolution and each.size_in == last.size_in for each in before)
+    )
 
 
 def _is_next(before: str, after: str, families: Counter[str], *, is_end: bool) -> bool:
