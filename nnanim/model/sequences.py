@@ -222,8 +222,9 @@ def _beside(layers: Sequence[Tensor]) -> str:
         may_be_beside = sizes[place][:2] in earlier or is_square
         if not may_be_beside or (before.is_convolution and not layer.is_convolution):
             continue
-        is_named_end = is_end and not _may_be_shortcut(layers[:place], layer)
-        if not _is_next(before.full_name, layer.full_name, families, is_end=is_named_end):
+        may_be_shortcut = _may_be_shortcut(layers[:place], layer)
+        is_next = _is_next(before.full_name, layer.full_name, families, is_end=is_end and not may_be_shortcut)
+        if not is_next or (may_be_shortcut and _is_counted(layer)):
             return f"{before.full_name!r} and {layer.full_name!r} may stand beside each other, as far as sizes tell"
     return ""
 
@@ -236,6 +237,14 @@ def _may_be_shortcut(before: Sequence[Tensor], last: Tensor) -> bool:
         and before[-1].size_out == last.size_out
         and any(each.is_convolution and each.size_in == last.size_in for each in before)
     )
+
+
+def _is_counted(layer: Tensor) -> bool:
+    """Tell whether a name has a number that counts the layers of its kind as they are made, as Flax and Keras do.
+
+    Source: https://flax.readthedocs.io/en/latest/api_reference/flax.linen/module.html, ``Conv_0``, ``Conv_1``.
+    """
+    return re.fullmatch(r"[A-Za-z0-9]*[a-z0-9]_[0-9]+", layer.full_name.rpartition(".")[2]) is not None
 
 
 def _is_next(before: str, after: str, families: Counter[str], *, is_end: bool) -> bool:
