@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnanim.reading.logs.names import KIND, METRIC, counters_in
+from nnanim.reading.logs.runs import moments_of
 
 if TYPE_CHECKING:
     from nnanim.reading.logs.table import Table
@@ -94,11 +95,9 @@ def _parted(
 
 def _in_order(table: Table, words: Sequence[str], kinds: Sequence[str]) -> Table:
     """Sort rows where those of each kind are in order and only stand behind those of another."""
-    found = counters_in(table.values)
-    counter = next((found[each] for each in ("iteration", "epoch") if each in found), None)
-    if counter is None or table.starts or not np.isfinite(table.values[counter]).all():
+    moments = moments_of({name: table.values[column] for name, column in counters_in(table.values).items()})
+    if moments is None or table.starts or not np.isfinite(moments).all():
         return table
-    moments = table.values[counter]
     places = [np.array([place for place, word in enumerate(words) if word == kind], dtype=int) for kind in kinds]
     if (np.diff(moments) >= 0).all() or any((np.diff(moments[each]) < 0).any() for each in places):
         return table

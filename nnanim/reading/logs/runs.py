@@ -27,7 +27,7 @@ def newest_run(columns: Columns, stated: Columns, starts: Sequence[int], where: 
         where: the file, for notes.
     """
     count = len(next(iter(columns.values())))
-    moments = _moments(columns)
+    moments = moments_of(columns)
     kept = np.ones(count, dtype=bool)
     if moments is None:
         return np.arange(count), []
@@ -126,7 +126,7 @@ def _are_unordered(moments: np.ndarray, falls: np.ndarray, known: np.ndarray, fl
     return all(any(each[place] and each[place + 1] for each in flags) for place in np.flatnonzero(falls))
 
 
-def _moments(columns: Columns) -> np.ndarray | None:
+def moments_of(columns: Columns) -> np.ndarray | None:
     """Return (R,) numbers that grow with the training: iterations where they run through, else epochs."""
     found = [columns[name] for name in ("iteration", "epoch") if name in columns]
     if not found:

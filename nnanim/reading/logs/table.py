@@ -132,8 +132,9 @@ def log_of(path: Path, table: Table, form: str, hint: str, notes: Iterable[str] 
         told.append(f"log {str(path)!r} counts neither epochs nor steps: its rows are taken for epochs 1, 2, …")
     _limit(path, columns, told)
     rows, more = newest_run(columns, stated, table.starts, str(path))
-    columns = {name: values[rows] for name, values in columns.items()} if len(rows) < table.count else columns
-    stated = {name: flags[rows] for name, flags in stated.items()} if len(rows) < table.count else stated
+    if more:
+        columns = {name: values[rows] for name, values in columns.items()}
+        stated = {name: flags[rows] for name, flags in stated.items()}
     if begins_again(columns):
         del columns["iteration"], stated["iteration"]
         told.append(f"log {str(path)!r} counts steps anew in each epoch: its epochs count alone")
