@@ -218,7 +218,7 @@ TABLE: tuple[Naming, ...] = (
     Naming(
         EMBEDDING,
         r"(?:[^.]*_)?(?:code_?books?|codes?|dictionary|prototypes?|centroids|memory_?bank)@",
-        "van den Oord et al. 2017, VQ-VAE; a table of vectors that are looked up, without bias",
+        "VQ-VAE (van den Oord et al. 2017): a table of vectors that are looked up",
         axes=(2, 2),
         no_bias=True,
     ),
