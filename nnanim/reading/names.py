@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-FIRST = re.compile(r"(?:^|[^a-z])(?:init|initial|start|untrained|random)(?:[^a-z]|$)")
+FIRST = re.compile(r"(?:^|[^a-z])(?:init|initial|start|untrained|random|before)(?:[^a-z]|$)")
 LAST = re.compile(r"(?:^|[^a-z])(?:last|latest|current|newest)(?:[^a-z]|$)")
-FINAL = re.compile(r"(?:^|[^a-z])(?:final|finished|done|end)(?:[^a-z]|$)")
+FINAL = re.compile(r"(?:^|[^a-z])(?:final|finished|done|end|after)(?:[^a-z]|$)")
 BEST = re.compile(r"(?:^|[^a-z])(?:[a-z]+best|best)(?:[^a-z]|$)")
 _SUFFIXES = r"(?:\.(?:weights|model|npz|npy|pt|pth|pkl|ckpt|bin|tar|h5|hdf5|keras|safetensors|index|json|onnx|zip))+$"
 _NUMBER = r"([0-9]{1,18})(k(?![a-z]))?"

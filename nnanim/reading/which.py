@@ -60,8 +60,9 @@ def choose_model(found: Sequence[Contents], wanted: str | None, name: Name, note
 
 
 def leave_copies_out(found: Sequence[Contents], name: Name, notes: list[str]) -> list[Contents]:
-    """Leave out files such as ``last.ckpt`` and ``best.pt`` where a numbered one is of the same moment."""
-    moments = {(each.epoch, each.iteration): each for each in reversed(found) if re.search("[0-9]", each.path.stem)}
+    """Leave out files such as ``last.ckpt`` and ``step_2_best.pt`` where a numbered one is of the same moment."""
+    numbered = [each for each in reversed(found) if re.search("[0-9]", each.path.stem) and not is_best(each.path)]
+    moments = {(each.epoch, each.iteration): each for each in numbered}
     kept = []
     for each in found:
         same = moments.get((each.epoch, each.iteration))
@@ -74,7 +75,9 @@ def leave_copies_out(found: Sequence[Contents], name: Name, notes: list[str]) ->
 
 
 def _is_copy(each: Contents, same: Contents) -> bool:
-    return each.path.parent == same.path.parent and re.search("[0-9]", each.path.stem) is None
+    if each.path.parent != same.path.parent or each is same:
+        return False
+    return is_best(each.path) or re.search("[0-9]", each.path.stem) is None
 
 
 def leave_best_out(found: Sequence[Contents], name: Name, notes: list[str]) -> list[Contents]:

@@ -39,7 +39,8 @@ def parted(table: Table) -> Table:
             continue
         is_stage = KIND.fullmatch(name) is not None and any(map(_STAGE.fullmatch, kinds))
         is_metric = METRIC.fullmatch(name) is not None and len(metrics) == 1 and len(counting) > 0
-        if is_stage or is_metric or name in table.values or _tell_apart(table, words, kinds):
+        is_kind = is_stage or name in table.values or _tell_apart(table, words, kinds)
+        if is_metric or (is_kind and _are_mixed(table, words, metrics)):
             unread = {column: cell for column, cell in table.unread.items() if column != name}
             split = _parted(replace(table, unread=unread), words, kinds, metrics, is_metric=is_metric)
             return _in_order(split, words, kinds)
@@ -62,6 +63,12 @@ def _flags(table: Table) -> dict[str, list[str]]:
         if set(texts) <= set(said):
             found[name] = [said[text] for text in texts]
     return found
+
+
+def _are_mixed(table: Table, words: Sequence[str], metrics: Sequence[str]) -> bool:
+    """Tell whether a metric has values in rows of several kinds."""
+    kinds = [{words[row] for row in np.flatnonzero(table.stated[name])} for name in metrics]
+    return any(len(found) > 1 for found in kinds)
 
 
 def _tell_apart(table: Table, words: Sequence[str], kinds: Sequence[str]) -> bool:
