@@ -42,7 +42,7 @@ test-lowest: $(LOWEST)/.installed  ## Run the tests with the oldest supported pa
 	$(LOWEST)/bin/python -m pytest $(SPREAD) -W default --disable-warnings -p no:cacheprovider $(ARGS)
 
 test-frameworks: $(FRAMEWORKS)/.installed  ## Run the tests that need PyTorch, Lightning, Keras and Transformers (2 GB)
-	$(FRAMEWORKS)/bin/python -m pytest -p no:cacheprovider tests/test_frameworks.py tests/test_result_folders.py \
+	$(FRAMEWORKS)/bin/python -m pytest -p no:cacheprovider tests/test_frameworks.py tests/test_frameworks_formats.py tests/test_result_folders.py \
 	  tests/test_tutorial.py $(ARGS)
 
 test-trackers: $(TRACKERS)/.installed  ## Run the tests that need TensorBoard, Weights & Biases and MLflow (1 GB)
@@ -52,7 +52,7 @@ test-notebook: $(NOTEBOOK)/.installed  ## Run the tests in a real JupyterLab in 
 	$(NOTEBOOK)/bin/python -m pytest -p no:cacheprovider -W default tests/test_jupyterlab.py $(ARGS)
 
 fixtures: $(FRAMEWORKS)/.installed  ## Train the networks of tests/fixtures again
-	for name in pytorch dcp onnx flax lightning keras transformers; do \
+	for name in pytorch dcp onnx flax orbax lightning keras transformers; do \
 	  $(FRAMEWORKS)/bin/python tests/training/train_$$name.py || exit 1; done
 
 fuzz: $(VENV)/.dev  ## Damage result folders for ten minutes: nothing but NnanimError may come out
@@ -155,7 +155,7 @@ $(CHECKS)/.installed: pyproject.toml $(SOURCES) | $(CHECKS)/.made
 	@touch $@
 
 $(LOWEST)/.installed: pyproject.toml nnanim/__init__.py tests/lowest-versions.txt | $(LOWEST)/.made
-	$(LOWEST)/bin/python $(PIP) --constraint tests/lowest-versions.txt --group test --editable '.[dask]'
+	$(LOWEST)/bin/python $(PIP) --constraint tests/lowest-versions.txt --group test --editable '.[dask,orbax]'
 	@touch $@
 
 $(NOTEBOOK)/.installed: pyproject.toml nnanim/__init__.py | $(NOTEBOOK)/.made

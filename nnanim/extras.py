@@ -11,6 +11,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {  # and the packages of each
     "chainer": ("chainer",),
     "dask": ("distributed",),
     "match": ("scipy",),
+    "orbax": ("backports.zstd",),
     "video": ("av",),
     "watch": ("starlette", "uvicorn", "watchfiles"),
 }

@@ -95,6 +95,8 @@ class Options:
         panels: ``"both"``, ``"network"`` or ``"curve"``.
         view: ``"network"`` (neurons and edges), ``"layers"`` (a row for each weight tensor),
             ``"map"`` (boxes and arrows), ``"matrix"`` (weight matrices as heat maps), or ``"auto"``.
+        distributions: whether each row of the view ``"layers"``, which is then what ``"auto"`` takes, also has a
+            histogram of log₁₀|w| of its weights, over that of the snapshot that changes are measured against.
         title: a line above all panels, such as the name of the run.
         figsize: width and height in inches.
         dpi: pixels per inch.
@@ -137,6 +139,7 @@ class Options:
     palette: str = PALETTES[0]
     panels: str = PANELS[0]
     view: str = VIEWS[0]
+    distributions: bool = False
     title: str = ""
     figsize: tuple[float, float] = DEFAULT_FIGSIZE
     dpi: float = DEFAULT_DPI
@@ -227,6 +230,8 @@ class Options:
             (("every", self.every != 1), ("max_frames", self.max_frames is not None)),
             (("color 'sign'", self.color == "sign"), ("since 'previous'", self.since == "previous")),
             (("metric", self.metric is not None), ("panels 'network'", self.panels == "network")),
+            (("distributions", self.distributions), (f"view {self.view!r}", self.view not in ("auto", "layers"))),
+            (("distributions", self.distributions), ("panels 'curve'", self.panels == "curve")),
             (("image", self.image_size is not None), ("input_labels", bool(self.input_labels))),
         ]
 
@@ -254,6 +259,7 @@ class OptionFields(TypedDict, total=False):
     palette: str
     panels: str
     view: str
+    distributions: bool
     title: str
     figsize: tuple[float, float]
     dpi: float

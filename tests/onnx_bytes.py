@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-FLOAT, INT64, FLOAT16 = 1, 7, 10
+FLOAT, UINT8, INT8, INT32, INT64, FLOAT16 = 1, 2, 3, 6, 7, 10
 
 
 def varint(value: int) -> bytes:
@@ -39,13 +39,25 @@ def outside(name: str, shape: Sequence[int], location: str, **more: int) -> byte
     return b"".join(field(1, size) for size in shape) + field(2, FLOAT) + field(8, name) + pairs + field(14, 1)
 
 
-def node(kind: str, inputs: Sequence[str], output: str, **numbers: int) -> bytes:
-    """Return a NodeProto with whole numbers as attributes; ``perm`` is the order of axes, digit by digit."""
+def graph(nodes: Sequence[bytes], arrays: Sequence[bytes], inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """Return a GraphProto."""
+    parts = b"".join(field(1, each) for each in nodes) + b"".join(field(5, each) for each in arrays)
+    named = [(11, name) for name in inputs] + [(12, name) for name in outputs]
+    return parts + b"".join(field(number, field(1, name)) for number, name in named)
+
+
+def node(kind: str, inputs: Sequence[str], output: str | Sequence[str], **numbers: int | bytes) -> bytes:
+    """Return a NodeProto: numbers as attributes, graphs as bytes; ``perm`` is the order of axes, digit by digit."""
     attributes = b""
+    outputs = [output] if isinstance(output, str) else output
     for key, value in numbers.items():
+        if isinstance(value, bytes):
+            attributes += field(5, field(1, key) + field(6, value))
+            continue
         content = b"".join(field(8, int(axis)) for axis in f"{value:02}") if key == "perm" else field(3, value)
         attributes += field(5, field(1, key) + content)
-    return b"".join(field(1, name) for name in inputs) + field(2, output) + field(4, kind) + attributes
+    named = b"".join(field(1, name) for name in inputs) + b"".join(field(2, name) for name in outputs)
+    return named + field(4, kind) + attributes
 
 
 def write_onnx(

@@ -146,3 +146,50 @@ def test_what_has_no_blocks_or_too_many_kinds_is_no_grid() -> None:
 
 def test_few_rows_stay_rows_over_time(tmp_path: Path) -> None:
     assert not isinstance(Animation(open_run(run_of(tmp_path / "run", 4)), view="layers")._figure.view, GridPanel)
+
+
+def test_a_strip_below_a_cell_is_thick_and_red_where_the_norm_grew_and_thin_and_blue_where_it_shrank(
+    tmp_path: Path,
+) -> None:
+    random = np.random.default_rng(0)
+    first = {f"layers.{b}.{name}.weight": random.normal(size=(8, 8)) for b in range(12) for name in "abcdefgh"}
+    up = {"a": 1.5, "b": 0.5, "c": 1.0}
+    (folder := tmp_path / "run").mkdir()
+    for epoch in (0, 1):
+        grown = {key: value * up.get(key.split(".")[2], 1.1) ** epoch for key, value in first.items()}
+        save(folder / f"net_epoch{epoch}.npz", {key: value.astype("f4") for key, value in grown.items()})
+    animation = Animation(open_run(folder), view="layers", ending="change")
+    panel, grid = grid_of(animation)
+    assert grid.columns[:3] == ("a", "b", "c")
+    part, image = panel.part, animation[1].image
+    assert part.strips_pt is not None
+    look = panel.look(animation[1])
+    assert look.norms[0] == pytest.approx(1.0)
+    assert 0 < look.norms[1] < 0.2
+    assert look.norms[2] == 0  # what has not moved has none
+    assert (panel.look(animation[0]).norms == 0).all()
+    colors = [THEME.strengthened, THEME.weakened]
+    height_pt = 72 * image.shape[0] / 100
+    for cell, color in enumerate(colors):
+        left, bottom, width, height = part.strips_pt[cell]
+        assert bottom + height == pytest.approx(part.cells_pt[cell, 1])
+        x = int((left + width / 2) / 0.72)
+        thick = round(look.norms[cell] * height / 0.72)
+        top = round((height_pt - bottom - height) / 0.72)
+        column = image[top : top + round(height / 0.72) + 1, x]
+        assert (column == color).all(axis=-1).sum() == max(thick, 1)
+
+
+@pytest.mark.parametrize("blocks", [32, 80])
+def test_low_lines_have_no_strips(blocks: int, tmp_path: Path) -> None:
+    panel, _ = grid_of(Animation(open_run(run_of(tmp_path / "run", blocks)), view="layers"))
+    assert panel.part.strips_pt is None
+
+
+def test_an_svg_can_move_a_grid_with_strips_and_hills(tmp_path: Path) -> None:
+    animation = Animation(open_run(run_of(tmp_path / "run", 12)), distributions=True)
+    panel, _ = grid_of(animation)
+    assert panel.part.strips_pt is not None
+    assert panel.part.hills is not None
+    animation.write(tmp_path / "grid.svg")
+    assert (tmp_path / "grid.svg").stat().st_size > 10_000

@@ -36,6 +36,12 @@ def test_model(tmp_path: Path, chunk: Sequence[int], filters: Sequence[int]) -> 
         assert np.array_equal(arrays.read("predictor/l2/W"), SECOND)
 
 
+def test_names_without_a_suffix_as_flax_has_them(tmp_path: Path) -> None:
+    """The first byte of HDF5 is also that of a dict in msgpack."""
+    write_hdf5(tmp_path / "model_00001", LINKS)
+    assert open_run(tmp_path).format == "chainer"
+
+
 def test_other_filter_is_named(tmp_path: Path) -> None:
     write_hdf5(tmp_path / "model_00001.h5", LINKS, filters=(32000,))
     with pytest.raises(SnapshotError, match="filter 32000"):

@@ -341,3 +341,12 @@ def test_a_bias_that_one_snapshot_lacks_is_named(tmp_path: Path) -> None:
     found = run(tmp_path, tmp_path)
     assert found.exit_code == 1
     assert "weights_2.npz' has no tensor 'b1', which the first one has" in found.output
+
+
+def test_a_vector_of_another_shape_in_one_snapshot_is_named(tmp_path: Path) -> None:
+    arrays = {"w1": np.ones((4, 5)), "w2": np.ones((5, 3)), "gain": np.ones(5)}
+    np.savez(tmp_path / "weights_1.npz", **arrays)
+    np.savez(tmp_path / "weights_2.npz", **{**arrays, "gain": np.float64(1)})
+    found = run(tmp_path, tmp_path)
+    assert found.exit_code == 1
+    assert f"'gain' in snapshot '{tmp_path / 'weights_2.npz'}' has shape (), and (5,) in the first" in found.output

@@ -49,7 +49,7 @@ def save(folder: Path, content: bytes, name: str = "model_1.msgpack") -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["model_1.msgpack", "flax_model.msgpack", "checkpoint_7"])
+@pytest.mark.parametrize("name", ["model_1.msgpack", "flax_model.msgpack", "net_1.flax", "checkpoint_7", "vit_7"])
 @pytest.mark.parametrize("content", [network(), network(step=7, opt_state={"0": {"mu": {"kernel": W1}}})])
 def test_weights_of_what_was_saved(tmp_path: Path, name: str, content: bytes) -> None:
     run = open_run(save(tmp_path, content, name))
@@ -130,13 +130,23 @@ def test_damage_is_one_sentence(tmp_path: Path, what: str) -> None:
 
 @pytest.mark.parametrize("content", [b"\x83abc", b"\x80", b"# notes"])
 def test_other_files_called_checkpoint(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(RunError, match=r"found: 'checkpoint_3'"):
-        open_run(save(tmp_path, content, "checkpoint_3"))
+    with pytest.raises(RunError, match=r"found: 'checkpoint_3', 'data_3'"):
+        open_run(save(save(tmp_path, content, "checkpoint_3"), content, "data_3"))
 
 
-@pytest.mark.parametrize("place", [".", "100/default", "checkpoint_100"])
-def test_orbax_is_named_with_the_way_out(tmp_path: Path, place: str) -> None:
-    (tmp_path / place).mkdir(parents=True, exist_ok=True)
-    (tmp_path / place / "manifest.ocdbt").write_bytes(bytes(20))
-    with pytest.raises(RunError, match=r"is a checkpoint of Orbax, which is not read .*to_bytes"):
-        open_run(tmp_path)
+def test_several_states_are_several_models(tmp_path: Path) -> None:
+    dense = {"Dense_0": {"kernel": W1, "bias": B1}, "Dense_1": {"kernel": W2}}
+    states = {name: {"params": dense, "opt_state": {"0": {"mu": dense}}, "step": 7} for name in ("gen", "dis")}
+    run = open_run(save(tmp_path, pack({**states, "epoch": 3})))
+    assert run.models == ("gen", "dis")
+    assert (run.snapshots[0].epoch, run.snapshots[0].iteration) == (3, 7)
+    assert not any("opt_state" in header.key for header in run.tensors)
+    other = open_run(tmp_path, model="dis").snapshots[0].read()
+    assert [layer.key for layer in other] == ["dis/Dense_0/kernel", "dis/Dense_1/kernel"]
+
+
+def test_a_state_alone_is_one_model_without_a_name(tmp_path: Path) -> None:
+    state = {"params": {"Dense_0": {"kernel": W1}}, "opt_state": {"mu": {"kernel": W1}}, "step": 7}
+    run = open_run(save(tmp_path, pack({"agent": state})))
+    assert run.models == ()
+    assert [header.key for header in run.tensors] == ["Dense_0/kernel"]

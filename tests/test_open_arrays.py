@@ -20,6 +20,8 @@ THERE = [
     "keras-h5",
     "keras-weights",
     "lightning",
+    "orbax",
+    "orbax-zarr3",
     "pytorch",
     "safetensors",
     "torch-dcp",

@@ -51,7 +51,8 @@ def test_import_is_light(module: str) -> None:
 
 def test_lower_bounds_are_the_versions_tested() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    requirements = [*project["dependencies"], *project["optional-dependencies"]["dask"]]
+    extras = project["optional-dependencies"]
+    requirements = [*project["dependencies"], *extras["dask"], *extras["orbax"]]
     bounds = dict(requirement.split(";")[0].strip().split(">=") for requirement in requirements)
     lines = (ROOT / "tests/lowest-versions.txt").read_text().splitlines()
     tested = dict(line.split(";")[0].strip().split("==") for line in lines if not line.startswith("#"))

@@ -78,6 +78,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "engine": {},  # does not change the picture
     "full_color": {"full_color": True},
     "moments": {"moments": True},
+    "distributions": {"distributions": True},
 }
 
 

@@ -86,6 +86,23 @@ FOLDERS = {
         ("loss",),
         (),
     ),
+    "orbax": (
+        "orbax",
+        ["Dense_0", "Dense_1", "Dense_2", "Dense_3"],
+        [(f"checkpoints/{5 * n}/default/_METADATA", None, 5 * n, n - 1) for n in (2, 4)],
+        ("loss",),
+        (),
+    ),
+    **{
+        folder: (
+            "orbax",
+            ["Dense_0", "Dense_1", "Dense_2", "Dense_3"],
+            [(f"checkpoint_{5 * n}/_METADATA", None, 5 * n, n - 1) for n in (2, 4)],
+            ("loss",),
+            (),
+        )
+        for folder in ("orbax-zarr", "orbax-zarr3")
+    },
     "onnx": (
         "onnx",
         ["fc1", "fc2", "fc3", "out"],
@@ -137,7 +154,8 @@ def test_weights_are_those_that_the_framework_loads(folder: str, monkeypatch: py
     run = open_run(FIXTURES / folder)
     for snapshot in run.snapshots:
         name = run.name_of(snapshot)
-        key = name if f"{name}|00" in expected else snapshot.path.parent.name
+        names = (name, snapshot.path.parent.name, snapshot.path.parent.parent.name)
+        key = next(each for each in names if f"{each}|00" in expected)
         found = [array for layer in snapshot.read() for array in (layer.weight, layer.bias)]
         for place, array in enumerate(found):
             wanted = np.ascontiguousarray(expected[f"{key}|{place:02}"], dtype=np.float32)

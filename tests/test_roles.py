@@ -49,6 +49,47 @@ PYTORCH: dict[str, Table] = {
         "stages.0.blocks.0.mlp.fc2.weight": ((96, 384), "MLP down"),
         "stages.1.downsample.1.weight": ((192, 96, 2, 2), "convolution"),
     },
+    "PVT: keys and values are taken of fewer places": block(
+        "block1.0.attn.",
+        {
+            "q.weight": ((64, 64), "attention query"),
+            "kv.weight": ((128, 64), "attention key and value"),
+            "proj.weight": ((64, 64), "attention output"),
+            "sr.weight": ((64, 64, 8, 8), "convolution"),
+        },
+    ),
+    "CaiT of vit-pytorch": block(
+        "cls_transformer.layers.0.0.fn.",
+        {
+            "to_q.weight": ((64, 32), "attention query"),
+            "to_kv.weight": ((128, 32), "attention key and value"),
+            "to_out.0.weight": ((32, 64), "attention output"),
+        },
+    ),
+    "DeBERTa": block(
+        "encoder.layer.0.attention.self.",
+        {
+            "q_bias": ((16,), "bias"),
+            "v_bias": ((16,), "bias"),
+            "in_proj.weight": ((48, 16), "attention query, key and value"),
+            "pos_proj.weight": ((16, 16), "dense"),
+        },
+    ),
+    "Mamba, whose in_proj is no attention": block(
+        "layers.0.mixer.",
+        {
+            "in_proj.weight": ((64, 16), "dense"),
+            "x_proj.weight": ((33, 32), "dense"),
+            "out_proj.weight": ((16, 32), "dense"),
+        },
+    ),
+    "Mixtral of Transformers 5": block(
+        "model.layers.0.mlp.experts.",
+        {
+            "gate_up_proj": ((8, 28, 16), "MLP gate and up"),
+            "down_proj": ((8, 16, 14), "MLP down"),
+        },
+    ),
     "pictures with one channel": {
         "conv1.weight": ((8, 1, 3, 3), "convolution"),
         "conv1.bias": ((8,), "bias"),
@@ -496,6 +537,10 @@ def test_quantised_weights_and_their_scales():
         ("float8.weight", (8, 8), "float8_e4m3fn"),
         ("float8.weight_scale_inv", (1, 1), "float32"),
         ("other.index", (8, 8), "int64"),
+        ("packed.weight_packed", (8, 2), "int32"),
+        ("packed.weight_scale", (8, 4), "bfloat16"),
+        ("packed.weight_global_scale", (1,), "float32"),
+        ("packed.weight_zero_point", (8, 4), "int8"),
         ("other.scales", (8, 8), "float32"),
     ]
     assert [role.name for role in roles_of(headers)] == [
@@ -507,6 +552,10 @@ def test_quantised_weights_and_their_scales():
         "dense",
         "quantised scale",
         "not a weight",
+        "quantised weight",
+        "quantised scale",
+        "quantised scale",
+        "quantised scale",
         "dense",
     ]
 

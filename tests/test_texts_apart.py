@@ -87,28 +87,32 @@ def run_of(folder: Path, shapes: Shapes) -> Run:
     return open_run(folder)
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", [*VIEWS, "layers with distributions"])
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_no_text_overlaps_another(name: str, view: str, tmp_path: Path) -> None:
+    view, distributions = view.partition(" with ")[::2]
     run = run_of(tmp_path / "run", ARCHITECTURES[name])
     for figsize in SIZES:
         if view == "network" and not run.layers:
             with pytest.raises(OptionError, match="view is 'network', but"):
                 Animation(run, view=view)
             return
-        animation = Animation(run, view=view, figsize=figsize)
+        animation = Animation(run, view=view, figsize=figsize, distributions=bool(distributions))
         frame = animation[1]
         assert len(written_texts(animation, frame)) > 10
         assert list(crossing_texts(animation, frame)) == []
         assert cut_off_texts(animation, frame) == []
 
 
+@pytest.mark.parametrize("distributions", [False, True])
 @pytest.mark.parametrize("figsize", SIZES)
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_every_weight_can_be_found(name: str, figsize: tuple[float, float], tmp_path: Path) -> None:
+def test_every_weight_can_be_found(
+    name: str, figsize: tuple[float, float], distributions: bool, tmp_path: Path
+) -> None:
     shapes = ARCHITECTURES[name]
     run = run_of(tmp_path / "run", shapes)
-    animation = Animation(run, figsize=figsize)
+    animation = Animation(run, figsize=figsize, distributions=distributions)
     frame = animation[1]
     texts = [each.text.removeprefix("…") for each in written_texts(animation, frame)]
     weights = {key for key, shape in shapes.items() if len(shape) > 1}

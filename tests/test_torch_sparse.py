@@ -129,6 +129,20 @@ def in_pytorch(folder: Path, dtype: str) -> None:
     write(folder / "net_1.pt", {"fc.weight": tensor("0", (3, 2), kind=kind)}, {"0": Z.astype(dtype)})
 
 
+def in_pytorch_of_16_bits(folder: Path, _: str) -> None:
+    halves = np.stack([Z.real, Z.imag], axis=-1)
+    write(
+        folder / "net_1.pt", {"fc.weight": tensor("0", (3, 2), kind="ComplexHalfStorage")}, {"0": halves.astype("<f2")}
+    )
+
+
+def in_pytorch_of_16_bits_the_other_way(folder: Path, _: str) -> None:
+    """Turned, behind others, and from a machine that has the highest byte first."""
+    halves = np.stack([Z.T.real, Z.T.imag], axis=-1).astype(">f2")
+    turned = tensor("0", (3, 2), (1, 3), 1, "ComplexHalfStorage", 7)
+    write(folder / "net_1.pt", {"fc.weight": turned}, {"0": bytes(4) + halves.tobytes()}, "big")
+
+
 def in_safetensors(folder: Path, _: str) -> None:
     head = json.dumps({"fc.weight": {"dtype": "C64", "shape": [3, 2], "data_offsets": [0, 48]}}).encode()
     (folder / "net_1.safetensors").write_bytes(struct.pack("<Q", len(head)) + head + Z.tobytes())
@@ -149,6 +163,8 @@ def in_one_array(folder: Path, dtype: str) -> None:
 @pytest.mark.parametrize(
     ("save", "dtype"),
     [
+        (in_pytorch_of_16_bits, "complex32"),
+        (in_pytorch_of_16_bits_the_other_way, "complex32"),
         (in_pytorch, "complex64"),
         (in_pytorch, "complex128"),
         (in_safetensors, "complex64"),

@@ -247,6 +247,11 @@ view: Option = _choice(
     library.VIEWS,
     "Neurons and edges, a row for each weight tensor, boxes and arrows, or matrices as heat maps.",
 )
+distributions: Option = click.option(
+    "--distributions",
+    is_flag=True,
+    help="In rows of weight tensors a histogram of log10 |w| for each, over that of an earlier snapshot.",
+)
 title: Option = click.option(
     "--title", metavar="TEXT", default="", help="A line above all, such as the name of the run."
 )
@@ -357,12 +362,12 @@ def reading_options(command: Command) -> Command:
 
 def animation_options(command: Command) -> Command:
     """Add all options of an animation to a command."""
-    return _add(command, (*_LOOKS, view, panels, no_curve, *_TIME, *_CONTENTS))
+    return _add(command, (*_LOOKS, view, distributions, panels, no_curve, *_TIME, *_CONTENTS))
 
 
 def still_options(command: Command) -> Command:
     """Add all options of a still to a command."""
-    return _add(command, (*_LOOKS, view, *_CONTENTS))
+    return _add(command, (*_LOOKS, view, distributions, *_CONTENTS))
 
 
 def comparison_options(command: Command) -> Command:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any
@@ -12,10 +13,13 @@ import click
 from nnanim import __version__
 from nnanim.extras import EXTRAS
 
+# What this Python brings itself.
+_INSIDE = ("orbax",) if sys.version_info >= (3, 14) else ()
+
 
 def version_lines() -> list[str]:
     """Return the lines to be told."""
-    found = {extra: _version_of(packages[0]) for extra, packages in EXTRAS.items()}
+    found = {extra: _version_of(packages[0]) for extra, packages in EXTRAS.items() if extra not in _INSIDE}
     there = ", ".join(f"{extra} ({EXTRAS[extra][0]} {version})" for extra, version in found.items() if version)
     missing = ", ".join(extra for extra, version in found.items() if not version)
     return [

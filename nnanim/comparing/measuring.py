@@ -23,8 +23,8 @@ from nnanim.comparing.weights import each_weight, weights_of
 from nnanim.errors import RunError
 from nnanim.model.layers import Layer
 from nnanim.reading.opening import open_run
-from nnanim.reading.run import Run
-from nnanim.reading.snapshots.contents import read_named
+from nnanim.reading.run import Run, Snapshot
+from nnanim.reading.snapshots.contents import Arrays, check_shape, read_named
 
 WHOLE = None  # in the place of a layer's name: all layers together
 
@@ -90,7 +90,10 @@ def measure(task: Task) -> Measured:
         with snapshot.open() as arrays:
             trace.add(each_weight(snapshot, weights, arrays))
             if task.keep and place in (0, len(run.snapshots) - 1):
-                beside = [[read_named(arrays.read, key, snapshot.path) for key in group] for group in keys]
+                beside = [
+                    [_vector(arrays, key, header.size_out, snapshot) for key in group]
+                    for header, group in zip(run.layers, keys, strict=True)
+                ]
                 layers = [trace.layers[header.name] for header in run.layers]
                 chained = make_net(layers, beside, channels_last=run.format == "keras") if keys else None
                 ends.append(chained or loose_net(trace.layers.values()))
@@ -109,6 +112,12 @@ def measure(task: Task) -> Measured:
         no_order=no_order,
         notes=tuple(notes),
     )
+
+
+def _vector(arrays: Arrays, key: str, size: int, snapshot: Snapshot) -> np.ndarray:
+    vector = read_named(arrays.read, key, snapshot.path)
+    check_shape(key, vector.shape, (size,), snapshot.path)
+    return vector
 
 
 def open_path(path: Path, reading: Mapping[str, Any]) -> Run:

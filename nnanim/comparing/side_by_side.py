@@ -140,6 +140,8 @@ class SideBySide(Frames[TogetherFrame]):
             raise OptionError("tween: runs side by side show their snapshots, and nothing between two of them")
         if self.options.moments:
             raise OptionError("moments: runs side by side have one clock, which cannot slow for one of them")
+        if self.options.distributions:
+            raise OptionError("distributions: rows of runs side by side have no room for histograms")
         for name, run in self.runs.items():
             if not run.snapshots:
                 raise OptionError(f"{name!r} has no snapshots, only a log, so there is no network to show")

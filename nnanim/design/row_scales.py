@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnanim.design.hill_scale import HillScale
 from nnanim.design.scales import CHANGE_QUANTILE, IntensityScale
 from nnanim.design.theme import Theme
 from nnanim.frames.history import History
@@ -76,10 +77,12 @@ class RowScales:
     Attributes:
         moved: relative change to a share.
         growth: relative growth of the norm to intensity.
+        hills: magnitudes of weights to places and heights; None where they are not shown.
     """
 
     moved: LogScale
     growth: IntensityScale
+    hills: HillScale | None = None
 
     @classmethod
     def of_runs(cls, histories: Sequence[History], _options: Options) -> RowScales:
@@ -92,9 +95,11 @@ class RowScales:
         growth = np.concatenate([run.growth.ravel() for run in runs])
         known = np.abs(growth[np.isfinite(growth)])
         end = float(np.quantile(known, CHANGE_QUANTILE)) if known.size else 0.0
+        histograms = [run.histograms for run in runs if run.histograms is not None]
         return cls(
             LogScale.of(np.concatenate([run.relative_changes.ravel() for run in runs])),
             IntensityScale(np.array(end or (float(known.max()) if known.size else 0.0) or 1.0)),
+            HillScale.of(histograms) if histograms else None,
         )
 
 

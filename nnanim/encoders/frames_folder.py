@@ -35,6 +35,8 @@ def open_frames(path: Path, movie: Movie, frames: Sequence[Frame]) -> Iterator[A
         if len(frames) and isinstance(frames[0], Frame) and (boxes := frames[0].boxes) is not None:
             names = [row.title for row in boxes.rows]
             head["arrows"] = [[names[tail], names[end]] for tail, end in boxes.arrows]
+        if len(frames) and isinstance(frames[0], Frame) and (rows := frames[0].rows) is not None and rows.magnitudes:
+            head["bin_edges"] = rows.magnitudes.bin_edges.tolist()
         # One line for each frame, written as it comes: the whole need not be in memory.
         index.write(json.dumps(head)[:-1] + ', "frames": [')
         before = "\n"
@@ -155,7 +157,7 @@ def _named(shown: Boxes | Rows) -> list[dict[str, Any]]:
 
 
 def _rows(rows: Rows) -> list[dict[str, Any]]:
-    return [
+    told = [
         {
             "keys": list(row.keys),
             "name": row.title,
@@ -167,6 +169,11 @@ def _rows(rows: Rows) -> list[dict[str, Any]]:
         }
         for row, norm, change in zip(rows.rows, rows.norm.tolist(), rows.relative_change.tolist(), strict=True)
     ]
+    if rows.magnitudes is not None:
+        counts, zeros = rows.magnitudes.counts.tolist(), rows.magnitudes.zeros.tolist()
+        for each, own, none in zip(told, counts, zeros, strict=True):
+            each |= {"zeros": none, "counts": own}
+    return told
 
 
 def _cells(cells: Cells) -> list[dict[str, Any]]:

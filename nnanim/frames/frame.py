@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -59,6 +59,37 @@ class Nodes:
     color: np.ndarray
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Magnitudes:
+    """How many weights of each row are how large.
+
+    Attributes:
+        first: which bin of the whole grid is the first one, see `nnanim.frames.magnitudes`.
+        bin_edges: (B + 1,) float64, |w| at the ends of the bins, which are tenths of decades; the same in all frames.
+        counts: (R, B) weights of each bin; between two snapshots on the straight line.
+        zeros: (R,) weights that are exactly zero and in no bin.
+        reference_counts: (R, B) those of the snapshot that changes are measured against.
+        reference_zeros: (R,) likewise.
+    """
+
+    first: int
+    bin_edges: np.ndarray
+    counts: np.ndarray
+    zeros: np.ndarray
+    reference_counts: np.ndarray
+    reference_zeros: np.ndarray
+
+    def only(self, rows: slice) -> Magnitudes:
+        """Return those of some rows."""
+        return replace(
+            self,
+            counts=self.counts[rows],
+            zeros=self.zeros[rows],
+            reference_counts=self.reference_counts[rows],
+            reference_zeros=self.reference_zeros[rows],
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """What is drawn of weight tensors in one frame, a row for each.
@@ -69,6 +100,7 @@ class Rows:
         relative_change: (R,) float64, ‖W − W_ref‖ / ‖W_ref‖; NaN where the reference is zero.
         growth: (R,) float64, ‖W‖ / ‖W_ref‖ − 1; NaN where the reference is zero.
         color: (R, 3) uint8, red where the norm has grown.
+        magnitudes: of their weights, where these were asked for; else None.
     """
 
     rows: tuple[Row, ...]
@@ -76,6 +108,7 @@ class Rows:
     relative_change: np.ndarray
     growth: np.ndarray
     color: np.ndarray
+    magnitudes: Magnitudes | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

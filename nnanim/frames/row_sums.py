@@ -1,5 +1,7 @@
 """Sums over the weights of rows: ‖W‖² and ‖W − W_ref‖², read once, in pieces that stay in the cache.
 
+Where they are asked for, weights are counted by their magnitudes in the same pieces.
+
 A `Stretch` stands on its own, so that who reads it may be another thread, or another machine.
 """
 
@@ -14,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from nnanim.errors import SnapshotError
+from nnanim.frames.magnitudes import BINS, Histograms, check_size, count_magnitudes
 from nnanim.model.formulas import make
 from nnanim.model.weight_rows import Row
-from nnanim.reading.snapshots.contents import Arrays, Contents, read_named
+from nnanim.reading.snapshots.contents import Arrays, Contents, check_shape, read_named
 from nnanim.reading.snapshots.detect import open_arrays
 from nnanim.reading.streams import Stream, Streaming, make_scratch
 
@@ -41,29 +43,63 @@ class Stretch:
     since: str
 
 
+@dataclass(frozen=True, eq=False)
+class _Tally:
+    """Where the numbers of some rows are added up.
+
+    Attributes:
+        sums: (2, S, R) float64, ‖W‖² and ‖W − W_ref‖².
+        counts: (S, R, BINS) int64, weights by magnitude; None where nobody asked.
+        zeros: (S, R) int64.
+    """
+
+    sums: np.ndarray
+    counts: np.ndarray | None
+    zeros: np.ndarray
+
+
 def measure(stretch: Stretch) -> np.ndarray:
     """Return ‖W‖² and ‖W − W_ref‖² of each row at each snapshot, (2, S, R) float64; NaN where a weight is not finite.
 
     Raises:
         SnapshotError: a snapshot cannot be read, or lacks a tensor.
     """
-    sums = np.zeros((2, len(stretch.contents), len(stretch.rows)))
-    scratch = [make_scratch(), make_scratch()]
+    return _measure(stretch, None)
+
+
+def measure_and_count(stretch: Stretch) -> tuple[np.ndarray, Histograms]:
+    """Return what `measure` returns, and the weights of each row at each snapshot by magnitude, of the same reading."""
+    found: list[Histograms] = []
+    sums = _measure(stretch, found)
+    return sums, Histograms.joined(found, axis=1)
+
+
+def _measure(stretch: Stretch, found: list[Histograms] | None) -> np.ndarray:
+    """Return the sums; where there is a list, append the counts of rows that are made of the same tensors to it."""
+    snapshots = len(stretch.contents)
+    sums = np.zeros((2, snapshots, len(stretch.rows)))
+    scratch, kept_bytes = [make_scratch(), make_scratch()], 0
     with ExitStack() as stack, np.errstate(over="ignore", invalid="ignore"):
         opened = [stack.enter_context(open_arrays(each)) for each in stretch.contents]
         for keys, group in groupby(enumerate(stretch.rows), key=lambda numbered: numbered[1].keys):
             numbered = list(group)
-            into = sums[:, :, numbered[0][0] : numbered[-1][0] + 1]
             rows = [row for _, row in numbered]
+            counts = None if found is None else np.zeros((snapshots, len(rows), BINS), np.int64)
+            zeros = np.zeros((snapshots, len(rows)), np.int64)
+            into = _Tally(sums[:, :, numbered[0][0] : numbered[-1][0] + 1], counts, zeros)
             streams = _streams(opened, keys, stretch) if rows[0].formula is None else None
             if streams is None:
                 _add_whole(into, opened, rows, stretch)
-                continue
-            try:
-                _add_pieces(into, streams, rows, stretch.since, scratch)
-            finally:
-                for stream in streams:
-                    stream.close()
+            else:
+                try:
+                    _add_pieces(into, streams, rows, stretch.since, scratch)
+                finally:
+                    for stream in streams:
+                        stream.close()
+            if found is not None and counts is not None:
+                found.append(Histograms(0, counts, zeros, np.zeros(snapshots, int)).cropped())
+                kept_bytes += found[-1].counts.nbytes
+                check_size(kept_bytes, snapshots, len(stretch.rows))
     sums[:, ~np.isfinite(sums[0])] = nan
     return sums
 
@@ -79,7 +115,7 @@ def _streams(opened: Sequence[Arrays], keys: tuple[str, ...], stretch: Stretch) 
             if stream is None:
                 return None
             streams.append(stream)
-            _check_shape(keys[0], stream.shape, streams[0].shape, contents)
+            check_shape(keys[0], stream.shape, streams[0].shape, contents.path)
         whole, streams = streams, []
         return whole
     finally:
@@ -88,7 +124,7 @@ def _streams(opened: Sequence[Arrays], keys: tuple[str, ...], stretch: Stretch) 
 
 
 def _add_pieces(
-    sums: np.ndarray, streams: Sequence[Stream], rows: Sequence[Row], since: str, scratch: Sequence[np.ndarray]
+    into: _Tally, streams: Sequence[Stream], rows: Sequence[Row], since: str, scratch: Sequence[np.ndarray]
 ) -> None:
     """Add the sums of one tensor, in pieces of which each is read of every snapshot before the next."""
     shape = streams[0].shape
@@ -99,7 +135,7 @@ def _add_pieces(
         for place, stream in enumerate(streams):
             numbers = stream.read(count, scratch[place % 2 if since == "previous" else min(place, 1)])
             now = [_piece(numbers, begin, shape, row.slice) for row in rows]
-            _add(sums, place, now, before or now)
+            _add(into, place, now, before or now)
             if since == "previous" or not before:
                 before = now
 
@@ -116,7 +152,7 @@ def _piece(numbers: np.ndarray, begin: int, shape: tuple[int, ...], part: tuple[
     return taken
 
 
-def _add_whole(sums: np.ndarray, opened: Sequence[Arrays], rows: Sequence[Row], stretch: Stretch) -> None:
+def _add_whole(into: _Tally, opened: Sequence[Arrays], rows: Sequence[Row], stretch: Stretch) -> None:
     """Add the sums of what cannot be read in pieces: of several tensors, packed in chunks, column by column."""
     before: list[np.ndarray] = []
     for place, (arrays, contents) in enumerate(zip(opened, stretch.contents, strict=True)):
@@ -125,23 +161,23 @@ def _add_whole(sums: np.ndarray, opened: Sequence[Arrays], rows: Sequence[Row], 
         now = [take(made, row.slice) for row in rows]
         if before:
             for row, one, other in zip(rows, now, before, strict=True):
-                _check_shape(row.keys[0], one.shape, other.shape, contents)
-        _add(sums, place, now, before or now)
+                check_shape(row.keys[0], one.shape, other.shape, contents.path)
+        _add(into, place, now, before or now)
         if stretch.since == "previous" or not before:
             before = now
         del members, made, now  # before the next takes as much memory
 
 
-def _add(sums: np.ndarray, place: int, now: Sequence[np.ndarray], before: Sequence[np.ndarray]) -> None:
+def _add(into: _Tally, place: int, now: Sequence[np.ndarray], before: Sequence[np.ndarray]) -> None:
     for column, (one, other) in enumerate(zip(now, before, strict=True)):
         norm, distance = _squares(one, other)
-        sums[0, place, column] += norm
-        sums[1, place, column] += distance
-
-
-def _check_shape(key: str, shape: tuple[int, ...], first: tuple[int, ...], contents: Contents) -> None:
-    if shape != first:
-        raise SnapshotError(f"{key!r} in snapshot {str(contents.path)!r} has shape {shape}, and {first} in the first")
+        into.sums[0, place, column] += norm
+        into.sums[1, place, column] += distance
+        if into.counts is not None:
+            flat = np.ascontiguousarray(one).reshape(-1)
+            for begin in range(0, len(flat), _BLOCK):
+                counts = into.counts[place, column]
+                into.zeros[place, column] += count_magnitudes(flat[begin : begin + _BLOCK], counts)
 
 
 def take(values: np.ndarray, part: tuple[int, int, int] | None) -> np.ndarray:

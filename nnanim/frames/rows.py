@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from math import nan, prod
 
 import numpy as np
 
 from nnanim.frames.history import Place, Snapshot
+from nnanim.frames.magnitudes import Histograms, check_size
 from nnanim.frames.readers import HERE, Readers, shares
-from nnanim.frames.row_sums import Stretch, measure
+from nnanim.frames.row_sums import Stretch, measure, measure_and_count
 from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 from nnanim.reading.snapshots.contents import Contents
@@ -33,6 +34,7 @@ class RowHistory:
         moved: (S, R) float64, the squared distance ‖W − W_ref‖² to the reference.
         reference: (S, R) float64, the norm of the reference, ‖W_ref‖.
         steps: (S, R) float64, the squared distance to the snapshot before, 0 at the first; None where nobody asked.
+        histograms: weights by magnitude; None where nobody asked.
     """
 
     rows: tuple[Row, ...]
@@ -40,6 +42,7 @@ class RowHistory:
     moved: np.ndarray
     reference: np.ndarray
     steps: np.ndarray | None = None
+    histograms: Histograms | None = None
 
     @property
     def relative_changes(self) -> np.ndarray:
@@ -66,7 +69,8 @@ class RowHistory:
 
         steps = None if self.steps is None else summed(self.steps)
         rows = tuple(self._together([self.rows[index] for index in group]) for group in groups)
-        return RowHistory(rows, pooled(self.norms), summed(self.moved), pooled(self.reference), steps)
+        histograms = None if self.histograms is None else self.histograms.fold(groups)
+        return RowHistory(rows, pooled(self.norms), summed(self.moved), pooled(self.reference), steps, histograms)
 
     @staticmethod
     def _together(rows: Sequence[Row]) -> Row:
@@ -92,7 +96,8 @@ def read_rows(
 
     Args:
         snapshots: those that are shown, in their order.
-        options: `since` says which snapshot is the reference, `moments` whether the steps are asked for.
+        options: `since` says which snapshot is the reference, `moments` whether the steps are asked for, and
+            `distributions` whether weights are counted by magnitude.
         rows: what is measured.
         readers: who reads; the numbers are the same.
 
@@ -100,7 +105,7 @@ def read_rows(
         SnapshotError: a snapshot cannot be read, or lacks a tensor.
         WorkerError: a cluster gave up.
     """
-    norms, moved = _measured(snapshots, options.since, rows, readers)
+    norms, moved, histograms = _measured(snapshots, options.since, rows, readers, counting=options.distributions)
     steps = None
     if options.since == "previous":
         reference = np.concatenate([norms[:1], norms[:-1]])
@@ -109,13 +114,13 @@ def read_rows(
         reference = np.repeat(norms[:1], len(norms), axis=0)
         if options.moments:
             steps = _measured(snapshots, "previous", rows, readers)[1]
-    return RowHistory(tuple(rows), norms, moved, reference, steps)
+    return RowHistory(tuple(rows), norms, moved, reference, steps, histograms)
 
 
 def _measured(
-    snapshots: Sequence[Snapshot], since: str, rows: Sequence[Row], readers: Readers
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return ‖W‖ and ‖W − W_ref‖² of rows at every snapshot, (S, R) each."""
+    snapshots: Sequence[Snapshot], since: str, rows: Sequence[Row], readers: Readers, *, counting: bool = False
+) -> tuple[np.ndarray, np.ndarray, Histograms | None]:
+    """Return ‖W‖ and ‖W − W_ref‖² of rows at every snapshot, (S, R) each, and where asked for weights by magnitude."""
     contents = [snapshot.contents for snapshot in snapshots[:]]  # a slice tells nothing yet
     count = len(contents)
     sums = np.empty((2, count, len(rows)))
@@ -135,11 +140,27 @@ def _measured(
     do = readers.do if readers.are_elsewhere or len(groups) > 1 else HERE.do
     tell = readers.progress or (lambda _done, _count: None)
     tell(0, count)
-    for done, found in enumerate(do(measure, stretches())):
+    counted: list[list[Histograms]] = [[] for _ in first]
+    kept_bytes = 0
+    found: Iterator[tuple[np.ndarray, Histograms | None]]
+    found = do(measure_and_count, stretches()) if counting else ((each, None) for each in do(measure, stretches()))
+    for done, (measured, histograms) in enumerate(found):
         start, stop, (begin, end) = pieces[done]
-        sums[:, start:stop, begin:end] = found[:, start - stop :]
+        sums[:, start:stop, begin:end] = measured[:, start - stop :]
+        if histograms is not None:
+            counted[first.index(start)].append(histograms.last(stop - start))
+            kept_bytes += histograms.counts.nbytes
+            check_size(kept_bytes, count, len(rows))
         tell(count * (done + 1) // len(pieces), count)
-    return np.sqrt(sums[0]), sums[1]
+    return np.sqrt(sums[0]), sums[1], _joined(counted, since) if counting and groups else None
+
+
+def _joined(counted: Sequence[Sequence[Histograms]], since: str) -> Histograms:
+    """Put together the counts of groups of rows, for one stretch of snapshots after the other."""
+    whole = Histograms.joined([Histograms.joined(each, axis=1) for each in counted], axis=0)
+    snapshots = len(whole.zeros)
+    behind = np.zeros(snapshots, int) if since == "first" else np.maximum(np.arange(snapshots) - 1, 0)
+    return replace(whole, reference=behind)
 
 
 def _group(rows: Sequence[Row], contents: Sequence[Contents], readers: Readers) -> list[tuple[int, int]]:

@@ -96,24 +96,46 @@ LLAMA = "Transformers, LLaMA (and Mistral, Qwen, Gemma)"
 BERT = "Transformers, BERT (and ViT)"
 GPT2 = "Transformers, GPT-2: Conv1D keeps (in, out)"
 T5 = "Transformers, T5"
-META = "LLaMA, as Meta writes it; Mixtral"
+META = "LLaMA, llama/model.py of Meta; mistral-inference, transformer_layers.py"
 _META = r"(?:feed_forward|mlp|ffn|experts\.[0-9]+)\.(?P<own>w{}@)"
 TIMM = "timm, vision_transformer.py"
-GPTQ, BITSANDBYTES = "GPTQ and AWQ", "bitsandbytes, Linear8bitLt and Linear4bit"
+TOKENS = "timm; Transformers, CLIP, BLIP-2, DINOv2 with registers; DINOv3, models/vision_transformer.py"
+GPTQ = "AutoGPTQ, nn_modules/qlinear; AutoAWQ, modules/linear"
+BITSANDBYTES = "bitsandbytes, Linear8bitLt and Linear4bit in nn/modules.py, QuantState in functional.py"
+PVT = "PVT, classification/pvt.py; vit-pytorch, cait.py"
 
 TABLE: tuple[Naming, ...] = (
     Naming(STATISTICS, r"running_(?:mean|var)|num_batches_tracked", "PyTorch, torch.nn.BatchNorm2d"),
     Naming(STATISTICS, r"moving_(?:mean|variance)|batch_normalization[^.]*\.vars\.[23]", "Keras, BatchNormalization"),
     Naming(STATISTICS, r"avg_(?:mean|var)", "Chainer, links.BatchNormalization"),
-    Naming(LORA_A, r"lora_(?:embedding_)?a(?:\.(?!weight$)[^.]+)?@", "PEFT, LoRA (Hu et al. 2021)", axes=(2, 5)),
-    Naming(LORA_B, r"lora_(?:embedding_)?b(?:\.(?!weight$)[^.]+)?@", "PEFT, LoRA (Hu et al. 2021)", axes=(2, 5)),
-    Naming(LORA_A, r"(?:[^.]*_)?lora[._]down@", "Diffusers and sd-scripts, LoRA", axes=(2, 5)),
-    Naming(LORA_B, r"(?:[^.]*_)?lora[._]up@", "Diffusers and sd-scripts, LoRA", axes=(2, 5)),
+    Naming(
+        LORA_A,
+        r"lora_(?:embedding_)?a(?:\.(?!weight$)[^.]+)?@",
+        "PEFT, tuners/lora/layer.py (Hu et al. 2021)",
+        axes=(2, 5),
+    ),
+    Naming(
+        LORA_B,
+        r"lora_(?:embedding_)?b(?:\.(?!weight$)[^.]+)?@",
+        "PEFT, tuners/lora/layer.py (Hu et al. 2021)",
+        axes=(2, 5),
+    ),
+    Naming(LORA_A, r"(?:[^.]*_)?lora[._]down@", "sd-scripts, networks/lora.py; Diffusers", axes=(2, 5)),
+    Naming(LORA_B, r"(?:[^.]*_)?lora[._]up@", "sd-scripts, networks/lora.py; Diffusers", axes=(2, 5)),
     Naming(SCALE, r"scales|qzeros", GPTQ, ("qweight",)),
     Naming(SCALE, r"scb|weight\.(?:nested_)?(?:absmax|quant_map)|weight\.quant_state\..*", BITSANDBYTES),
-    Naming(SCALE, r"(?:weight|input|kernel)_scale(?:_inv|_2)?", "compressed-tensors, DeepSeek-V3 (FP8), Keras"),
+    Naming(
+        SCALE,
+        r"(?:weight|input)_(?:global_)?scale|weight_zero_point",
+        "compressed-tensors, compressors; Transformers, BitNet",
+        ("weight|weight_packed",),
+    ),
+    Naming(SCALE, r"weight_scale_inv", "DeepSeek-V3, inference/fp8_cast_bf16.py"),
+    Naming(SCALE, r"weight_scale_2", "Model Optimizer of NVIDIA, torch/export"),
+    Naming(SCALE, r"kernel_scale", "Keras, layers.Dense in int8"),
     Naming(QUANTISED, r"qweight", GPTQ, integer=True),
     Naming(QUANTISED, r"weight|kernel", BITSANDBYTES, ("scb|weight.absmax|weight_scale|kernel_scale",), integer=True),
+    Naming(QUANTISED, r"weight_packed", "compressed-tensors, compressors", ("weight_scale",), integer=True),
     Naming(NOT_A_WEIGHT, r".*", "whole numbers and truth values are counters, indices and masks", integer=True),
     Naming(
         NOT_A_WEIGHT, r"attn\.bias|attention\.bias|masked_bias|(?:attn|causal)_mask", GPT2 + "; buffers", axes=(4, 4)
@@ -130,7 +152,7 @@ TABLE: tuple[Naming, ...] = (
     Naming(
         POSITIONAL, r"(?:pos|position|positional)_?enc[^.]*\.pe", "PyTorch's tutorial on the Transformer", axes=(2, 4)
     ),
-    Naming(TOKEN, r"(?:cls|class|dist|distillation|mask|reg|register|query|storage)_tokens?|class_embedding", TIMM),
+    Naming(TOKEN, r"(?:cls|class|dist|distillation|mask|reg|register|query|storage)_tokens?|class_embedding", TOKENS),
     Naming(BIAS, r"(?:[^.]*_)?bias|bias_[kv]|bias_[ih]h(?:_l[0-9]+)?(?:_reverse)?", "PyTorch, Keras"),
     Naming(BIAS, r"(?:query|key|value|output)_dense\.vars\.1", KERAS_MHA, axes=(1, 2)),
     Naming(BIAS, r"[a-z_]*cell(?:_[0-9]+)?\.vars\.2", KERAS_RNN + "; a GRU's has two rows", axes=(1, 2)),
@@ -171,26 +193,33 @@ TABLE: tuple[Naming, ...] = (
     *_fused(r"qkv@", "qkv", "proj", TIMM),
     *_fused(r"qkv_proj@", "qkv_proj", "(?:o|out)_proj", "Transformers, Phi-3: grouped queries have smaller keys"),
     *_fused(r"wqkv@", "wqkv", "(?:out_proj|wo)", "Transformers, MPT, ModernBERT"),
-    *_fused(r"to_qkv@", "to_qkv", r"to_out(?:\.0)?", "vit-pytorch, x-transformers"),
+    *_fused(r"to_qkv@", "to_qkv", r"to_out(?:\.0)?", "vit-pytorch, vit.py"),
     *_fused(r"query_key_value@", "query_key_value", "dense", "Transformers, GPT-NeoX, BLOOM: interleaved by heads", ()),
-    Naming(QUERY, r"to_q@|q_proj@|q@", "PVT, vit-pytorch", ("to_kv|kv|kv_proj",), (2, 4)),
-    Naming(FUSED_KV, r"to_kv@|kv@|kv_proj@", "PVT, vit-pytorch", ("to_q|q|q_proj",), (2, 4), parts=("key", "value")),
+    Naming(FUSED, r"in_proj@", "Transformers, DeBERTa: interleaved by heads", ("q_bias", "v_bias"), (2, 2)),
+    Naming(QUERY, r"to_q@|q_proj@|q@", PVT, ("to_kv|kv|kv_proj",), (2, 4)),
+    Naming(FUSED_KV, r"to_kv@|kv@|kv_proj@", PVT, ("to_q|q|q_proj",), (2, 4), parts=("key", "value")),
+    Naming(OUTPUT, r"proj@|to_out(?:\.0)?@", PVT, ("to_q|q|q_proj", "to_kv|kv|kv_proj"), (2, 4)),
     *_attention("q k v", "o", T5),
     *_attention("q_proj k_proj v_proj", "(?:o_proj|out_proj|dense)", LLAMA + ", BART, OPT"),
     *_attention("query key value", "(?:attention_output|out|o|dense)", BERT + "; " + KERAS_MHA),
     *_attention("query_dense key_dense value_dense", "output_dense", KERAS_MHA),
-    *_attention("wq wk wv", "wo", "LLaMA, as Meta writes it"),
-    *_attention("w_q w_k w_v", "w_o", "annotated Transformers"),
-    *_attention("to_q to_k to_v", r"to_out(?:\.0)?", "Diffusers, attention_processor.py"),
+    *_attention("wq wk wv", "wo", "LLaMA, llama/model.py of Meta"),
+    *_attention(
+        "w_q w_k w_v", "w_o", "scripts after Vaswani et al. 2017, such as model.py of hkproj/pytorch-transformer"
+    ),
+    *_attention(
+        "to_q to_k to_v", r"to_out(?:\.0)?", "Diffusers, attention_processor.py; x-transformers, x_transformers.py"
+    ),
     *_attention("q_lin k_lin v_lin", "out_lin", "Transformers, DistilBERT, XLM"),
-    *_attention("linear_q linear_k linear_v", "linear_out", "ESPnet, WeNet"),
-    *_attention("query_proj key_proj value_proj", "", "Transformers, DeBERTa"),
+    *_attention("linear_q linear_k linear_v", "linear_out", "ESPnet, transformer/attention.py; WeNet"),
+    *_attention("query_proj key_proj value_proj", "", "Transformers, DeBERTa-v2"),
     *_attention("q_proj_weight k_proj_weight v_proj_weight", "out_proj", TORCH_MHA + " with kdim and vdim"),
     Naming(OUTPUT, r"attention\.output\.dense@", BERT, ("attention.self|attention.attention",), (2, 2)),
     Naming(GATE, r"gate_proj@", LLAMA, ("up_proj", "down_proj"), (2, 3)),
     Naming(UP, r"up_proj@", LLAMA, ("down_proj",), (2, 3)),
     Naming(DOWN, r"down_proj@", LLAMA, ("up_proj|gate_up_proj",), (2, 3)),
     Naming(GATE_UP, r"gate_up_proj@", "Transformers, Phi-3", ("down_proj",), (2, 2), parts=("gate", "up")),
+    Naming(GATE_UP, r"gate_up_proj", "Transformers 5, Mixtral: all experts in one", ("down_proj",), (3, 3)),
     Naming(GATE, _META.format(1), META, ("w2", "w3"), (2, 2)),
     Naming(DOWN, _META.format(2), META, ("w1", "w3"), (2, 2)),
     Naming(UP, _META.format(3), META, ("w1", "w2"), (2, 2)),
@@ -214,7 +243,7 @@ TABLE: tuple[Naming, ...] = (
     Naming(DOWN, r"linear2@", "PyTorch, torch.nn.TransformerEncoderLayer", ("linear1", "self_attn"), (2, 2)),
     Naming(UP, r"ffn\.lin1@", "Transformers, DistilBERT", ("ffn.lin2",), (2, 2)),
     Naming(DOWN, r"ffn\.lin2@", "Transformers, DistilBERT", ("ffn.lin1",), (2, 2)),
-    Naming(EMBEDDING, r"wte@|tok_embeddings@", "Transformers, GPT-2; LLaMA, as Meta writes it", axes=(2, 2)),
+    Naming(EMBEDDING, r"wte@|tok_embeddings@", "Transformers, GPT-2; LLaMA, llama/model.py of Meta", axes=(2, 2)),
     Naming(
         EMBEDDING,
         r"(?:[^.]*_)?(?:code_?books?|codes?|dictionary|prototypes?|centroids|memory_?bank)@",
@@ -237,7 +266,7 @@ TABLE: tuple[Naming, ...] = (
     Naming(
         DEPTHWISE,
         r"(?:[^.]*_)?(?:depthwise|dw|dwconv|conv_?dw)(?:_?[a-z0-9]+)?(?:\.(?:[0-9]+|conv))?@",
-        "timm, MobileNet; Chainer, DepthwiseConvolution2D",
+        "timm, _efficientnet_blocks.py, convnext.py; Chainer, links.DepthwiseConvolution2D",
         axes=(3, 5),
     ),
     Naming(PARAMETER, r"w", "Chainer, links.Bilinear", ("v1", "v2"), (3, 3), ("chainer",)),

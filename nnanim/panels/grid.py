@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import floor
 from typing import Any
@@ -26,18 +26,32 @@ from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
 from nnanim.painting.drawing import Drawing
 from nnanim.panels.captions import fitting
+from nnanim.panels.hills import Hills, HillsLook, magnitudes_at
+from nnanim.panels.hills_legend import HillsLegend, legends_of, widths_of_legends
 from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT
+from nnanim.panels.row_labels import widest
 
 LEAST_LINE_PT = 2.6  # height of a line in a figure of the reference size
 MOST_LINE_PT = 26.0
 LEAST_TEXT_PT, TEXT_SHARE = 6.5, 0.85  # of a label, and of a line's height
 LABEL_SHARE, BAR_SHARE = 0.3, 0.13  # of the panel's width
+HILLS_SHARE, BAR_SHARE_BESIDE_HILLS = 0.15, 0.06
+TEXT_BESIDE_HILLS = 0.72  # of the text's size
+LEAST_STRIP_PT = 10.0  # height of a line that has room for a strip below each cell, in a figure of the reference size
+LEAST_STRIP_PX = 12  # and in any
+MOST_STRIPS = 100  # with more an SVG could not move all
+STRIP_SHARE = 0.3  # of a line's height
+LEAST_HILL_PT = 9.0  # height of a line that has room for a histogram, in a figure of the reference size
 COLUMN_GAP_PT = 7.0
 LEAST_PARTED_PX = 4  # height of a line from which on there is room between two
 HEAD_SHARE = 0.94  # of a column's width that its name takes at most
 CELL_SHARE = 0.86  # of a line's height
 WIDEST_PERCENT = "0.0057 %"
+NO_ROOM = (
+    "distributions: the grid of blocks has no room for histograms (make the figure larger; frames.json has the counts"
+    " of each weight)"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +65,9 @@ class GridLook:
         thickness: (L,) of the bars, a share of a line's height.
         color: (L, 3) uint8, of the bars.
         moved: how far each line that has a text has moved.
+        hills: how the weights of each line spread over magnitudes, where there is room.
+        norms: (C,) thickness of the strips below the cells, a share of their room; 0 where nothing has moved.
+        norm_colors: (C, 3) uint8, of these strips.
     """
 
     title: str
@@ -59,6 +76,9 @@ class GridLook:
     thickness: np.ndarray
     color: np.ndarray
     moved: tuple[str, ...]
+    hills: HillsLook | None
+    norms: np.ndarray
+    norm_colors: np.ndarray
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -69,32 +89,39 @@ class GridPart:
         style: of the figure.
         row: for the title and the remarks.
         cells_pt: (C, 4) left, bottom, width and height of the cells.
+        strips_pt: (C, 4) the same of the room for strips below them; None where lines are too low.
         middles: (L,) of the lines.
         height: of a line.
         bars: left and right end of the bars.
         numbers: lines that have a text, and where these texts end.
         labels: texts beside the lines and above the columns, in their places.
         remarks: small text beside the title, and its size.
-        legend: its blocks.
+        legends: below.
+        hills: the column of histograms, or None.
+        heading: y of the names of the columns, their size, and y of the texts below the lines.
     """
 
     style: Style
     row: Box
     cells_pt: np.ndarray
+    strips_pt: np.ndarray | None
     middles: np.ndarray
     height: float
     bars: tuple[float, float]
     numbers: tuple[tuple[int, ...], float, float]
     labels: Sequence[tuple[Place, str]]
     remarks: tuple[str, float]
-    legend: LayersLegend
+    legends: Sequence[LayersLegend | HillsLegend]
+    hills: Hills | None
+    heading: tuple[float, float, float]
 
     @property
     def text_places(self) -> tuple[Place, ...]:
         theme = self.style.theme
         lines, right, size = self.numbers
         title = Place(self.row.left, self.row.top, looks.TITLE_PT * self.style.scale, theme.ink, va="top")
-        return (title, *(Place(right, float(self.middles[line]), size, theme.ink, "right", "center") for line in lines))
+        told = (Place(right, float(self.middles[line]), size, theme.ink, "right", "center") for line in lines)
+        return (title, *told, *(() if self.hills is None else self.hills.text_places))
 
     def paint_ground(self, brush: Brush) -> None:
         """Paint labels, remarks, the legend, and where cells will be."""
@@ -105,7 +132,11 @@ class GridPart:
         for where, label in self.labels:
             brush.text(where, label)
         brush.areas(self.cells_pt, np.tile(theme.faint, (len(self.cells_pt), 1)))
-        self.legend.paint(brush)
+        if self.hills is not None:
+            above, small, below = self.heading
+            self.hills.paint_ground(brush, small, above, below)
+        for legend in self.legends:
+            legend.paint(brush)
 
     def dot(self, _name: str, _look: GridLook) -> None:
         """Nothing: cells are a chart of the weights, no drawing of the network."""
@@ -114,6 +145,12 @@ class GridPart:
     def paint(self, brush: Brush, look: GridLook, _drawing: Drawing | None) -> None:
         """Paint the cells and the bars."""
         brush.areas(self.cells_pt, look.cells)
+        if self.strips_pt is not None:
+            drawn = look.norms > 0
+            strips = self.strips_pt.copy()
+            strips[:, 3] *= look.norms
+            strips[:, 1] += self.strips_pt[:, 3] - strips[:, 3]  # they hang from the cells
+            brush.areas(strips[drawn], look.norm_colors[drawn], who=np.flatnonzero(drawn) + len(drawn))
         left, right = self.bars
         heights = look.thickness * self.height
         bars = np.stack(
@@ -121,9 +158,12 @@ class GridPart:
         )
         drawn = look.lengths > 0
         brush.areas(bars[drawn], look.color[drawn])
+        if self.hills is not None and look.hills is not None:
+            self.hills.paint(brush, look.hills)
 
     def texts(self, look: GridLook) -> tuple[str, ...]:
-        return (self.style.drawable(look.title), *look.moved)
+        zeros = () if self.hills is None or look.hills is None else self.hills.texts(look.hills)
+        return (self.style.drawable(look.title), *look.moved, *zeros)
 
 
 class GridPanel:
@@ -150,33 +190,81 @@ class GridPanel:
         cells = [cell for line in grid.lines for cell in line.cells if cell]
         self._count = len(cells)
         self._shown = self._all.fold([*cells, *(line.rows for line in grid.lines)])
+        part = self._place(scales, box, options) or self._place(replace(scales, hills=None), box, options)
+        assert part is not None
+        self.part: GridPart = part
+
+    def _place(self, scales: RowScales, box: Box, options: Options) -> GridPart | None:
+        """Choose places; None where the scales have hills, and there is no room for them."""
+        history, style, grid = self._history, self._style, self._grid
         scale, size = style.scale, looks.TEXT_PT * style.scale
-        blocks = LayersLegend.widths(scales, history.since, style)
-        legend_boxes, legend_top = rows_of_blocks(box, blocks, scale)
-        bottom, top = legend_top + 0.5 * size, box.top - TITLE_HEIGHT_PT * scale - 1.3 * size
+        legend_boxes, legend_top = rows_of_blocks(box, widths_of_legends(history, scales, style), scale)
+        below = 0.5 if scales.hills is None else 2.3  # lines of text, for those of the axis
+        bottom, top = legend_top + below * size, box.top - TITLE_HEIGHT_PT * scale - 1.3 * size
+        if scales.hills is not None and (top - bottom) / len(grid.lines) < LEAST_HILL_PT * scale:
+            return None
         check_room(Box(box.left, bottom, box.width, top - bottom), options.figsize, scale)
         pixel = looks.POINTS_PER_INCH / style.dpi
         # Whole pixels, so that all lines and all gaps are as high.
         top = floor(top / pixel) * pixel
         height = floor(min((top - bottom) / len(grid.lines), MOST_LINE_PT * scale) / pixel) * pixel
-        text_pt = max(min(size * SMALL_PRINT, TEXT_SHARE * height), LEAST_TEXT_PT * min(scale, 1.0))
+        largest_pt = size * (SMALL_PRINT if scales.hills is None else TEXT_BESIDE_HILLS)
+        text_pt = max(min(largest_pt, TEXT_SHARE * height), LEAST_TEXT_PT * min(scale, 1.0))
         middles = top - height * (np.arange(len(grid.lines)) + 0.5)
         labels, left = self._line_labels(box, middles, text_pt)
         number_pt = max(wide_pt(text, text_pt, style) for text in (WIDEST_PERCENT, "100 %"))
+        if scales.hills is not None:  # no more room for numbers than those of the run take
+            number_pt = widest("100 %", percent, self._shown.relative_changes[:, self._count :], text_pt, style)
         gap = COLUMN_GAP_PT * scale
-        bars = box.right - number_pt - GAP_PT * scale - BAR_SHARE * box.width, box.right - number_pt - GAP_PT * scale
-        right = bars[0] - gap
+        share = BAR_SHARE if scales.hills is None else BAR_SHARE_BESIDE_HILLS
+        bars = box.right - number_pt - GAP_PT * scale - share * box.width, box.right - number_pt - GAP_PT * scale
+        right, hills = bars[0] - gap, None
+        if scales.hills is not None:
+            lowest, wide = top - height * len(grid.lines), HILLS_SHARE * box.width
+            bottoms = middles + height / 2 - CELL_SHARE * height
+            room = Box(right - wide, lowest, wide, top - lowest)
+            hills = Hills.placed(scales.hills, room, style, bottoms, CELL_SHARE * height, text_pt, size * SMALL_PRINT)
+            right = room.left - 1.5 * gap
         width = (right - left) / len(grid.columns)
         small = size * SMALL_PRINT
         least = min(LEAST_TEXT_PT * min(scale, 1.0), small)
+        if hills is not None and any(wide_pt(name, least, style) > HEAD_SHARE * width for name in grid.columns):
+            return None
         while small > least and any(wide_pt(name, small, style) > HEAD_SHARE * width for name in grid.columns):
             small = max(0.97 * small, least)
+        above = top + 0.35 * size
         for column, name in enumerate(grid.columns):
             shown = shortened(style.drawable(name), small, HEAD_SHARE * width, style.families, style.dpi)
             x = left + (column + 0.5) * width
-            labels.append((Place(x, top + 0.35 * size, small, style.theme.muted, "center"), shown))
-        labels.append((Place(bars[0], top + 0.35 * size, small, style.theme.muted), "all now"))
-        told = _apart(middles, 1.15 * text_pt)
+            labels.append((Place(x, above, small, style.theme.muted, "center"), shown))
+        labels.append((Place(bars[0], above, small, style.theme.muted), "all now"))
+        cells_pt = self._cells(left, right, middles, height)
+        strips_pt = None
+        if height >= max(LEAST_STRIP_PT * scale, LEAST_STRIP_PX * pixel) and len(cells_pt) <= MOST_STRIPS:
+            deep = max(round(STRIP_SHARE * height / pixel), 2) * pixel
+            strips_pt = cells_pt.copy()
+            cells_pt[:, 1] += deep
+            cells_pt[:, 3] -= deep
+            strips_pt[:, 3] = deep
+        return GridPart(
+            style=style,
+            row=title_row(box, scale),
+            cells_pt=cells_pt,
+            strips_pt=strips_pt,
+            middles=middles,
+            height=height,
+            bars=bars,
+            numbers=(_apart(middles, 1.15 * text_pt), box.right, text_pt),
+            labels=labels,
+            remarks=self._remarks(box),
+            legends=legends_of(history, scales, legend_boxes, style),
+            hills=hills,
+            heading=(above, small, top - height * len(grid.lines) - 0.25 * size),
+        )
+
+    def _remarks(self, box: Box) -> tuple[str, float]:
+        """Return what is said beside the title, as much as fits, and its size."""
+        style, grid = self._style, self._grid
         count = thousands(len(self._all.rows))
         ways = [
             f"{count} weight tensors · {grid.blocks} blocks × {len(grid.columns)} kinds",
@@ -184,19 +272,8 @@ class GridPanel:
             f"{count} weight tensors",
             f"{count} tensors",
         ]
-        beside = max(wide_pt(title, looks.TITLE_PT * scale, style) for title in history.titles) + 10.0 * scale
-        self.part: GridPart = GridPart(
-            style=style,
-            row=title_row(box, scale),
-            cells_pt=self._cells(left, right, middles, height),
-            middles=middles,
-            height=height,
-            bars=bars,
-            numbers=(told, box.right, text_pt),
-            labels=labels,
-            remarks=fitting(ways, box.width - beside, style),
-            legend=LayersLegend(legend_boxes, scales, history.since, style),
-        )
+        widest = max(wide_pt(title, looks.TITLE_PT * style.scale, style) for title in self._history.titles)
+        return fitting(ways, box.width - widest - 10.0 * style.scale, style)
 
     @property
     def colors(self) -> np.ndarray:
@@ -205,8 +282,8 @@ class GridPanel:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should be told: nothing."""
-        return ()
+        """What a user should be told: that there are no histograms, where there is no room for them."""
+        return (NO_ROOM,) if self._scales.hills is not None and self.part.hills is None else ()
 
     def meaning(self, place: RunPlace, *, in_ink: bool) -> dict[str, Any]:
         """Return how large every tensor is and how far it has moved; of what is drawn the cells, then the lines."""
@@ -217,17 +294,26 @@ class GridPanel:
         rows = frame.folded_rows
         assert rows is not None
         cells, lines = slice(self._count), slice(self._count, None)
-        known = np.clip(np.nan_to_num(rows.growth[lines] / self._scales.growth.domain, posinf=1.0), -1, 1)
+        known = np.clip(np.nan_to_num(rows.growth / self._scales.growth.domain, posinf=1.0), -1, 1)
         thinnest, thickest = BAR_THICKNESS
+        thickness = thinnest + (thickest - thinnest) * (known + 1) / 2
         moved = rows.relative_change[lines]
         return GridLook(
             frame.title,
             self._scales.moved.colors(rows.relative_change[cells], self._style.theme),
             self._scales.moved.share(moved),
-            thinnest + (thickest - thinnest) * (known + 1) / 2,
+            thickness[lines],
             rows.color[lines],
             tuple(percent(float(moved[line])) for line in self.part.numbers[0]),
+            self._hills_look(rows),
+            np.where(rows.relative_change[cells] > 0, thickness[cells] / thickest, 0.0),
+            rows.color[cells],
         )
+
+    def _hills_look(self, rows: Rows) -> HillsLook | None:
+        if self.part.hills is None or rows.magnitudes is None:
+            return None
+        return HillsLook.of(rows.magnitudes.only(slice(self._count, None)), self.part.hills.scale)
 
     def _rows(self, shown: RowHistory, place: RunPlace, in_ink: bool) -> Rows:
         theme = self._style.theme
@@ -237,7 +323,7 @@ class GridPanel:
         color = theme.edge_colors(self._scales.growth(np.nan_to_num(growth)), COLORINGS[ByChange.name].ramp(theme))
         if in_ink:
             color[:] = theme.ink
-        return Rows(shown.rows, norm, moved, growth, color)
+        return Rows(shown.rows, norm, moved, growth, color, magnitudes_at(shown, place))
 
     def _line_labels(self, box: Box, middles: np.ndarray, size_pt: float) -> tuple[list[tuple[Place, str]], float]:
         """Return names of lines in their places, no two at one height, and where the cells begin."""

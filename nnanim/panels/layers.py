@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
-from nnanim.design.fonts import shortened, text_width_pt
+from nnanim.design.fonts import text_width_pt
 from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
 from nnanim.design.row_scales import RowScales, area_colors, norm_text, percent
 from nnanim.design.style import Style
@@ -20,24 +20,24 @@ from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
 from nnanim.frames.moments import StandOut
 from nnanim.frames.rows import RowHistory
-from nnanim.model.weight_rows import Row
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place
 from nnanim.painting.drawing import Drawing
+from nnanim.panels.hills import Hills, HillsLook, magnitudes_at
+from nnanim.panels.hills_legend import HillsLegend, legends_of, widths_of_legends
 from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend, wide_pt
 from nnanim.panels.legend import GAP_PT, SMALL_PRINT
 from nnanim.panels.row_folding import fold_rows
+from nnanim.panels.row_labels import COLUMN_GAP_PT, labels, ticks, widest
 
 LEAST_ROW_PT = 7.5  # height of a row in a figure of the reference size, and
 LEAST_ROW_READABLE_PT = 7.0  # in any figure
 MOST_ROW_PT = 30.0
-LESS = 0.97  # a size that does not fit gets so much smaller, again and again
-SMALLEST_LABEL = 0.6  # of the text's size; what is still too long is cut at its front
 ROW_TEXT = 0.78  # of a row's height, at most
-LABEL_SHARE = 0.4  # of the panel's width, at most
-BAR_SHARE = 0.17  # of the panel's width
+LABEL_SHARE, LABEL_SHARE_BESIDE_HILLS = 0.4, 0.36  # of the panel's width, at most
+BAR_SHARE, BAR_SHARE_BESIDE_HILLS = 0.17, 0.08  # of the panel's width
+HILLS_SHARE = 0.68  # of the room for strips and hills
 CELL_SHARE = 0.84  # of a row's height
-COLUMN_GAP_PT = 7.0
 FRAME_PT, FRAME_PAD_PT = 1.1, 3.0  # around a row that stands out at a moment
 HEADINGS = ("how far it moved since {since}", "now", "size ‖W‖")
 MOVED = (HEADINGS[0], "moved over time", "moved")  # the first that fits
@@ -58,6 +58,7 @@ class LayersLook:
         moved: how far each has moved, as texts.
         norms: how large each is, as texts.
         stand_out: the rows that stand out at a moment.
+        hills: how the weights spread over magnitudes, where that is shown.
     """
 
     title: str
@@ -68,6 +69,7 @@ class LayersLook:
     moved: tuple[str, ...]
     norms: tuple[str, ...]
     stand_out: tuple[int, ...] = ()
+    hills: HillsLook | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +113,9 @@ class LayersPart:
         ticks: places of snapshots below the strips, 0 … 1, and their texts.
         headings: of the columns.
         remarks: small text beside the title.
-        legend: its blocks; None where they stand elsewhere.
+        legends: below; none where they stand elsewhere.
         titled: whether the title stands here.
+        hills: the column of histograms, or None.
     """
 
     style: Style
@@ -124,8 +127,9 @@ class LayersPart:
     ticks: Sequence[tuple[float, str]]
     headings: tuple[str, str, str]
     remarks: str
-    legend: LayersLegend | None
+    legends: Sequence[LayersLegend | HillsLegend]
     titled: bool = True
+    hills: Hills | None = None
 
     @property
     def text_places(self) -> tuple[Place, ...]:
@@ -134,7 +138,8 @@ class LayersPart:
         size, right = self.name_size_pt, places.bars.right
         moved = [Place(right, y, size, theme.ink, "right", "center") for y in places.middles]
         norms = [Place(places.norms_right, y, size, theme.ink, "right", "center") for y in places.middles]
-        return (title, *moved, *norms) if self.titled else (*moved, *norms)
+        zeros = () if self.hills is None else self.hills.text_places
+        return (title, *moved, *norms, *zeros) if self.titled else (*moved, *norms, *zeros)
 
     def paint_ground(self, brush: Brush) -> None:
         """Paint names, headings, ticks and the legend."""
@@ -155,11 +160,14 @@ class LayersPart:
             x = places.strips.left + share * places.strips.width
             half = text_width_pt(text, small, style.families) / 2
             x = min(max(x, places.strips.left + half), places.strips.right - half)
-            below = places.strips.bottom - 0.25 * size
-            brush.text(Place(x, below, small, theme.muted, "center", "top"), style.drawable(text))
+            brush.text(
+                Place(x, places.strips.bottom - 0.25 * size, small, theme.muted, "center", "top"), style.drawable(text)
+            )
         brush.areas(self._boxes(len(self.cells)), np.tile(theme.faint, (self.cells[..., 0].size, 1)))
-        if self.legend is not None:
-            self.legend.paint(brush)
+        if self.hills is not None:
+            self.hills.paint_ground(brush, small, y, places.strips.bottom - 0.25 * size)
+        for legend in self.legends:
+            legend.paint(brush)
 
     def dot(self, _name: str, _look: LayersLook) -> None:
         """Nothing: rows are a chart of the weights, no drawing of the network."""
@@ -183,6 +191,8 @@ class LayersPart:
         )
         drawn = look.lengths > 0
         brush.areas(bars[drawn], look.color[drawn], who=np.flatnonzero(drawn))
+        if self.hills is not None and look.hills is not None:
+            self.hills.paint(brush, look.hills)
         left, right = self.row.left - FRAME_PAD_PT * self.style.scale, self.row.right + FRAME_PAD_PT * self.style.scale
         for row in look.stand_out:
             low, high = places.tops[row] - places.height, places.tops[row]
@@ -191,7 +201,8 @@ class LayersPart:
 
     def texts(self, look: LayersLook) -> tuple[str, ...]:
         title = (self.style.drawable(look.title),) if self.titled else ()
-        return (*title, *look.moved, *look.norms)
+        zeros = () if self.hills is None or look.hills is None else self.hills.texts(look.hills)
+        return (*title, *look.moved, *look.norms, *zeros)
 
     def _boxes(self, columns: int) -> np.ndarray:
         """Return left, bottom, width and height of the cells of the first columns, (columns * R, 4)."""
@@ -229,7 +240,7 @@ class LayersPanel:
         self._history, self._scales, self._style = history, scales, style
         self._all: RowHistory = history.shown
         scale, size = style.scale, looks.TEXT_PT * style.scale
-        blocks = LayersLegend.widths(scales, history.since, style, history.against) if alone else ()
+        blocks = widths_of_legends(history, scales, style) if alone else ()
         legend_boxes, legend_top = rows_of_blocks(box, blocks, scale)
         bottom = legend_top + 2.3 * size  # for the ticks below the strips
         top = box.top - (TITLE_HEIGHT_PT if alone else LINE_PT) * scale - 1.1 * size  # for the headings
@@ -241,17 +252,28 @@ class LayersPanel:
         rows = self._shown.rows
         height = min((top - bottom) / len(rows), MOST_ROW_PT * scale)
         text_pt = min(size, ROW_TEXT * height)
-        names, text_pt, labels_pt = _labels(rows, groups, text_pt, LABEL_SHARE * box.width, style)
+        label_share = LABEL_SHARE if scales.hills is None else LABEL_SHARE_BESIDE_HILLS
+        names, text_pt, labels_pt = labels(rows, groups, text_pt, label_share * box.width, style)
         gap = COLUMN_GAP_PT * scale
-        norm_pt = _widest(WIDEST_NORM, norm_text, self._shown.norms, text_pt, style)
+        norm_pt = widest(WIDEST_NORM, norm_text, self._shown.norms, text_pt, style)
         norm_pt = max(norm_pt, style.wide(HEADINGS[2], SMALL_PRINT) * scale)
         left = box.left + labels_pt + gap
         bars_right = box.right - norm_pt - gap
-        number_pt = _widest(WIDEST_PERCENT, percent, self._shown.relative_changes, text_pt, style)
-        bars_pt = BAR_SHARE * box.width + number_pt
-        strips = Box(left, top - height * len(rows), bars_right - bars_pt - 1.5 * gap - left, height * len(rows))
-        bars = Box(bars_right - bars_pt, strips.bottom, bars_pt, strips.height)
-        places = LayersPlaces(strips, bars, number_pt, box.right, top - height * np.arange(len(rows)), height)
+        usual = WIDEST_PERCENT if scales.hills is None else "100 %"  # no more room than the run's own numbers take
+        number_pt = widest(usual, percent, self._shown.relative_changes, text_pt, style)
+        tops = top - height * np.arange(len(rows))
+        share = BAR_SHARE if scales.hills is None else BAR_SHARE_BESIDE_HILLS
+        bars_pt = share * box.width + number_pt
+        bars = Box(bars_right - bars_pt, top - height * len(rows), bars_pt, height * len(rows))
+        strips = Box(left, bars.bottom, bars.left - 1.5 * gap - left, bars.height)
+        hills = None
+        if scales.hills is not None:
+            hills_pt = HILLS_SHARE * (strips.width - 1.5 * gap)
+            strips = replace(strips, width=strips.width - hills_pt - 1.5 * gap)
+            column = Box(strips.right + 1.5 * gap, strips.bottom, hills_pt, strips.height)
+            bottoms = tops - (1 + CELL_SHARE) / 2 * height
+            hills = Hills.placed(scales.hills, column, style, bottoms, CELL_SHARE * height, text_pt, SMALL_PRINT * size)
+        places = LayersPlaces(strips, bars, number_pt, box.right, tops, height)
         cells = scales.moved.colors(self._shown.relative_changes, style.theme)
         small = size * SMALL_PRINT
         fits = [
@@ -272,11 +294,12 @@ class LayersPanel:
             names=names,
             name_size_pt=text_pt,
             cells=cells,
-            ticks=_ticks(history, strips.width, size * SMALL_PRINT, style),
+            ticks=ticks(history, strips.width, size * SMALL_PRINT, style),
             headings=(heading, *HEADINGS[1:]),
             remarks=remarks if count > 1 else "1 weight tensor",
-            legend=LayersLegend(legend_boxes, scales, history.since, style, history.against) if alone else None,
+            legends=legends_of(history, scales, legend_boxes, style),
             titled=alone,
+            hills=hills,
         )
 
     @property
@@ -317,7 +340,13 @@ class LayersPanel:
             moved=tuple(map(percent, rows.relative_change.tolist())),
             norms=tuple(map(norm_text, rows.norm.tolist())),
             stand_out=those_with(frame.moment, self._groups),
+            hills=self._hills_look(rows),
         )
+
+    def _hills_look(self, rows: Rows) -> HillsLook | None:
+        if rows.magnitudes is None or self._scales.hills is None:
+            return None
+        return HillsLook.of(rows.magnitudes, self._scales.hills)
 
     def _rows(self, shown: RowHistory, place: RunPlace, in_ink: bool) -> Rows:
         theme = self._style.theme
@@ -327,7 +356,7 @@ class LayersPanel:
         color = theme.edge_colors(self._scales.growth(np.nan_to_num(growth)), COLORINGS[ByChange.name].ramp(theme))
         if in_ink:
             color[:] = theme.ink
-        return Rows(shown.rows, norm, moved, growth, color)
+        return Rows(shown.rows, norm, moved, growth, color, magnitudes_at(shown, place))
 
 
 def those_with(moment: StandOut | None, groups: Sequence[Sequence[int]]) -> tuple[int, ...]:
@@ -340,56 +369,3 @@ def words_of(history: History, _options: Options) -> list[str]:
     """Return the texts from the run that the panel writes."""
     shown: RowHistory = history.shown
     return [*(row.title for row in shown.rows), *history.titles]
-
-
-def _widest(usual: str, text: Callable[[float], str], numbers: np.ndarray, size_pt: float, style: Style) -> float:
-    """Return the room that numbers take, that of the usual ones at least."""
-    known = numbers[np.isfinite(numbers) & (numbers > 0)]
-    texts = [text(float(end)) for end in (known.min(), known.max())] if known.size else []
-    return max(text_width_pt(usual, size_pt, style.families), *(wide_pt(each, size_pt, style) for each in texts), 0.0)
-
-
-def _labels(
-    rows: Sequence[Row], groups: Sequence[Sequence[int]] | None, size_pt: float, room_pt: float, style: Style
-) -> tuple[list[tuple[str, str]], float, float]:
-    """Return the texts before each row (the block where it begins, the name), their size, and the width they take."""
-    texts: list[tuple[str, str]] = []
-    before = ""
-    for index, row in enumerate(rows):
-        count = 1 if groups is None else len(groups[index])
-        block, name = row.block, f"{row.name} {row.part or ''}".strip()
-        if count > 1:
-            block, name = row.block or row.title, f"{count} tensors"
-        texts.append((block if block != before or count > 1 else "", name))
-        before = block if count == 1 else ""
-    gap = COLUMN_GAP_PT * style.scale
-
-    def widest() -> float:
-        return max(sum(wide_pt(text, size_pt, style) for text in pair) + (gap if pair[0] else 0.0) for pair in texts)
-
-    least = min(size_pt, SMALLEST_LABEL * looks.TEXT_PT * style.scale)
-    while size_pt > least and widest() > room_pt:
-        size_pt = max(LESS * size_pt, least)  # step by step: letters do not get narrower evenly
-    room_pt = min(widest(), room_pt)
-
-    def cut(text: str, room_pt: float) -> str:
-        return shortened(style.drawable(text), size_pt, room_pt, style.families, style.dpi)
-
-    shown = []
-    for block, name in texts:  # a block stands in its first row alone, so only there it takes room from a name
-        for_block = max(room_pt - wide_pt(name, size_pt, style) - gap, 0.3 * room_pt)
-        block = cut(block, for_block) if block else ""
-        left = room_pt - wide_pt(block, size_pt, style) - gap if block else room_pt
-        shown.append((block, cut(name, left)))
-    return shown, size_pt, room_pt
-
-
-def _ticks(history: History, room_pt: float, size_pt: float, style: Style) -> list[tuple[float, str]]:
-    """Return the snapshots that are named below the strips: first, last, and some between where there is room."""
-    count = len(history)
-    widest = max(text_width_pt(style.drawable(title), size_pt, style.families) for title in history.titles)
-    fit = max(int(room_pt / (1.6 * widest)), 1)
-    places = sorted({round(place) for place in np.linspace(0, count - 1, min(fit, count))} | {count - 1})
-    if len(places) > 1 and room_pt < 1.2 * widest * len(places):
-        places = [count - 1]
-    return [((place + 0.5) / count, history.titles[place]) for place in places]

@@ -25,7 +25,7 @@ from nnanim.player.cells import with_cells
 from nnanim.player.data import as_plain, numbers
 from nnanim.player.head_room import HeadRoom
 from nnanim.player.packing import pack
-from nnanim.player.rows import empty_cell
+from nnanim.player.rows import empty_cell, told_hills
 
 # Parts of one module, in this order; in the place of {view} stands the script of what is shown.
 SCRIPTS = (
@@ -46,6 +46,7 @@ VIEW_SCRIPTS: dict[str, tuple[str, ...]] = {
     "map": ("rows.js", "map.js"),
     "matrix": ("matrix.js",),
 }
+HILLS_SCRIPT = "hills.js"  # of rows with distributions
 LIVE_SCRIPT, LIVE_STYLE = "live.js", "live.css"  # of a page that is told how a training goes on
 # Nothing may be loaded from anywhere, and of scripts and styles only those run that are in the page now.
 POLICY = (
@@ -83,8 +84,9 @@ def tell(history: History, stays_s: Sequence[float], options: Options, room: Hea
         view, history = "matrix", with_cells(history, options)
     elif isinstance(history.shown, RowHistory):
         view = "layers"
-    packed = pack(*numbers(history))
-    data = as_plain(history, stays_s, options, room) | {"planes": packed.planes, "view": view}
+    data = as_plain(history, stays_s, options, room)
+    packed = pack(*numbers(history, told_hills(data)))
+    data |= {"planes": packed.planes, "view": view}
     return Told(data, packed.edges, packed.biases, view)
 
 
@@ -115,7 +117,8 @@ def page_of(told: Told, options: Options, comment: str | None = None, still: str
     """
     style = _colors(options) + _code("player.css") + (_code(LIVE_STYLE) if is_live else "")
     place = SCRIPTS.index("{view}")
-    scripts = (*SCRIPTS[:place], *VIEW_SCRIPTS[told.view], *SCRIPTS[place + 1 :], *((LIVE_SCRIPT,) if is_live else ()))
+    of_view = (*VIEW_SCRIPTS[told.view], *((HILLS_SCRIPT,) if "hills" in told.data else ()))
+    scripts = (*SCRIPTS[:place], *of_view, *SCRIPTS[place + 1 :], *((LIVE_SCRIPT,) if is_live else ()))
     script = "".join(map(_code, scripts))
     policy = (LIVE_POLICY if is_live else POLICY).format(script=_hash(script), style=_hash(style))
     return _fill(

@@ -12,6 +12,7 @@ from nnanim.design import theme, wording
 from nnanim.design.axis import Axis
 from nnanim.design.cell_scales import CellScales
 from nnanim.design.coloring import COLORINGS, BySign
+from nnanim.design.hill_scale import HillScale
 from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales
 from nnanim.design.scales import WidthScale
@@ -67,10 +68,15 @@ def as_plain(
     }
 
 
-def numbers(history: History) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the page unpacks: weights (S, E) and biases (S, N), or what rows have in their place."""
+def numbers(history: History, hills: HillScale | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the page unpacks: weights (S, E) and biases (S, N), or what rows have in their place.
+
+    Args:
+        history: of the run.
+        hills: the scale of the hills of rows, where they have some.
+    """
     if isinstance(history.shown, RowHistory):
-        return row_numbers(history.shown)
+        return row_numbers(history.shown, hills)
     if isinstance(history.shown, MapPage):
         return row_numbers(history.shown.rows)
     if isinstance(history.shown, CellPage):
@@ -95,7 +101,7 @@ def _shown(history: History, options: Options, room: HeadRoom | None) -> dict[st
         scales = room.over_rows(scales, has_changes=has_changes)
     if isinstance(shown, MapPage):
         return map_data(history, options, scales)
-    return rows_data(history, options, scales, rows) | {"views": row_views(history, options)}
+    return rows_data(history, options, scales, rows) | {"views": row_views(history, options, scales.hills)}
 
 
 def _network(history: History, options: Options, room: HeadRoom | None) -> dict[str, Any]:

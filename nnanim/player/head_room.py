@@ -85,7 +85,8 @@ def _wider_rows(before: RowScales, now: RowScales) -> RowScales:
         moved = replace(moved, high=HEAD_ROOM * now.moved.high)
     if now.moved.low < moved.low:
         moved = replace(moved, low=now.moved.low / HEAD_ROOM)
-    return RowScales(moved, _wider(before.growth, now.growth))
+    hills = now.hills if before.hills is None or now.hills is None else before.hills.over(now.hills)
+    return RowScales(moved, _wider(before.growth, now.growth), hills)
 
 
 def _wider(before: Scale, now: Scale) -> Scale:
@@ -99,7 +100,7 @@ def _domains(scales: NetworkScales | RowScales | CellScales) -> list[object]:
     if isinstance(scales, CellScales):
         return [scales.magnitudes.domain.tolist(), scales.colors.domain.tolist()]
     if isinstance(scales, RowScales):
-        return [scales.moved, scales.growth.domain.tolist()]
+        return [scales.moved, scales.growth.domain.tolist(), scales.hills]
     every: list[WidthScale | IntensityScale] = [
         scales.widths,
         *([scales.rings] if scales.rings else []),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
 from nnanim.design.coloring import COLORINGS, ByChange
+from nnanim.design.hill_scale import HillScale
+from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales, moved_ramp, percent
 from nnanim.design.theme import TEXT_PT, Color, Theme, pick_theme
 from nnanim.design.wording import short, thousands
@@ -15,6 +18,9 @@ from nnanim.frames.history import History
 from nnanim.frames.rows import RowHistory
 from nnanim.model.weight_rows import Row
 from nnanim.options import THEMES, Options
+from nnanim.panels.hills import HEADINGS as HILL_HEADINGS
+from nnanim.panels.hills import ticks_within
+from nnanim.panels.hills_legend import ZERO_BAR_PT, HillsLegend
 from nnanim.panels.layers import CELL_SHARE, HEADINGS
 from nnanim.panels.layers_legend import BAR_THICKNESS, LayersLegend
 from nnanim.player.looks import VIEWS, color_tables, cut_front, width_pt
@@ -27,14 +33,37 @@ SIDE_PT = 5.0  # left and right of a row
 NAME_SHARE, BAR_SHARE = 0.32, 0.11  # of a view's width: of names, at most, and of the bars
 SIZE_PT = {"wide": 0.96 * TEXT_PT, "narrow": 0.88 * TEXT_PT}
 SMALL_PRINT = 0.9
+HILLS_SHARE = 0.62  # of the room for strips and hills
+NARROW_BAR_SHARE = 0.05  # of a narrow view's width, where there are hills
+HEIGHTS = 256  # of a hill
 WIDEST = ("0.0057 %", "1.2e+02")  # relative change and norm, where those of the run are shorter
 
 
-def row_numbers(shown: RowHistory) -> tuple[np.ndarray, np.ndarray]:
-    """Return float32 for the page: norms, then their growth, (S, 2 R); and relative changes, (S, R)."""
+def row_numbers(shown: RowHistory, hills: HillScale | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return float32 for the page: norms, then their growth, (S, 2 R); and relative changes, (S, R).
+
+    Where there are hills, behind the relative changes of all rows stand for each row the heights of its hill and the
+    share of its weights that are zero, (S, R (B + 1)).
+    """
     with np.errstate(over="ignore"):
         sizes = np.concatenate([shown.norms, shown.growth], axis=1).astype(np.float32)
-        return sizes, shown.relative_changes.astype(np.float32)
+        changes = shown.relative_changes.astype(np.float32)
+    histograms = shown.histograms
+    if hills is None or histograms is None:
+        return sizes, changes
+    heights = np.stack(
+        [hills.heights(*each, histograms.first) for each in zip(histograms.counts, histograms.zeros, strict=True)]
+    )
+    zeros = histograms.zeros / np.maximum(histograms.totals, 1)
+    rounded = np.rint(heights * HEIGHTS) / HEIGHTS  # no finer than is seen, which packs well
+    own = np.concatenate([rounded, zeros[..., None]], axis=2).reshape(len(changes), -1)
+    return sizes, np.concatenate([changes, own.astype(np.float32)], axis=1)
+
+
+def told_hills(data: dict[str, Any]) -> HillScale | None:
+    """Return the scale of the hills that the page is told of, None where there are none."""
+    told = data.get("hills")
+    return None if told is None else HillScale(**{field.name: told[field.name] for field in fields(HillScale)})
 
 
 def rows_data(history: History, options: Options, scales: RowScales, shown: RowHistory) -> dict[str, Any]:
@@ -66,6 +95,7 @@ def rows_data(history: History, options: Options, scales: RowScales, shown: RowH
         "thickness": list(BAR_THICKNESS),
         "cell": CELL_SHARE,
         "legends": [{"ends": [low, high], "print": moved}, {"ends": [shrank, grew], "print": size}],
+        **({} if scales.hills is None else {"hills": _hills(scales.hills, history.since)}),
         "remarks": "1 weight tensor" if count == 1 else f"{thousands(count)} weight tensors",
         "layers": [],
         "nodes": {"column": [], "neuron": [], "name": []},
@@ -73,9 +103,20 @@ def rows_data(history: History, options: Options, scales: RowScales, shown: RowH
     }
 
 
-def row_views(history: History, options: Options) -> dict[str, Any]:
+def row_views(history: History, options: Options, hills: HillScale | None = None) -> dict[str, Any]:
     """Place columns and rows for each shape of a screen; nothing where only curves are shown."""
-    return {} if options.panels == "curve" else {view: _view(view, history) for view in VIEWS}
+    return {} if options.panels == "curve" else {view: _view(view, history, hills) for view in VIEWS}
+
+
+def _hills(scale: HillScale, since: str) -> dict[str, Any]:
+    """Return what the page is told of all hills."""
+    return {
+        **asdict(scale),
+        "bins": (scale.high - scale.low) // scale.step,
+        "decades": [round(share, 5) for share, _ in scale.decades],
+        "zero_bar": ZERO_BAR_PT,
+        "print": HillsLegend.words(scale, since)[1],
+    }
 
 
 def empty_cell(theme: Theme) -> Color:
@@ -88,7 +129,7 @@ def _row(row: Row) -> dict[str, Any]:
     return {"name": row.title, "keys": list(row.keys), "formula": row.formula}
 
 
-def _view(view: str, history: History) -> dict[str, Any]:
+def _view(view: str, history: History, hills: HillScale | None) -> dict[str, Any]:
     """Place columns and rows, in points, y down."""
     shown: RowHistory = history.shown
     width, size = VIEWS[view][0], SIZE_PT[view]
@@ -100,12 +141,15 @@ def _view(view: str, history: History) -> dict[str, Any]:
     left = max(width_pt(name, size) for name in names) + GAP_PT + SIDE_PT
     norms_right = width - SIDE_PT
     bars_right = norms_right - norms_pt - 1.5 * GAP_PT
-    bars_left = bars_right - moved_pt - BAR_SHARE * width - GAP_PT
+    bar_pt = (BAR_SHARE if hills is None or view == "wide" else NARROW_BAR_SHARE) * width
+    bars_left = bars_right - moved_pt - bar_pt - GAP_PT
     strips_pt = bars_left - 1.5 * GAP_PT - left
+    hills_pt = 0.0 if hills is None else HILLS_SHARE * strips_pt
+    strips_pt -= hills_pt
     y, places, blocks = _places(shown.rows)
     since = HEADINGS[0].format(since=history.since)
     fits = [text for text in (since, "moved over time", "moved") if width_pt(text, small) <= strips_pt + GAP_PT]
-    return {
+    told = {
         "size": [width, round(y + BOTTOM_PT, 2)],
         "text": round(size, 2),
         "small": round(small, 2),
@@ -116,11 +160,32 @@ def _view(view: str, history: History) -> dict[str, Any]:
         "strips": [round(left, 2), round(strips_pt, 2)],
         "side": SIDE_PT,
         "gap": GAP_PT,
-        "bars": [round(bars_left, 2), round(BAR_SHARE * width, 2), round(bars_right, 2)],
+        "bars": [round(bars_left, 2), round(bar_pt, 2), round(bars_right, 2)],
         "headings": [fits[0] if fits else "", *HEADINGS[1:]],
         "headings_y": round(TOP_PT / 2, 2),
         "ticks": _ticks(history.titles, strips_pt, small),
         "ticks_y": round(y + BOTTOM_PT / 2, 2),
+    }
+    if hills is not None:
+        begin = left + strips_pt + 1.5 * GAP_PT
+        told["hills"] = _hills_places(hills, begin, left + strips_pt + hills_pt, small)
+    return told
+
+
+def _hills_places(scale: HillScale, begin: float, end: float, small: float) -> dict[str, Any]:
+    """Place the column of hills between two ends."""
+    left = begin + (ZERO_BAR_PT + GAP_PT if scale.has_zeros else 0.0)
+    box = Box(left, 0.0, end - left, 0.0)
+    fits = [text for text in HILL_HEADINGS if width_pt(text, small) <= box.width + GAP_PT]
+    ticks = [(round(x, 2), text) for x, text in ticks_within(scale, box, GAP_PT, lambda text: width_pt(text, small))]
+    if scale.has_zeros:
+        ticks.insert(0, (round(begin + ZERO_BAR_PT / 2, 2), "0"))
+    return {
+        "left": round(left, 2),
+        "wide": round(box.width, 2),
+        "zeros": round(begin, 2) if scale.has_zeros else None,
+        "heading": fits[0] if fits else "",
+        "ticks": ticks,
     }
 
 

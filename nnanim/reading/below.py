@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nnanim.errors import SnapshotError
 from nnanim.model.layers import natural_key
+from nnanim.reading.names import BEST, FINAL, FIRST, LAST
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.shards import PYTORCH_INDEX, SAFETENSORS_INDEX
 
@@ -32,7 +33,12 @@ _SUFFIXES = (
     ".metadata",
     ".onnx",
     ".msgpack",
+    ".flax",
 )
+ORBAX_UNFINISHED = ".orbax-checkpoint-tmp"  # in the name of what Orbax has not written whole
+_ORBAX_NAMES = (detect.ORBAX_NAME, "_CHECKPOINT_METADATA")
+_MOMENTS = (BEST, FINAL, FIRST, LAST)
+_MOST_ITEMS = 20  # in a step of Orbax
 DCP_PIECES = ".distcp"  # of torch.distributed.checkpoint
 _MAX_DEPTH = 4
 _MAX_FOLDERS = 500
@@ -47,6 +53,8 @@ def is_for_snapshots(name: str) -> bool:
 
 def is_snapshot_name(name: str, patterns: Container[str] = ()) -> bool:
     """Tell whether a file is expected to be a snapshot: ``snapshot_iter_5``, ``trainer_00010``, or like a found one."""
+    if name == detect.ORBAX_NAME:
+        return True
     if pattern(name) in patterns or name.endswith((*_SUFFIXES, SAFETENSORS_INDEX, PYTORCH_INDEX)):
         return True
     return name.startswith(("snapshot", "trainer")) and not re.search("[A-Za-z]", Path(name).suffix)
@@ -54,7 +62,27 @@ def is_snapshot_name(name: str, patterns: Container[str] = ()) -> bool:
 
 def is_temporary(name: str) -> bool:
     """Tell whether a file or folder is not looked at."""
-    return name.startswith(("tmp", "."))
+    return name.startswith(("tmp", ".")) or ORBAX_UNFINISHED in name
+
+
+def is_snapshot(folder: Path) -> bool:
+    """Tell whether a folder is a snapshot, whatever it is called, or a step that holds nothing else."""
+    return holds_dcp(folder) or holds_orbax(folder)
+
+
+def holds_orbax(folder: Path) -> bool:
+    """Tell whether a folder is a checkpoint of Orbax, or a step with such folders in it: ``100/default``."""
+    try:
+        with os.scandir(folder) as entries:
+            found = {entry.name: entry.is_dir() for entry in entries}
+    except OSError:
+        return False
+    if any(name in found for name in _ORBAX_NAMES):
+        return True
+    tells_moment = re.search("[0-9]", folder.name) or any(word.search(folder.name.lower()) for word in _MOMENTS)
+    if not tells_moment or len(found) > _MOST_ITEMS:
+        return False
+    return any(is_folder and (folder / name / detect.ORBAX_NAME).is_file() for name, is_folder in found.items())
 
 
 def holds_dcp(folder: Path) -> bool:
@@ -89,7 +117,7 @@ def runs_below(folder: Path) -> list[Path]:
         inside = [entry for entry in entries if not is_temporary(entry.name) and entry.is_dir(follow_symlinks=False)]
         if place != folder and _holds_snapshot(place, [name for name in names if is_snapshot_name(name)]):
             run = place
-            while run.parent != folder and (is_for_snapshots(run.name) or holds_dcp(run)):
+            while run.parent != folder and (is_for_snapshots(run.name) or is_snapshot(run)):
                 run = run.parent
             found += [run] if run not in found else []
         elif depth < _MAX_DEPTH:

@@ -16,6 +16,7 @@ from nnanim.reading.below import (
     DCP_PIECES,
     holds_dcp,
     is_for_snapshots,
+    is_snapshot,
     is_snapshot_name,
     is_temporary,
     pattern,
@@ -114,7 +115,8 @@ def find(
             except SnapshotError as error:
                 broken[file] = error
                 continue
-            if name.endswith(".npy") and head.startswith(NPY_MAGIC):
+            is_sparse = contents is not None and contents.format == detect.SPARSE
+            if is_sparse or (name.endswith(".npy") and head.startswith(NPY_MAGIC)):
                 single.append(file)
             elif contents is None:
                 others.append(file)
@@ -133,7 +135,8 @@ def find(
         except SnapshotError as error:
             broken[file] = error
             continue
-        if file.suffix != ".npz":  # a data set may well be a NumPy archive
+        # A data set may well be a NumPy archive, and what is no model an item of its own in each step of Orbax.
+        if file.suffix != ".npz" and file.name != detect.ORBAX_NAME:
             found.notes.append(f"{str(file)!r} holds no weights and is not drawn")
     broken = {
         file: error for file, error in broken.items() if not found.snapshots or is_snapshot_name(file.name, patterns)
@@ -253,6 +256,7 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
             continue
         seen.add((status.st_dev, status.st_ino))
         is_dcp = holds_dcp(place)
+        is_orbax = any(entry.name == detect.ORBAX_NAME for entry in entries)
         for entry in entries:
             if is_temporary(entry.name) and not (is_dcp and entry.name == detect.DCP_NAME):
                 continue
@@ -271,8 +275,12 @@ def _walk(folder: Path, found: Found) -> dict[Path, list[Path]]:
                 places.setdefault(place, []).append(path)
             elif is_file and LOG_FOLDER.fullmatch(place.name) and place.parent == folder:
                 found.files += [path] if may_be_log(entry.name, b"") else []
-            elif is_folder and depth < _MAX_DEPTH + (2 if METRICS in path.parts[len(folder.parts) :] else 0):
-                waiting.append((path, depth + 1, is_wanted and (is_for_snapshots(entry.name) or holds_dcp(path))))
+            elif (
+                is_folder
+                and not is_orbax
+                and depth < _MAX_DEPTH + (2 if METRICS in path.parts[len(folder.parts) :] else 0)
+            ):
+                waiting.append((path, depth + 1, is_wanted and (is_for_snapshots(entry.name) or is_snapshot(path))))
     return places
 
 

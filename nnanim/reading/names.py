@@ -18,6 +18,7 @@ LAST = re.compile(r"(?:^|[^a-z])(?:last|latest|current|newest)(?:[^a-z]|$)")
 FINAL = re.compile(r"(?:^|[^a-z])(?:final|finished|done|end|after)(?:[^a-z]|$)")
 BEST = re.compile(r"(?:^|[^a-z])(?:[a-z]+best|best)(?:[^a-z]|$)")
 _SUFFIXES = r"(?:\.(?:weights|model|npz|npy|pt|pth|pkl|ckpt|bin|tar|h5|hdf5|keras|safetensors|index|json|onnx|zip))+$"
+IN_FOLDERS = (".metadata", "_METADATA")  # of snapshots that are folders, those of Orbax two in each other
 _NUMBER = r"([0-9]{1,18})(k(?![a-z]))?"
 _EPOCH_WORDS = (
     re.compile(r"epochs?[^0-9]{0,3}" + _NUMBER),
@@ -102,7 +103,7 @@ def name_of(path: Path, folder: Path | None = None, *, by_file: bool = True) -> 
 
 def place_in_time(path: Path) -> int:
     """Return the order of moments that words tell: -1 before all others, 0, 1 for the last, 2 for the final one."""
-    stem = _stem(path.name).lower()
+    stem = _words_of(path)
     if FINAL.search(stem):
         return 2
     if LAST.search(stem):
@@ -112,7 +113,14 @@ def place_in_time(path: Path) -> int:
 
 def is_best(path: Path) -> bool:
     """Tell whether a file is named as the best of a training, whenever that was."""
-    return BEST.search(_stem(path.name).lower()) is not None
+    return BEST.search(_words_of(path)) is not None
+
+
+def _words_of(path: Path) -> str:
+    """Return the name that words are in: the file's, or those of the folders that are a snapshot with it."""
+    if path.name in IN_FOLDERS:
+        return f"{path.parent.parent.name}/{path.parent.name}".lower()
+    return _stem(path.name).lower()
 
 
 def around_midnight(times: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from nnanim.errors import OptionError
 from nnanim.model.layer_choice import fit_to_sizes
 from nnanim.reading.logs.log import Log
-from nnanim.reading.names import is_best
+from nnanim.reading.names import IN_FOLDERS, is_best
 from nnanim.reading.snapshots.contents import Contents
 
 _CLOSE_S = 60.0  # files whose times lie closer may have been copied, or unpacked, together
@@ -131,7 +131,8 @@ def choose_network(
 
 def label_of(path: Path) -> str:
     """Return what the name of a snapshot says before it comes to the moment: ``"netG"`` of ``netG_epoch_3.pth``."""
-    stem = re.sub(r"(?:\.[A-Za-z][A-Za-z0-9]*)+$", "", path.name)
+    own = path.parent.name if path.name in IN_FOLDERS else path.name
+    stem = re.sub(r"(?:\.[A-Za-z][A-Za-z0-9]*)+$", "", own)
     return re.sub(r"[-_.=]*(?:(?:epochs?|ep|e|iter(?:ation)?|step)[-_=]?)?[0-9].*$", "", stem, flags=re.IGNORECASE)
 
 

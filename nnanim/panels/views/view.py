@@ -47,7 +47,9 @@ def pick_view(run: Run, options: Options) -> View:
     Raises:
         OptionError: neurons and edges were asked for, and no order of the layers is known.
     """
-    name = run.view if options.view == "auto" else options.view
+    name = options.view
+    if name == "auto":
+        name = "layers" if options.distributions else run.view
     if name == "network" and not run.layers:
         raise OptionError(
             f"view is 'network', but {run.model.reason} in {str(run.path)!r}"

@@ -40,7 +40,7 @@ _HEADER = re.compile(
 )
 _LONGEST_START_BYTES = 8 + 4 + MAX_HEADER_BYTES
 _NUMBER_KINDS = "fiuc"
-_TEXT_KINDS = "U"
+_TEXT_KINDS = "US"
 
 
 class ArrayHeader(NamedTuple):
@@ -131,6 +131,8 @@ class Archive(Mapping[str, np.ndarray]):
         if header.dtype.kind not in _TEXT_KINDS or header.shape != ():
             return None
         coding = "utf-32-be" if header.dtype.str[0] == ">" else "utf-32-le"
+        if header.dtype.kind == "S":
+            return self._read(key).tobytes().decode("latin-1").rstrip("\0")
         try:
             return self._read(key).tobytes().decode(coding, "surrogatepass").rstrip("\0")
         except UnicodeDecodeError as error:  # NumPy itself ends in a SystemError there

@@ -21,11 +21,13 @@ from nnanim.reading.containers.float8 import from_float8
 from nnanim.reading.containers.npz_archive import MAX_AXES, MAX_MEMBER_BYTES, modulus
 from nnanim.reading.containers.protobuf import LENGTH, VARINT, Field, ProtobufError, ProtobufFile, varints
 from nnanim.reading.containers.regular_file import lies_with
+from nnanim.reading.containers.unpacking import check_unpacked
 from nnanim.reading.snapshots.to_layers import from_bfloat16
 
 HINT = "an ONNX file is what torch.onnx.export or tf2onnx writes"
 MAX_NODES = 200_000
 MAX_ARRAYS = 200_000
+MAX_DEPTH = 16  # of graphs in the steps of graphs
 _MAX_PACKED_BYTES = 2**24  # of numbers that are written in few bytes each
 # TensorProto.DataType: name, NumPy's code of the bits.
 _TYPES = {
@@ -48,7 +50,10 @@ _TYPES = {
     18: ("float8_e4m3fnuz", "|u1"),
     19: ("float8_e5m2", "|u1"),
     20: ("float8_e5m2fnuz", "|u1"),
+    21: ("uint4", "|u1"),
+    22: ("int4", "|i1"),
 }
+_NIBBLES = ("uint4", "int4")  # two in a byte, the lower first
 _RAW, _FLOATS, _DOUBLES = 9, 4, 10  # fields of TensorProto that hold numbers as they are
 _PACKED = (5, 7, 11)  # and those that hold whole numbers in few bytes
 
@@ -65,6 +70,8 @@ class Array:
         size: of them, in bytes.
         file: name of the file beside the model; empty where they are in the model.
         is_packed: whether they are whole numbers of few bytes each.
+        indices: of a sparse array, where its numbers stand: one index for each, or one for each axis.
+        count: of the numbers that a sparse array has.
     """
 
     name: str
@@ -74,6 +81,8 @@ class Array:
     size: int = 0
     file: str = ""
     is_packed: bool = False
+    indices: Array | None = None
+    count: int = 0
 
 
 @dataclass
@@ -81,11 +90,13 @@ class Node:
     """One step of the graph: what it does, what it takes in and gives."""
 
     kind: str = ""
+    domain: str = ""
     name: str = ""
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     axes: tuple[int, ...] = ()
+    bodies: list[tuple[str, Graph]] = field(default_factory=list)
 
 
 @dataclass
@@ -96,11 +107,16 @@ class Graph:
         arrays: by name, in the order of the file; those of constants behind.
         nodes: in the order in which they are done.
         said: texts that the file says of itself.
+        inputs, outputs: of the graph.
+        functions: graphs that steps of that domain and kind stand for.
     """
 
     arrays: dict[str, Array] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     said: dict[str, str] = field(default_factory=dict)
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    functions: dict[tuple[str, str], Graph] = field(default_factory=dict)
 
 
 def read_graph(path: Path, file: BufferedIOBase) -> Graph:
@@ -118,6 +134,9 @@ def read_graph(path: Path, file: BufferedIOBase) -> Graph:
             elif part.number == 14 and part.kind == LENGTH:
                 key, value = _pair(opened, part)
                 graph.said[key] = value
+            elif part.number == 25 and part.kind == LENGTH:
+                name, function = _function(opened, part)
+                graph.functions[name] = function
     except ProtobufError as error:
         raise SnapshotError(f"cannot read snapshot {str(path)!r}: {error} ({HINT})") from error
     except OSError as error:
@@ -142,9 +161,12 @@ def read_array(path: Path, array: Array, open_file: Callable[[Path], BufferedIOB
     if code is None:
         raise SnapshotError(f"{where} is of a type that is not read ({HINT})")
     kind = np.dtype(code)
-    wanted = math.prod(array.shape) * kind.itemsize
+    is_nibbles = array.dtype in _NIBBLES
+    wanted = -(-math.prod(array.shape) // 2) if is_nibbles else math.prod(array.shape) * kind.itemsize
     if wanted > MAX_MEMBER_BYTES:
         raise SnapshotError(f"{where} takes {wanted} bytes (at most {MAX_MEMBER_BYTES} are read)")
+    if array.indices is not None:
+        return _dense(path, array, open_file, where)
     file = open_file(beside(path, array.file) if array.file else path)
     if array.start + array.size > file.seek(0, 2):
         raise SnapshotError(f"{where} lies outside of its file (it is truncated or damaged)")
@@ -154,15 +176,45 @@ def read_array(path: Path, array: Array, open_file: Callable[[Path], BufferedIOB
     elif array.size != wanted:
         raise SnapshotError(f"{where} has {array.size} bytes for shape {array.shape}, which takes {wanted}")
     else:
-        numbers = np.empty(math.prod(array.shape), kind)
+        numbers = np.empty(wanted // kind.itemsize, kind)
         if file.readinto(numbers.view(np.uint8).data) != wanted:
             raise SnapshotError(f"{where} is truncated ({HINT})")
+    if is_nibbles:
+        numbers = _unpaired(numbers.view(np.uint8), array)
     if numbers.size != math.prod(array.shape):
         raise SnapshotError(f"{where} has {numbers.size} numbers for shape {array.shape} ({HINT})")
     numbers = numbers.reshape(array.shape)
     if array.dtype == "bfloat16":
         return from_bfloat16(numbers)
     return from_float8(numbers, array.dtype) if array.dtype.startswith("float8") else modulus(numbers)
+
+
+def _unpaired(pairs: np.ndarray, array: Array) -> np.ndarray:
+    """Return the numbers of 4 bits, of which each byte holds two."""
+    numbers: np.ndarray = np.stack([pairs & 15, pairs >> 4], axis=-1).reshape(-1)[: math.prod(array.shape)]
+    return ((numbers ^ 8).astype(np.int8) - np.int8(8)) if array.dtype == "int4" else numbers
+
+
+def _dense(path: Path, array: Array, open_file: Callable[[Path], BufferedIOBase], where: str) -> np.ndarray:
+    """Read a sparse array as a dense one."""
+    assert array.indices is not None
+    values = read_array(path, replace(array, shape=(array.count,), indices=None), open_file)
+    indices = read_array(path, array.indices, open_file)
+    total = math.prod(array.shape)
+    check_unpacked(where, total * values.dtype.itemsize, values.nbytes)
+    if indices.shape == (array.count, len(array.shape)):
+        is_inside = bool(((indices >= 0) & (indices < np.array(array.shape))).all())
+        places = (
+            np.ravel_multi_index(tuple(indices.T), array.shape) if is_inside and array.count else np.empty(0, np.int64)
+        )
+    else:
+        is_inside = indices.shape == (array.count,) and bool(((indices >= 0) & (indices < total)).all())
+        places = indices
+    if not is_inside:
+        raise SnapshotError(f"{where} is damaged (a number stands outside of its shape {array.shape})")
+    dense: np.ndarray = np.zeros(total, values.dtype)
+    dense[places] = values
+    return dense.reshape(array.shape)
 
 
 def beside(path: Path, name: str) -> Path:
@@ -192,23 +244,53 @@ def _unpacked(data: bytes, kind: np.dtype, where: str) -> np.ndarray:
     return whole
 
 
-def _read_graph(file: ProtobufFile, graph_field: Field, graph: Graph) -> None:
+def _read_graph(file: ProtobufFile, graph_field: Field, graph: Graph, depth: int = 0) -> None:
+    if depth > MAX_DEPTH:
+        raise ProtobufError(f"it has more than {MAX_DEPTH} graphs in each other")
     for part in file.fields(graph_field.start, graph_field.size):
         if part.kind != LENGTH:
             continue
         if part.number == 1:
-            node, constant = _node(file, part)
+            node, constant = _node(file, part, depth)
             graph.nodes.append(node)
             if constant is not None and node.outputs:
                 graph.arrays[node.outputs[0]] = replace(constant, name=node.outputs[0])
         elif part.number == 5:
             array = _array(file, part)
             graph.arrays[array.name] = array
+        elif part.number == 15:
+            array = _sparse_array(file, part)
+            graph.arrays[array.name] = array
+        elif part.number in (11, 12):
+            names = [file.text(each) for each in file.fields(part.start, part.size) if each.number == 1]
+            (graph.inputs if part.number == 11 else graph.outputs).extend(names)
         if len(graph.nodes) > MAX_NODES or len(graph.arrays) > MAX_ARRAYS:
             raise ProtobufError(f"it has more than {MAX_NODES} nodes or arrays")
 
 
-def _node(file: ProtobufFile, node_field: Field) -> tuple[Node, Array | None]:
+def _function(file: ProtobufFile, function: Field) -> tuple[tuple[str, str], Graph]:
+    """Return domain and name of a function of the model's own, and its graph."""
+    name, domain, graph = "", "", Graph()
+    for part in file.fields(function.start, function.size):
+        if part.kind != LENGTH:
+            continue
+        if part.number == 1:
+            name = file.text(part)
+        elif part.number == 10:
+            domain = file.text(part)
+        elif part.number == 4:
+            graph.inputs.append(file.text(part))
+        elif part.number == 5:
+            graph.outputs.append(file.text(part))
+        elif part.number == 7:
+            node, constant = _node(file, part, 1)
+            graph.nodes.append(node)
+            if constant is not None and node.outputs:
+                graph.arrays[node.outputs[0]] = replace(constant, name=node.outputs[0])
+    return (domain, name), graph
+
+
+def _node(file: ProtobufFile, node_field: Field, depth: int) -> tuple[Node, Array | None]:
     """Return a node, and the array of a constant."""
     node, constant = Node(), None
     for part in file.fields(node_field.start, node_field.size):
@@ -220,14 +302,16 @@ def _node(file: ProtobufFile, node_field: Field) -> tuple[Node, Array | None]:
             node.name = file.text(part)
         elif part.number == 4:
             node.kind = file.text(part)
+        elif part.number == 7:
+            node.domain = file.text(part)
         elif part.number == 5 and part.kind == LENGTH:
-            constant = _attribute(file, part, node) or constant
+            constant = _attribute(file, part, node, depth) or constant
     return node, constant if node.kind == "Constant" else None
 
 
-def _attribute(file: ProtobufFile, attribute: Field, node: Node) -> Array | None:
-    """Note a whole number, or the order of axes; return an array."""
-    name, number, axes, array = "", None, [], None
+def _attribute(file: ProtobufFile, attribute: Field, node: Node, depth: int) -> Array | None:
+    """Note a whole number, the order of axes, or a graph; return an array."""
+    name, number, axes, array, bodies = "", None, [], None, []
     for part in file.fields(attribute.start, attribute.size):
         if part.number == 1:
             name = file.text(part)
@@ -235,8 +319,12 @@ def _attribute(file: ProtobufFile, attribute: Field, node: Node) -> Array | None
             number = part.value
         elif part.number == 5 and part.kind == LENGTH:
             array = _array(file, part)
+        elif part.number == 6 and part.kind == LENGTH:
+            bodies.append(Graph())
+            _read_graph(file, part, bodies[-1], depth + 1)
         elif part.number == 8 and part.size <= 8 * MAX_AXES:
             axes += file.numbers(part)
+    node.bodies += [(name, body) for body in bodies]
     if number is not None:
         node.numbers[name] = number
     if name == "perm":
@@ -277,6 +365,21 @@ def _array(file: ProtobufFile, array_field: Field) -> Array:
     for place in places:
         return replace(found, start=place.start, size=place.size, is_packed=place.number in _PACKED)
     return found
+
+
+def _sparse_array(file: ProtobufFile, sparse: Field) -> Array:
+    """Return a SparseTensorProto: numbers, where they stand, and the sizes of all."""
+    values, indices, shape = Array(""), Array(""), []
+    for part in file.fields(sparse.start, sparse.size):
+        if part.number == 1 and part.kind == LENGTH:
+            values = _array(file, part)
+        elif part.number == 2 and part.kind == LENGTH:
+            indices = _array(file, part)
+        elif part.number == 3:
+            shape += file.numbers(part)
+    if len(values.shape) != 1 or len(shape) > MAX_AXES or any(size >= 2**48 for size in shape):
+        raise ProtobufError(f"{values.name!r} has an impossible shape")
+    return replace(values, shape=tuple(shape), indices=indices, count=values.shape[0])
 
 
 def _pair(file: ProtobufFile, pair: Field) -> tuple[str, str]:

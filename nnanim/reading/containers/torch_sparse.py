@@ -84,12 +84,12 @@ def _fit(sparse: Sparse, shape: tuple[int, ...]) -> bool:
     return first[0] == shape[compressed] // block[compressed] + 1
 
 
-def dense_of(sparse: Sparse, shape: tuple[int, ...], parts: Sequence[np.ndarray], where: str) -> np.ndarray:
+def dense_of(layout: str, shape: tuple[int, ...], parts: Sequence[np.ndarray], where: str) -> np.ndarray:
     """Put the numbers of a sparse tensor where they belong; those of one place are added, all others are 0.
 
     Args:
-        sparse: the tensor.
-        shape: its sizes.
+        layout: as in `Sparse`.
+        shape: its sizes, which belong together with those of its parts.
         parts: its values, and what says where they stand.
         where: the file's name, for the message.
 
@@ -97,7 +97,7 @@ def dense_of(sparse: Sparse, shape: tuple[int, ...], parts: Sequence[np.ndarray]
         SnapshotError: a number stands outside of the tensor.
     """
     values, *places = parts
-    if sparse.layout == COO:
+    if layout == COO:
         axes = len(places[0])
         sizes, indices = shape[:axes], tuple(places[0])
         dense = np.zeros(shape, values.dtype)
@@ -109,7 +109,7 @@ def dense_of(sparse: Sparse, shape: tuple[int, ...], parts: Sequence[np.ndarray]
         block = values.shape[1:] or (1, 1)
         rows: np.ndarray = np.repeat(np.arange(len(counts)), counts)
         columns: np.ndarray = others
-        if sparse.layout in _BY_COLUMNS:
+        if layout in _BY_COLUMNS:
             rows, columns = columns, rows
         sizes, indices = (shape[0] // block[0], shape[1] // block[1]), (rows, columns)
         values = values.reshape(len(values), *block)
@@ -118,7 +118,7 @@ def dense_of(sparse: Sparse, shape: tuple[int, ...], parts: Sequence[np.ndarray]
         if len(index) and (index.min() < 0 or index.max() >= size):
             raise _outside(shape, where)
     np.add.at(dense, indices, values)
-    return dense if sparse.layout == COO else dense.transpose(0, 2, 1, 3).reshape(shape)
+    return dense if layout == COO else dense.transpose(0, 2, 1, 3).reshape(shape)
 
 
 def _outside(shape: tuple[int, ...], where: str) -> SnapshotError:

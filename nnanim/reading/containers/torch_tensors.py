@@ -36,6 +36,7 @@ _STORAGES = {
     "QInt8Storage": "i1",
     "QUInt8Storage": "u1",
     "QInt32Storage": "i4",
+    "ComplexHalfStorage": "c4",
     "ComplexFloatStorage": "c8",
     "ComplexDoubleStorage": "c16",
 }
@@ -53,6 +54,8 @@ _DTYPES = {
     "int8": "i1",
     "uint8": "u1",
     "bool": "b1",
+    "complex32": "c4",
+    "chalf": "c4",
     "complex64": "c8",
     "cfloat": "c8",
     "complex128": "c16",
@@ -60,6 +63,7 @@ _DTYPES = {
     **{name: name for name in FLOAT8},
 }
 COMPLEX = ("c8", "c16")
+COMPLEX32 = "c4"  # two of 16 bits, which NumPy has no type for
 _PLAIN = {"collections.OrderedDict": dict, "builtins.dict": dict, "__builtin__.dict": dict}
 _SCALARS = {"numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"}
 
@@ -119,12 +123,12 @@ class Tensor:
     @property
     def is_real(self) -> bool:
         """Whether it can be read as real numbers that are no whole ones."""
-        return self.dtype in ("f2", "f4", "f8", "bf2", *COMPLEX, *FLOAT8) or self.quantum is not None
+        return self.dtype in ("f2", "f4", "f8", "bf2", COMPLEX32, *COMPLEX, *FLOAT8) or self.quantum is not None
 
 
 def code_of(dtype: str) -> str:
     """Return NumPy's code of the bits of a number, without the order of bytes: ``"u2"`` for ``"bf2"``."""
-    return "u2" if dtype == "bf2" else "u1" if dtype in FLOAT8 else dtype
+    return "u2" if dtype == "bf2" else "u4" if dtype == COMPLEX32 else "u1" if dtype in FLOAT8 else dtype
 
 
 def dtype_of(name: str) -> str:
@@ -133,7 +137,7 @@ def dtype_of(name: str) -> str:
 
 
 def view_of(data: np.ndarray, tensor: Tensor, order: str, where: str) -> np.ndarray:
-    """Return the numbers of a tensor, bfloat16 and float8 as float32, complex and quantised ones as they are.
+    """Return the numbers of a tensor, bfloat16 and float8 as float32, quantised and most complex ones as they are.
 
     Args:
         data: the bytes of its storage, uint8.
@@ -155,7 +159,17 @@ def view_of(data: np.ndarray, tensor: Tensor, order: str, where: str) -> np.ndar
         view = np.lib.stride_tricks.as_strided(numbers, tensor.shape, strides, writeable=False)
     if tensor.dtype in FLOAT8:
         return from_float8(view, tensor.dtype)
+    if tensor.dtype == COMPLEX32:
+        return from_complex32(view)
     return from_bfloat16(view) if tensor.dtype == "bf2" else view
+
+
+def from_complex32(bits: np.ndarray) -> np.ndarray:
+    """Return the complex64 numbers whose two halves of 16 bits, the real one first, are given as unsigned integers."""
+    half = np.dtype("f2").newbyteorder(bits.dtype.byteorder)
+    halves = np.ascontiguousarray(bits).view(half).reshape(*bits.shape, 2).astype(np.float32)
+    numbers: np.ndarray = halves.view(np.complex64).reshape(bits.shape)
+    return numbers
 
 
 def bytes_needed(tensor: Tensor) -> int:
@@ -195,7 +209,7 @@ def read_tensor(tensor: Tensor, read: Callable[[Tensor], np.ndarray], where: str
     """
     if tensor.sparse is not None:
         parts = [read(each) for each in (tensor.sparse.values, *tensor.sparse.places)]
-        numbers = dense_of(tensor.sparse, tensor.shape, parts, where)
+        numbers = dense_of(tensor.sparse.layout, tensor.shape, parts, where)
     else:
         numbers = read(tensor)
     quantum = tensor.quantum
@@ -212,6 +226,8 @@ def decoder_of(tensor: Tensor) -> Callable[[np.ndarray], np.ndarray] | None:
     """Return what makes real numbers of the bits in the file; None where these are such already."""
     if tensor.dtype in FLOAT8:
         return partial(from_float8, name=tensor.dtype)
+    if tensor.dtype == COMPLEX32:
+        return lambda bits: modulus(from_complex32(bits))
     if tensor.dtype in COMPLEX:
         return modulus
     return from_bfloat16 if tensor.dtype == "bf2" else None

@@ -67,7 +67,7 @@ def _flags(table: Table) -> dict[str, list[str]]:
 
 def _are_mixed(table: Table, words: Sequence[str], metrics: Sequence[str]) -> bool:
     """Tell whether a metric has values in rows of several kinds."""
-    kinds = [{words[row] for row in np.flatnonzero(table.stated[name])} for name in metrics]
+    kinds = [{words[row] for row in np.flatnonzero(table.stated[name]).tolist()} for name in metrics]
     return any(len(found) > 1 for found in kinds)
 
 

@@ -62,6 +62,16 @@ def read_named(read: Callable[[str], Anything], key: str, path: Path) -> Anythin
         raise SnapshotError(f"snapshot {str(path)!r} has no tensor {key!r}, which the first one has") from None
 
 
+def check_shape(key: str, shape: tuple[int, ...], first: tuple[int, ...], path: Path) -> None:
+    """Check that an array of a snapshot has the shape that it has in the first one.
+
+    Raises:
+        SnapshotError: it has another.
+    """
+    if shape != first:
+        raise SnapshotError(f"{key!r} in snapshot {str(path)!r} has shape {shape}, and {first} in the first")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contents:
     """What a snapshot says of itself before its weights are read.

@@ -24,8 +24,10 @@ from nnanim.reading.snapshots.to_layers import read_layers
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # of PyTorch before 1.6
 DCP_NAME = ".metadata"  # of torch.distributed.checkpoint
+ORBAX_NAME = "_METADATA"
+SPARSE = "scipy_sparse"  # a matrix alone, which `npy` puts together with others
 ONNX_SUFFIX, ONNX_START = ".onnx", b"\x08"  # the field ir_version, which stands first
-FLAX_NAMES = re.compile(r".*\.msgpack|checkpoint_[0-9]+(?:\.[0-9]+)?")
+FLAX_NAMES = re.compile(r".*\.(?:msgpack|flax)|[A-Za-z][\w-]*_[0-9]+(?:\.[0-9]+)?")  # save_checkpoint's end in the step
 FLAX_DICTS = (*range(0x81, 0x90), 0xDE, 0xDF)
 _HEAD_BYTES = 32  # longer than what a pickle of PyTorch's old format begins with
 _KERAS_SUFFIXES = (".h5", ".hdf5")
@@ -85,7 +87,12 @@ def explain(path: Path) -> None:
     from nnanim.reading.snapshots.unreadable import OBJECTS, what_it_is
 
     head = _head(path)
-    is_known = head.startswith(LEGACY_MAGIC) or path.name == DCP_NAME or _is_onnx(path, head) or _is_flax(path, head)
+    is_known = (
+        head.startswith(LEGACY_MAGIC)
+        or path.name in (DCP_NAME, ORBAX_NAME)
+        or _is_onnx(path, head)
+        or _is_flax(path, head)
+    )
     if is_known:  # it was looked into, and holds no weights
         return
     # Arrays of objects may well be a data set beside the snapshots.
@@ -109,6 +116,10 @@ def _look(path: Path, raw: FileIO, head: bytes) -> Contents | None:
         from nnanim.reading.snapshots import torch_dcp
 
         return torch_dcp.look(path)
+    if path.name == ORBAX_NAME:
+        from nnanim.reading.snapshots import orbax
+
+        return orbax.look(path)
     is_zip, is_hdf5 = head[:4] in MAGICS, head[:8] == HDF5_MAGIC
     if head.startswith(LEGACY_MAGIC) or path.name.endswith(PYTORCH_INDEX):
         from nnanim.reading.snapshots import pytorch
@@ -150,7 +161,8 @@ def _is_onnx(path: Path, head: bytes) -> bool:
 
 def _is_flax(path: Path, head: bytes) -> bool:
     """Tell whether a file is named and begins as Flax's do: with a dict that is not empty."""
-    return FLAX_NAMES.fullmatch(path.name) is not None and bool(head) and head[0] in FLAX_DICTS
+    is_dict = bool(head) and head[0] in FLAX_DICTS and head[:8] != HDF5_MAGIC
+    return is_dict and FLAX_NAMES.fullmatch(path.name) is not None
 
 
 def _look_inside(path: Path, file: BufferedIOBase) -> Contents | None:

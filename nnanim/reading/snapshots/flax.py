@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from io import BufferedIOBase
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -33,9 +33,13 @@ from nnanim.reading.snapshots.to_layers import from_bfloat16
 
 FORMAT = "flax"
 HINT = "a Flax snapshot is what flax.serialization.to_bytes returns"
+SUFFIXES = (".msgpack", ".flax")
 MAX_KEY_LENGTH = 1000
-_NOT_WEIGHTS = re.compile(r"opt_state|tx|rng|rngs|dropout_rng|step|batch_stats|cache|ema_.*|loss_scale|metrics")
-_MODELS = ("params", "model", "state", "variables", "target")
+NOT_WEIGHTS = re.compile(
+    r"opt_state|opt|optimizer(?:_state|_variables)?|tx|rng|rngs|dropout_rng|step|batch_stats|cache|ema_.*|loss_scale"
+    r"|metrics(?:_variables)?"
+)
+MODELS = ("params", "model", "state", "variables", "target")
 _COUNTERS = {"epoch": ("epoch",), "iteration": ("step", "global_step", "iteration")}
 _CODES = {
     **{name: np.dtype(name).newbyteorder("<").str for name in ("float16", "float32", "float64")},
@@ -64,35 +68,60 @@ def look(path: Path, file: BufferedIOBase) -> FlaxContents | None:
         file: the same, open for reading.
 
     Raises:
-        SnapshotError: it is called ``.msgpack`` and cannot be read.
+        SnapshotError: it is called ``.msgpack`` or ``.flax`` and cannot be read.
     """
     try:
         saved = MsgpackFile(file).contents()
     except (MsgpackError, OSError) as error:
-        if not path.name.endswith(".msgpack"):
+        if path.suffix not in SUFFIXES:
             return None
         problem = error.strerror if isinstance(error, OSError) else error
         raise SnapshotError(f"cannot read snapshot {str(path)!r}: {problem} ({HINT})") from error
     root = saved if isinstance(saved, dict) else {}
-    places = {key: array for key, array in _walk(_model_in(root), "") if array.dtype in _CODES}
-    places = {key: places[key] for key in sorted(places, key=natural_key)}
-    shapes = {key: array.shape for key, array in places.items() if _is_real(array.dtype)}
+    counters = {counter: _counter(root, file, counter) for counter in _COUNTERS}
+    described = []
+    for model, inside in models_in(root).items():
+        walked = walk(inside, model)
+        places = {key: array for key, array in walked if isinstance(array, Array) and array.dtype in _CODES}
+        found = describe(path, places)
+        if found is not None:
+            known = {each.name: getattr(found, each.name) for each in fields(found)}
+            described.append(FlaxContents(**{**known, **counters, "model": model}, places=places))
+    return replace(described[0], others=tuple(described[1:])) if described else None
+
+
+class Described(Protocol):
+    """What has a shape and a type."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> str: ...
+
+
+def describe(path: Path, arrays: Mapping[str, Described]) -> Contents | None:
+    """Say what a snapshot of Flax's names and shapes holds; None where there are no weights.
+
+    Args:
+        path: the file.
+        arrays: shape and type of each array by its name, ``"Dense_0/kernel"``.
+    """
+    arrays = {key: arrays[key] for key in sorted(arrays, key=natural_key)}
+    shapes = {key: array.shape for key, array in arrays.items() if _is_real(array.dtype)}
     found = find_weights(shapes, kernels=True)
     if not found.weights:
         return None
-    return FlaxContents(
+    return Contents(
         path=path,
         format=FORMAT,
         # A transposed convolution is (kh, kw, in, out) like any other.
         weights=tuple(replace(each, transposed=False) if len(each.shape) > 2 else each for each in found.weights),
-        tensors=tuple(ArrayHeader(key, array.shape, array.dtype) for key, array in places.items()),
+        tensors=tuple(ArrayHeader(key, array.shape, array.dtype) for key, array in arrays.items()),
         convention="keras",
-        roles=_roles(places),
-        epoch=_counter(root, file, "epoch"),
-        iteration=_counter(root, file, "iteration"),
+        roles=_roles(arrays),
         turned=found.turned,
-        notes=complex_notes(array.dtype for array in places.values()),
-        places=places,
+        notes=complex_notes(array.dtype for array in arrays.values()),
     )
 
 
@@ -100,27 +129,54 @@ def _is_real(dtype: str) -> bool:
     return dtype.startswith(("float", "bfloat", "complex"))
 
 
-def _model_in(root: Mapping[str, Any]) -> Mapping[str, Any]:
+def model_in(root: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the dict of the weights, without what stands beside it."""
     for _ in range(4):
-        inner = next((root[name] for name in _MODELS if isinstance(root.get(name), dict)), None)
+        inner = next((root[name] for name in MODELS if isinstance(root.get(name), dict)), None)
         if inner is None:
             break
         root = inner
-    return {key: item for key, item in root.items() if not _NOT_WEIGHTS.fullmatch(key)}
+    return {key: item for key, item in root.items() if not NOT_WEIGHTS.fullmatch(key)}
 
 
-def _walk(value: Any, path: str) -> Iterator[tuple[str, Array]]:
-    if isinstance(value, Array):
-        if len(path) <= MAX_KEY_LENGTH:
-            yield path, value
-    elif isinstance(value, dict | list) and len(path) <= MAX_KEY_LENGTH:
+def models_in(root: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the dicts of the weights by the names of their models; where there is one model, it has no name.
+
+    Several are told by their ``params``, as states of a generator and a discriminator have them.
+    """
+    inside = model_in(root)
+    states = {name: model_in(item) for name, item in inside.items() if is_state(item)}
+    if len(states) > 1:
+        return states
+    return {"": next(iter(states.values())) if len(states) == len(inside) == 1 else inside}
+
+
+def is_state(value: Any) -> bool:
+    """Tell whether a dict is the state of a model: it has ``params``."""
+    return isinstance(value, dict) and isinstance(value.get("params"), dict)
+
+
+def states_in(root: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the dicts in which a counter may stand: that of all, and the states within it."""
+    yield root
+    for name, item in root.items():
+        if isinstance(item, dict) and (name in MODELS or is_state(item)):
+            yield item
+
+
+def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what lies in dicts within dicts and in lists, with its name."""
+    if len(path) > MAX_KEY_LENGTH:
+        return
+    if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in items:
-            yield from _walk(item, f"{path}/{key}" if path else str(key))
+            yield from walk(item, f"{path}/{key}" if path else str(key))
+    else:
+        yield path, value
 
 
-def _roles(places: Mapping[str, Array]) -> dict[str, str]:
+def _roles(places: Mapping[str, Described]) -> dict[str, str]:
     """Tell the kernels of recurrent cells, which Flax keeps gate by gate: ``ii``, ``hi``, ``if``, …"""
     inside: dict[str, set[str]] = {}
     kernels = [key.rsplit("/", 2) for key in places if key.count("/") > 1 and key.endswith("/kernel")]
@@ -132,8 +188,8 @@ def _roles(places: Mapping[str, Array]) -> dict[str, str]:
 
 
 def _counter(root: Mapping[str, Any], file: BufferedIOBase, what: str) -> int | None:
-    for name in _COUNTERS[what]:
-        value = root.get(name)
+    found = [state.get(name) for state in states_in(root) for name in _COUNTERS[what]]
+    for value in found:
         if isinstance(value, Array) and value.shape == () and "int" in value.dtype and value.size <= 8:
             file.seek(value.start)
             value = int.from_bytes(file.read(value.size), "little", signed=True)

@@ -1,7 +1,9 @@
-"""Single ``.npy`` files: those of one moment make a snapshot.
+"""Single ``.npy`` files, and ``.npz`` of ``scipy.sparse.save_npz``: those of one moment make a snapshot.
 
 The moment is in the name (``W1_epoch3.npy``, ``epoch_3_W1.npy``, ``W1_3.npy``) or in that of the folder
 (``epoch_3/W1.npy``); what is left of the name is that of the array.
+
+Sparse matrices are read as dense ones.
 
 Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
@@ -28,16 +30,22 @@ from nnanim.reading.containers.npz_archive import (
     complex_notes,
     header_end,
     modulus,
+    open_archive,
     parse_header,
 )
 from nnanim.reading.containers.npz_archive import ArrayHeader as NpyHeader
+from nnanim.reading.containers.scipy_sparse import header_of as sparse_header_of
+from nnanim.reading.containers.scipy_sparse import read_dense
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.parameters import find_weights, is_weight_name
 from nnanim.reading.streams import FileStream, Stream
 
 FORMAT = "npy"
+SPARSE = "scipy_sparse"  # what `detect` calls a file of SciPy, before it is put together with others
+SPARSE_SUFFIX = ".npz"
 HINT = "a .npy file holds one array of numbers"
 _MOMENT = re.compile(r"(?P<word>epoch|iter|iteration|step|ckpt|checkpoint)[-_=]?(?P<number>[0-9]{1,15})")
+_DATA = re.compile(r"mat(?:rix)?[0-9]*$", re.IGNORECASE)  # sparse ones of this name are rather data than weights
 _NUMBER = re.compile(r"(?P<name>.+?)[-_](?P<number>[0-9]{1,15})")
 
 
@@ -55,6 +63,12 @@ def group(paths: Iterable[Path]) -> list[dict[str, Path]]:
         moment, name = _split(path)
         moments.setdefault((path.parent, moment), {})[name] = path
     return [files for files in moments.values() if any(map(is_weight_name, files))]
+
+
+def is_sparse_weight(path: Path) -> bool:
+    """Tell whether a file with a sparse matrix is named as that of a weight, not of data."""
+    name = _split(path)[1]
+    return is_weight_name(name) and not _DATA.search(name)
 
 
 def scan(files: Mapping[str, Path]) -> NpyContents | None:
@@ -85,7 +99,7 @@ def scan(files: Mapping[str, Path]) -> NpyContents | None:
         written_by="numpy",
         weights=parameters.weights,
         tensors=tuple(tensors),
-        notes=complex_notes(tensor.dtype for tensor in tensors),
+        notes=(*complex_notes(tensor.dtype for tensor in tensors), *_sparse_notes(files[name] for name in shapes)),
         convention="numpy",
         epoch=number if is_epoch else None,
         iteration=None if is_epoch else number,
@@ -108,6 +122,8 @@ class _Open:
     def stream(self, key: str) -> Stream | None:
         """Return one array some numbers at a time, as `nnanim.reading.streams.Streaming` says."""
         path = self._files[key]
+        if path.suffix == SPARSE_SUFFIX:
+            return None
 
         def damaged(error: OSError | None) -> SnapshotError:
             return _changed(path) if error is None else _unreadable(path, error)
@@ -144,6 +160,10 @@ def _split(path: Path) -> tuple[str, str]:
 
 def _header(path: Path) -> NpyHeader | None:
     """Read the header of a file; None where it holds something else than real numbers."""
+    if path.suffix == SPARSE_SUFFIX:
+        with open_archive(path) as archive:
+            found = sparse_header_of(archive)
+        return None if found is None else NpyHeader(found.dtype, found.shape)
     with _open(path) as file:
         return _header_of(path, file)
 
@@ -172,6 +192,11 @@ def _header_of(path: Path, file: BufferedReader) -> NpyHeader | None:
 
 
 def _read(path: Path) -> np.ndarray:
+    if path.suffix == SPARSE_SUFFIX:
+        with open_archive(path) as archive:
+            if (found := sparse_header_of(archive)) is None:
+                raise _changed(path)
+            return read_dense(archive, found)
     with _open(path) as file:
         header = _header_of(path, file)
         if header is None:
@@ -186,6 +211,11 @@ def _read(path: Path) -> np.ndarray:
         raise _changed(path)
     numbers = modulus(numbers)
     return numbers.reshape(header.shape) if header.order == "C" else numbers.reshape(header.shape[::-1]).T
+
+
+def _sparse_notes(paths: Iterable[Path]) -> tuple[str, ...]:
+    is_sparse = any(path.suffix == SPARSE_SUFFIX for path in paths)
+    return ("sparse weights are shown as dense ones",) if is_sparse else ()
 
 
 def _open(path: Path) -> BufferedReader:

@@ -18,8 +18,10 @@ from nnanim.errors import SnapshotError
 from nnanim.model.layers import natural_key
 from nnanim.reading.connections import read_connections
 from nnanim.reading.containers.npz_archive import Archive, complex_notes, open_members
+from nnanim.reading.containers.scipy_sparse import header_of as sparse_header_of
 from nnanim.reading.containers.zip_file import ZipFile
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
+from nnanim.reading.snapshots.npy import SPARSE, is_sparse_weight
 from nnanim.reading.snapshots.parameters import find_weights, is_weight_name
 
 FORMAT = "numpy"
@@ -33,10 +35,14 @@ _STATE = re.compile(r"optim|(?:^|[./_])(?:adam|momentum|velocity|moment|grads?)(
 def look(file: ZipFile) -> Contents | None:
     """Read counters, names and shapes of a snapshot, but no weights; None where no arrays are named like weights.
 
+    A sparse matrix alone is one of the arrays that `nnanim.reading.snapshots.npy` puts together.
+
     Raises:
         SnapshotError: the file cannot be read, or holds no weights.
     """
     archive = Archive(file)
+    if sparse_header_of(archive) is not None:
+        return Contents(path=file.path, format=SPARSE, weights=()) if is_sparse_weight(file.path) else None
     if not _has_weights(archive):
         return None
     shapes = _shapes(archive)

@@ -19,8 +19,12 @@ from nnanim.model import role_table as names
 from nnanim.model.layers import LayerHeader
 from nnanim.model.roles import is_float, roles_of
 from nnanim.reading.containers.npz_archive import complex_notes
+from nnanim.reading.containers.onnx_bodies import flatten
 from nnanim.reading.containers.onnx_file import HINT, Array, Graph, beside, names_in, read_array, read_graph
+from nnanim.reading.containers.onnx_quantised import Quantum, packed_weights, read_quantised, unquantise
+from nnanim.reading.containers.protobuf import ProtobufError
 from nnanim.reading.containers.regular_file import open_regular
+from nnanim.reading.listing import some
 from nnanim.reading.snapshots.contents import ArrayHeader, Arrays, Contents
 from nnanim.reading.snapshots.onnx_graph import Flow, Use, follow
 from nnanim.reading.snapshots.parameters import MAX_DIMENSIONS, turn_shape
@@ -29,7 +33,7 @@ FORMAT = "onnx"
 SUFFIX = ".onnx"
 MAX_KEY_LENGTH = 1000
 _NAMELESS = re.compile(r"(?:onnx::.*|val_[0-9]+|[0-9]+|.*_output_[0-9]+)")
-_TAIL = re.compile(r"[./](?:weight|kernel|W)$")
+_TAIL = re.compile(r"[./](?:weight|kernel|W)(?:_Transposed)?(?:_quantized)?$")  # the last two of ONNX Runtime
 # Roles that shapes alone tell, so that the graph knows better.
 _BY_SHAPE = frozenset(
     [names.DENSE, names.CONVOLUTION, names.TRANSPOSED, names.DEPTHWISE, names.GROUPED, names.PARAMETER]
@@ -38,9 +42,10 @@ _BY_SHAPE = frozenset(
 
 @dataclass(frozen=True)
 class OnnxContents(Contents):
-    """What an ONNX file says of itself, with the place of each array."""
+    """What an ONNX file says of itself, with the place of each array, and how quantised ones are turned back."""
 
     places: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
+    quanta: dict[str, Quantum] = field(default_factory=dict, repr=False, compare=False)
 
 
 def look(path: Path, file: BufferedIOBase) -> OnnxContents | None:
@@ -54,12 +59,20 @@ def look(path: Path, file: BufferedIOBase) -> OnnxContents | None:
         SnapshotError: the file cannot be read.
     """
     graph = read_graph(path, file)
+    try:
+        graph, quanta = unquantise(flatten(graph))
+    except ProtobufError as error:
+        raise SnapshotError(f"cannot read snapshot {str(path)!r}: {error} ({HINT})") from error
     flow = follow(graph)
+    for quantum in quanta.values():
+        flow.uses |= {each.name: Use(names.SCALE) for each in quantum.scales}
     # Constants, such as sizes and scales, are listed where they are the weight of a step.
     keys = [key for key in flow.order if key in flow.uses or key not in _made_by_nodes(graph)]
     keys = [key for key in dict.fromkeys([*keys, *_unused(graph, flow)]) if len(key) <= MAX_KEY_LENGTH]
     tensors = tuple(
-        ArrayHeader(key, graph.arrays[key].shape, graph.arrays[key].dtype) for key in keys if graph.arrays[key].dtype
+        ArrayHeader(key, graph.arrays[key].shape, _dtype(graph.arrays[key], key in quanta))
+        for key in keys
+        if graph.arrays[key].dtype
     )
     weights = _weights(tensors, flow)
     if not weights:
@@ -78,10 +91,31 @@ def look(path: Path, file: BufferedIOBase) -> OnnxContents | None:
         iteration=_counter(graph.said, "iteration", "step", "global_step"),
         is_ordered=True,
         turned=frozenset(key for key, use in flow.uses.items() if use.is_turned),
-        notes=complex_notes(tensor.dtype for tensor in tensors),
+        notes=_notes(graph, tensors, [key for key in flow.uses if not graph.arrays[key].dtype]),
         parts=tuple(beside(path, name) for name in names_in(graph)),
         places=graph.arrays,
+        quanta=quanta,
     )
+
+
+def _dtype(array: Array, is_quantised: bool) -> str:
+    return f"q{array.dtype}" if is_quantised and "int" in array.dtype else array.dtype
+
+
+def _notes(graph: Graph, tensors: Sequence[ArrayHeader], unread: Sequence[str]) -> tuple[str, ...]:
+    """Say what is not shown as it is in the file, or not at all."""
+    kinds = dict.fromkeys(tensor.dtype for tensor in tensors)
+    notes = list(complex_notes(kinds))
+    notes += [
+        f"quantised weights ({kind}) are shown as the numbers that they stand for"
+        for kind in kinds
+        if kind.startswith(("qint", "quint"))
+    ]
+    if any(graph.arrays[tensor.key].indices is not None for tensor in tensors):
+        notes.append("sparse weights are shown as dense ones")
+    if unread:
+        notes.append(f"weights of a type that is not read are not shown: {some(unread)}")
+    return (*notes, *(f"weights of {kind} are packed in a way that is not read" for kind in packed_weights(graph)))
 
 
 def _made_by_nodes(graph: Graph) -> frozenset[str]:
@@ -100,6 +134,8 @@ def _weights(tensors: Sequence[ArrayHeader], flow: Flow) -> list[LayerHeader]:
         if not 2 <= len(shape) <= MAX_DIMENSIONS or 0 in shape or not is_float(dtype):
             continue
         use = flow.uses.get(key) or Use("")
+        if use.role == names.SCALE:
+            continue
         out_in = turn_shape(shape) if use.is_turned else shape
         out = out_in[1:2] if use.transposed else out_in[:1]
         bias = use.bias if use.bias is not None and shapes.get(use.bias) == out else None
@@ -151,8 +187,13 @@ class _Open:
     def read(self, key: str) -> np.ndarray:
         """Read one array, as `nnanim.reading.snapshots.contents.Arrays` says."""
         path = self._contents.path
+        array, quantum = self._contents.places[key], self._contents.quanta.get(key)
         try:
-            return read_array(path, self._contents.places[key], self._open)
+            numbers = read_array(path, array, self._open)
+            if quantum is None:
+                return numbers
+            where = f"{key!r} in snapshot {str(path)!r}"
+            return read_quantised(numbers, quantum, lambda each: read_array(path, each, self._open), where)
         except OSError as error:
             raise SnapshotError(f"cannot read {key!r} in snapshot {str(path)!r}: {error.strerror} ({HINT})") from error
 

@@ -42,7 +42,7 @@ _PASSING = frozenset(" ".join((_ACTIVATIONS, _NORMS, _POOLING, _SHAPES, _JOINS))
 _WEIGHING = frozenset(["Sigmoid", "HardSigmoid", "Softmax"])  # what a gate or an attention multiplies others with
 _WEIGHED = frozenset(["Mul", "MatMul", "FusedMatMul", "Einsum"])
 _SAME = frozenset(_SHAPES.split()) | {"Dropout"}
-_PLAIN = frozenset(["Identity", "Cast", "DequantizeLinear"])  # that leave a weight what it is
+_PLAIN = frozenset(["Identity", "Cast", "QuantizeLinear", "DequantizeLinear"])  # that leave a weight what it is
 _RECURRENT = frozenset(["LSTM", "GRU", "RNN"])
 _NO_SIGNAL = frozenset(["Shape", "Size", "ConstantOfShape", "Range", "Constant"])
 # Which inputs a step takes a signal from, where it is not all of them.
@@ -159,6 +159,10 @@ class _Follower:
             return ()
         if node.kind == "Add":
             self._note_bias(node, places)
+        elif node.kind in ("Cast", "Mul"):  # as products of whole numbers are scaled before the bias is added
+            computed = [name for name in node.inputs if name not in self._constants]
+            if len(computed) == 1 and computed[0] in self._last and node.outputs:
+                self._last[node.outputs[0]] = self._last[computed[0]]
         return self._sources(node)
 
     def _sources(self, node: Node) -> Sources:

@@ -40,7 +40,7 @@ STABLE_BASELINES = "stable-baselines3"
 POLICY = "policy.pth"  # in the archive of Stable-Baselines3
 LEGACY_NOTE = "the snapshots are in the legacy format that PyTorch wrote before 1.6"
 _NUMPY = ("f2", "f4", "f8", "c8", "c16", "i1", "i2", "i4", "i8", "u1")
-_NAMES = {"bf2": "bfloat16", "b1": "bool"}
+_NAMES = {"bf2": "bfloat16", "b1": "bool", "c4": "complex32"}
 _QUANTISED = {"i1": "qint8", "u1": "quint8", "i4": "qint32"}
 _MAX_DATA_BYTES = 2**24
 

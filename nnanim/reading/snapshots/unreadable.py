@@ -61,7 +61,7 @@ _KINDS: tuple[tuple[Test, str], ...] = (
         "is part of a torch.distributed.checkpoint whose .metadata is missing (it is written last: the saving was cut"
         " off, or the folder not copied whole)",
     ),
-    (_suffix(".msgpack"), "holds no weights of Flax (flax.serialization.to_bytes writes them)"),
+    (_suffix(".msgpack", ".flax"), "holds no weights of Flax (flax.serialization.to_bytes writes them)"),
     (_suffix(".onnx"), "is no ONNX model (one begins with the version of its format, and is binary)"),
     (
         _suffix(".tflite", ".pb", ".mlmodel"),
@@ -84,7 +84,7 @@ _TENSORS = (
     (b"QInt8", "holds quantised tensors (qint8) of a kind that is not read (save tensor.dequantize())"),
 )
 # https://orbax.readthedocs.io/en/latest/guides/checkpoint/checkpoint_format.html
-_ORBAX = ("_CHECKPOINT_METADATA", "manifest.ocdbt", "_sharding")
+_ORBAX, _ORBAX_METADATA = ("manifest.ocdbt", "_sharding"), "_METADATA"
 _ORBAX_WAY_OUT = "restore it, and write flax.serialization.to_bytes(params) to a file called step_100.msgpack"
 _MAX_FOLDERS = 200
 _MAX_DEPTH = 3
@@ -106,7 +106,7 @@ def what_it_is(path: Path) -> str | None:
 
 
 def is_of_orbax(folder: Path) -> str | None:
-    """Say that a folder holds checkpoints of Orbax, whose arrays are spread over a database of files; else None."""
+    """Say that a folder holds checkpoints of Orbax from before it named its arrays in ``_METADATA``; else None."""
     waiting = [(folder, 0)]
     for _ in range(_MAX_FOLDERS):
         if not waiting:
@@ -117,9 +117,11 @@ def is_of_orbax(folder: Path) -> str | None:
                 found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
         except OSError:
             continue
+        if (_ORBAX_METADATA, False) in found:  # it was looked into
+            continue
         if any(name in _ORBAX and not is_folder for name, is_folder in found):
             where = "it" if place == folder else repr(place.relative_to(folder).as_posix())
-            return f"{where} is a checkpoint of Orbax, which is not read ({_ORBAX_WAY_OUT})"
+            return f"{where} is a checkpoint of Orbax without _METADATA, which is not read ({_ORBAX_WAY_OUT})"
         waiting += [(place / name, depth + 1) for name, is_folder in found if is_folder and depth < _MAX_DEPTH]
     return None
 
