@@ -163,6 +163,13 @@ READ: dict[str, tuple[str, str | bytes, dict[str, list[float]], list[str]]] = {
         {"epoch": [1, 2, 3, 4], "loss": [4, 3, 2, 1]},
         ["'note'", "'warm'"],
     ),
+    "events beside reports": (
+        "m.jsonl",
+        '{"type": "report", "epoch": 1, "loss": 4}\n{"type": "saved", "epoch": 1}\n'
+        '{"type": "report", "epoch": 2, "loss": 3}\n{"type": "saved", "epoch": 2}\n',
+        {"epoch": [1, 2], "loss": [4, 3]},
+        ["'type'"],
+    ),
     "newest first": (
         "m.csv",
         "epoch,loss\n3,2\n2,3\n1,4\n",
