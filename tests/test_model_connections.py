@@ -122,6 +122,8 @@ BRANCHED: dict[str, Shapes] = {
     "two inputs of other sizes": dense(("text_proj", 5, 8), ("vis_proj", 8, 8), ("classifier", 8, 2)),
     "two inputs in words": dense(("short_term", 4, 8), ("long_term", 8, 8), ("out", 8, 2)),
     "additive attention": dense(("W1", 8, 8), ("W2", 8, 8), ("V", 8, 1)),
+    "a mask that is multiplied": dense(("encoder", 4, 8), ("mask_net", 8, 8), ("decoder", 8, 4)),
+    "four equal layers in a list": dense(*((f"linears.{at}", 8, 8) for at in range(4))),
     "letters of a formula": dense(("W", 4, 8), ("U", 8, 8), ("fc", 8, 2)),
     "recurrent weights": dense(("fc_in", 4, 8), ("fc_rec", 8, 8), ("fc_out", 8, 2)),
     "codebook": conv(("encoder", 3, 4), kernel=1) | {"codebook.weight": (16, 4)} | transposed(("decoder", 4, 3)),
@@ -322,3 +324,9 @@ def test_words_of_names() -> None:
 def test_signs_say_which_modules_they_are_of() -> None:
     weights = model_of(dense(("left.0", 8, 8), ("right.0", 8, 8))).weights
     assert sign_of_branches(weights) == "'left' and 'right' may stand beside each other, by their names"
+
+
+def test_numbers_in_words_are_numbers() -> None:
+    layers = dense(("first", 4, 8), ("second", 8, 8), ("third", 8, 8), ("fourth", 8, 2))
+    assert len(sequence_of(layers, is_ordered=True)) == 4
+    assert sequence_of(dense(("first", 4, 8), ("left", 8, 8), ("right", 8, 2)), is_ordered=True) == []

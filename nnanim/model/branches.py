@@ -15,7 +15,7 @@ _BESIDE = re.compile(
     r"branch(?:es)?|experts?|se|excite?|excitation|attn|attention|gates?|router|shortcuts?|skips?|residuals?"
     r"|res|resblocks?|resnet|resid|resunit|aux|auxlogits|time|timestep|temb|film|lateral|fpn|highway|dueling|inception"
     r"|denseblock|denselayer|siamese|odefunc|mixer|mixing|hypernet|hyper|lat|aspp|spp|ppm"
-    r"|cond|conditioning|rec|recur|recurrent|reservoir"
+    r"|cond|conditioning|rec|recur|recurrent|reservoir|masks?|masker|masking|separators?|separation"
 )
 # Two or more modules of such names stand beside each other; one alone is a part of a sequence.
 _PARALLEL = re.compile(
@@ -68,7 +68,9 @@ def sign_of_branches(layers: Sequence[Tensor]) -> str:
         apart = [module for module in kind if not any(other != module and _holds(other, module) for other in kind)]
         if len(apart) > 1:
             return f"{apart[0]!r} and {apart[1]!r} may stand beside each other, by their names"
-    return _numbers(layers) or _letters(layers) or _formula(layers) or _twins(layers) or _ways(layers)
+    return (
+        _numbers(layers) or _letters(layers) or _clones(layers) or _formula(layers) or _twins(layers) or _ways(layers)
+    )
 
 
 def are_in_a_list_of_branches(name: str) -> bool:
@@ -124,6 +126,23 @@ def _letters(layers: Sequence[Tensor]) -> str:
         other = seen.setdefault((stem, layer.size_in), module)
         if other != module:
             return f"{other!r} and {module!r} may stand beside each other, by their names"
+    return ""
+
+
+def _clones(layers: Sequence[Tensor]) -> str:
+    """Find four equal layers in a list: query, key, value and output of an attention.
+
+    Source: Rush 2018, The Annotated Transformer, ``MultiHeadedAttention.linears``.
+    """
+    lists: dict[str, list[Tensor]] = defaultdict(list)
+    for layer in layers:
+        parent, _, own = layer.module.rpartition(".")
+        if own.isdecimal():
+            lists[parent].append(layer)
+    for parent, held in lists.items():
+        sizes = {size for layer in held for size in (layer.size_in, layer.size_out)}
+        if parent.rpartition(".")[2] == "linears" and len(held) == 4 and len(sizes) == 1:
+            return f"the four equal layers of {parent!r} may be query, key, value and output of an attention"
     return ""
 
 

@@ -19,6 +19,9 @@ _LAST = frozenset({"dec", "decode", "decoder", "last", "out", "output", "head", 
 _MIDDLE = frozenset({"hidden", "hid", "middle", "mid", "body"})
 _PLAIN_LAST = frozenset({"fc", "linear", "lin", "dense", "logits", "score", "regressor"})
 _COLOURS = 4
+_NUMBER_WORDS = re.compile(
+    r"(?<![a-z])(?:one|two|three|four|five|six|first|second|third|fourth|fifth|sixth)(?![a-z])", re.IGNORECASE
+)
 _UNNUMBERED = re.compile(r"_?#$")
 _MAX_STEPS = 2000
 _MAX_NESTING = 8
@@ -254,6 +257,8 @@ def _is_next(before: str, after: str, families: Counter[str], *, is_end: bool) -
     )
     # Keras counts layers of a kind as dense, dense_1, dense_2.
     if one != two and _UNNUMBERED.sub("", _stem(one)) == _UNNUMBERED.sub("", _stem(two)):
+        return True
+    if one != two and _NUMBER_WORDS.search(one) and _NUMBER_WORDS.sub("#", one) == _NUMBER_WORDS.sub("#", two):
         return True
     words_one, words_two = set(words_of(one)), set(words_of(two))
     if (words_one & _FIRST and not words_two & _FIRST) or (words_two & _LAST and not words_one & _LAST):
