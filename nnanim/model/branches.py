@@ -30,7 +30,11 @@ _NETWORK = re.compile(r"nets?|models?|networks?|mlps?")
 _LISTS = re.compile(
     r"branches|towers|streams|heads|experts|critics|actors|paths|pathways|ensemble|nets|models|members|convs1d"
 )
-_INPUT = re.compile(r"(?:x|in|inp|inputs?|view|modality|sensor|s)[0-9]+(?![0-9])", re.IGNORECASE)  # one of several
+# One of several inputs or outputs.
+_INPUT = re.compile(
+    r"(?:^(?P<short>x|in|s)|(?:^|_)(?P<word>inp|inputs?|view|modal|modality|sensor|out|outputs?)_?)[0-9]+(?![0-9])",
+    re.IGNORECASE,
+)
 _UP = re.compile(r"up|ups|upblock|upblocks|upsample|upconv|upsampling")
 _DOWN = re.compile(r"down|downs|downblock|downblocks|downsample|downsampling")
 _ENCODER = re.compile(r"enc|encoder|contract|contracting")
@@ -58,8 +62,9 @@ def sign_of_branches(layers: Sequence[Tensor]) -> str:
                     modules["parallel"].append(module)
                 if _NETWORK.fullmatch(word) and module not in modules["network"]:
                     modules["network"].append(module)
-            if (match := _INPUT.match(module.rpartition(".")[2])) and match[0] not in modules["input"]:
-                modules["input"].append(match[0])
+            if match := _INPUT.search(module.rpartition(".")[2]):
+                each = modules[f"{match['short'] or match['word']} by number"]
+                each += [match[0].strip("_")] if match[0].strip("_") not in each else []
             if _KERNEL.search(module.rpartition(".")[2]) and module not in modules["kernel"]:
                 modules["kernel"].append(module)
     if directions == {"up", "down"}:

@@ -258,9 +258,9 @@ def _is_next(before: str, after: str, families: Counter[str], *, is_end: bool) -
     # Keras counts layers of a kind as dense, dense_1, dense_2.
     if one != two and _UNNUMBERED.sub("", _stem(one)) == _UNNUMBERED.sub("", _stem(two)):
         return True
-    if one != two and _NUMBER_WORDS.search(one) and _NUMBER_WORDS.sub("#", one) == _NUMBER_WORDS.sub("#", two):
-        return True
     words_one, words_two = set(words_of(one)), set(words_of(two))
+    if one != two and _NUMBER_WORDS.search(one) and _NUMBER_WORDS.sub("#", one) == _NUMBER_WORDS.sub("#", two):
+        return not words_one & {"input", "inputs", "output", "outputs", "view", "modality"}
     if (words_one & _FIRST and not words_two & _FIRST) or (words_two & _LAST and not words_one & _LAST):
         return True
     is_hidden = bool(words_one & _MIDDLE or words_two & _MIDDLE)
