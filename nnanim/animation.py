@@ -13,6 +13,7 @@ import numpy as np
 
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.theme import POINTS_PER_INCH
+from nnanim.encoders.places import note
 from nnanim.encoders.targets import PAGE, SVG, find_targets
 from nnanim.encoders.whole_file import STILL_SUFFIXES, check_target
 from nnanim.errors import OptionError, RunError
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
     from nnanim.player import Told
     from nnanim.player.head_room import HeadRoom
+
+
+NO_SIGN = "color is 'sign', but rows and boxes show how norms changed, which have no sign (take --view matrix)"
 
 
 class Animation(Frames[Frame]):
@@ -134,7 +138,10 @@ class Animation(Frames[Frame]):
         moments = tuple(each.says for each in self._history.moments)
         if self.options.moments and not moments:
             moments = ("no moment stands out from those before and after it",)
-        return self.run.notes + ((thinned,) if thinned else ()) + units + moments + self._figure.notes
+        shown = self._history.shown
+        has_sign = shown is None or isinstance(shown, Weights | CellHistory)
+        unsigned = () if has_sign or self.options.color != "sign" else (NO_SIGN,)
+        return self.run.notes + ((thinned,) if thinned else ()) + units + moments + unsigned + self._figure.notes
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -243,6 +250,7 @@ class Animation(Frames[Frame]):
             OptionError: so many edges, or the neurons alone, cannot move.
         """
         if self[0].tiles is not None:  # whose cells are too many
+            note("an SVG cannot move tiles: edges stand in their place (a .gif or .html has them)")
             return Animation.of(self.run, replace(self.options, image="none"))._movable()
         rings = int(np.isfinite(self[0].nodes.bias).sum())
         texts = sum(len(part.text_places) for part in self._painter.ground.parts)
@@ -291,14 +299,16 @@ class Animation(Frames[Frame]):
             room: the scales of a page that grows; by default those of the pictures.
         """
         from nnanim.player import tell
+        from nnanim.player.tiles import can_show_tiles
 
         self._check_page()
         stays_s = [0.0] * len(self._history)
         for moment in self._moments:
             stays_s[self._history.place(moment.at).before] += moment.duration_s
-        if not isinstance(self._history.shown, Weights) or self._history.shown.tiles is None:
+        shown = self._history.shown
+        if not isinstance(shown, Weights) or shown.tiles is None or can_show_tiles(shown):
             return tell(self._history, stays_s, self.options, room)
-        options = replace(self.options, image="none")  # a page has no tiles
+        options = replace(self.options, image="none")
         history = make_history(self.run, options, pick_view(self.run, options).read)
         told = tell(with_moments(history) if options.moments else history, stays_s, options, room)
         told.data["remarks"] = " · ".join(filter(None, [told.data["remarks"], "edges in place of tiles"]))

@@ -56,6 +56,7 @@ MAX_MOVING_S = 12.0
 DEFAULT_HOLD_S = 3.0
 DEFAULT_MAX_NODES = 16
 DEFAULT_MAX_EDGES = 100
+FEW_EDGES = 125  # so many are shown, too, where nobody says how many
 MOST_MOVING = 300  # shapes in an animated SVG: browsers take CPU for each
 
 MIN_FPS = 0.01
@@ -119,7 +120,8 @@ class Options:
         stop: last epoch to show.
         max_nodes: neurons to show of one layer.
         nodes: which: ``"strongest"`` over the run, or ``"even"``.
-        max_edges: edges to show; by default 100, and in an animated SVG no more than can move there.
+        max_edges: edges to show; by default 100, or all of up to 125, and in an animated SVG no more than can move
+            there.
         edges: which: the strongest by ``"weight"`` or by ``"change"`` over the run.
         bias: whether the rings of the nodes show biases.
         image: size of the image that the network takes in, whose weights are then shown as a small picture for each
@@ -199,6 +201,10 @@ class Options:
     def most_edges(self) -> int:
         """How many edges are shown at most."""
         return DEFAULT_MAX_EDGES if self.max_edges is None else self.max_edges
+
+    def most_edges_of(self, there: int) -> int:
+        """Return how many of so many edges are shown: where nobody says how many, none is left out for a few."""
+        return there if self.max_edges is None and there <= FEW_EDGES else self.most_edges
 
     @property
     def metrics(self) -> tuple[str, ...]:

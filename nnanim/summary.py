@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from nnanim.animation import Animation
+from nnanim.design.wording import weight_tensors
 from nnanim.encoders.whole_file import whole_file
 from nnanim.errors import OutputError
 from nnanim.frames.curves import axis_of, curves_of
@@ -69,8 +70,9 @@ def summary(animation: Animation) -> str:
 
 def _size(animation: Animation) -> str:
     if animation.shape:
-        return f"layers of {' → '.join(map(str, animation.shape))} neurons"
-    return counted(len(animation.run.weight_rows), "weight tensor")
+        units = "channels or neurons" if any(layer.is_convolution for layer in animation.run.layers) else "neurons"
+        return f"layers of {' → '.join(map(str, animation.shape))} {units}"
+    return weight_tensors(len({key for row in animation.run.weight_rows for key in row.keys}))
 
 
 def _table(log: Log) -> str:

@@ -115,6 +115,21 @@ class Player:
         self.page.wait_for_selector(f"#graph[data-view={view}]")
         self.page.evaluate("() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
 
+    def color_at(self, x: float, y: float) -> list[int]:
+        """Return the colour of the canvas at a place in the units of the view."""
+        found: list[int] = self.page.evaluate(
+            """([x, y]) => {
+              const canvas = document.getElementById("cells");
+              const wide = document.getElementById("graph").viewBox.baseVal.width;
+              const scale = canvas.width / wide;
+              const copy = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+              copy.drawImage(canvas, -Math.floor(x * scale), -Math.floor(y * scale));
+              return [...copy.getImageData(0, 0, 1, 1).data].slice(0, 3);
+            }""",
+            [x, y],
+        )
+        return found
+
     def texts_in_the_way(self) -> list[str]:
         """Tell which texts leave their SVG, and which lie on another."""
         found: list[str] = self.page.evaluate(TEXTS_IN_THE_WAY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -87,6 +88,17 @@ def test_several_folders_are_told_by_name(healthy, broken):
     told = json.loads(answer.stdout)
     assert answer.exit_code == 3
     assert [len(told[name]["findings"]) for name in ("result", "broken")] == [0, 2]
+
+
+def test_a_terminal_is_told_how_far_it_is(healthy, monkeypatch):
+    told = []
+    monkeypatch.setattr("nnanim.cli.echo.can_show_progress", lambda: True)
+    monkeypatch.setattr("nnanim.cli.echo.overwrite", told.append)
+    assert run(healthy, healthy).exit_code == 0
+    lines = [text.strip() for text in told if text.strip()]
+    assert "result (1 of 2): checking the folder" in lines
+    assert any(re.fullmatch(r"result \(2 of 2\): reading snapshots  \[#{24}\] 100%  12 of 12", line) for line in lines)
+    assert not told[-1].strip()  # the line is removed
 
 
 def test_skip_bad_goes_past_broken_files_but_not_past_nan(broken):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,7 +18,7 @@ from folders import log_rows, result_folder, save, trainer_arrays, weights
 from pictures import crossing_texts, cut_off_texts, run_with, written_texts
 from PIL import Image
 
-from nnanim import OptionError, open_run
+from nnanim import Animation, OptionError, open_run
 from nnanim.cli import main
 from nnanim.comparing.comparison import compare
 from nnanim.comparing.side_by_side import SideBySide
@@ -235,6 +236,37 @@ def test_the_difference_has_a_colour_for_each_sign(tmp_path: Path) -> None:
     assert {"weight smaller", "larger"} <= set(texts)
 
 
+def test_the_legend_says_what_that_of_one_run_says(tmp_path: Path) -> None:
+    run = open_run(result_folder(tmp_path / "run"))
+    for color in ("change", "sign"):
+        picture, alone = SideBySide({"one": run, "same": run}, color=color), Animation(run, color=color)
+        words = {re.sub(r"[0-9.]+$", "", each.text) for each in written_texts(picture, picture[0])}
+        legend = alone._figure.view.part.legend.legend
+        for text in (legend.ramp_print, legend.samples_print, legend.samples[-1][0]):
+            assert re.sub(r"[0-9.]+$", "", text.replace("|weight|", "|w|").replace("≥ ", "≥")) in words
+
+
+@pytest.mark.parametrize("view", ["network", "layers", "map"])
+def test_texts_in_the_panels_of_many_runs_can_be_read(tmp_path: Path, view: str) -> None:
+    run = open_run(result_folder(tmp_path / "run"))
+    picture = SideBySide({str(number): run for number in range(8)}, view=view, figsize=(12, 8))
+    around = picture.figure.style.scale
+    assert all(each.part.style.scale >= 0.45 * around for each in picture.figure.views)
+    assert list(crossing_texts(picture, picture[-1])) == []
+
+
+def test_what_is_to_be_known_of_each_run_is_told_once(tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        rows = None if name == "three" else [{"epoch": 2.0, "main/loss": 1.0}, {"epoch": 3.0, "main/loss": 0.5}]
+        run_with(tmp_path / name, [MATRICES] * 3, rows)
+    runs = {name: open_run(tmp_path / name) for name in ("one", "two")}
+    (told,) = (note for note in SideBySide(runs).notes if "no row of its own" in note)
+    assert told.startswith("each run: 1 of 3 snapshots has no row of its own in the log")
+    runs["three"] = open_run(tmp_path / "three")
+    (told,) = (note for note in SideBySide(runs).notes if "no row of its own" in note)
+    assert told.startswith("one, two: 1 of 3 snapshots")
+
+
 def test_a_difference_of_other_weights_is_refused(tmp_path: Path) -> None:
     runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (4, 5 + seed, 3))) for seed in range(2)}
     for view in ("network", "layers", "map", "matrix"):
@@ -343,7 +375,8 @@ def test_other_processes_write_the_same_bytes(tmp_path: Path, view: str) -> None
 def test_curves_alone_and_networks_alone(tmp_path: Path, panels: str) -> None:
     picture = pair(tmp_path, panels=panels)
     texts = [each.text for each in written_texts(picture, picture[-1])]
-    assert ("accuracy in %" in texts) == (panels == "curve")
+    assert ("accuracy" in texts) == (panels == "curve")  # the unit stands at the ticks
+    assert any(text.endswith(" %") for text in texts) == (panels == "curve")
     assert ("weakened" in texts) == (panels == "network")
     assert "epoch 3" in texts
     assert not list(crossing_texts(picture, picture[-1]))

@@ -275,7 +275,7 @@ def painted(part: LegendPart) -> list[tuple[TextPlace, str]]:
 
 
 def test_an_svg_of_many_edges_shows_those_that_can_move(tmp_path: Path) -> None:
-    runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (6, 12, 4), epochs=(1, 2))) for seed in range(3)}
+    runs = {str(seed): open_run(result_folder(tmp_path / str(seed), (6, 14, 4), epochs=(1, 2))) for seed in range(3)}
     picture = SideBySide(runs)
     assert sum(len(run.edges.weight) for run in picture[0].runs) == 3 * DEFAULT_MAX_EDGES
     picture.write(tmp_path / "out.svg", f"{tmp_path}/frames/")

@@ -9,7 +9,8 @@ import pytest
 from folders import log_rows, result_folder
 
 from nnanim import Animation, MetricError, OptionError, Run, open_run
-from nnanim.frames.curves import is_held_out, quantity
+from nnanim.frames.curves import quantity
+from nnanim.frames.metric_choice import is_held_out
 
 
 def run_with_log(folder: Path, rows: list[dict[str, Any]]) -> Run:
@@ -73,6 +74,11 @@ QUANTITIES = {
     "eval_loss": ("loss", True),
     "val": ("val", True),
     "lr": ("lr", False),
+    "Value": ("Value", False),  # the column of a curve downloaded from TensorBoard
+    "train/value_loss": ("loss", False),  # of a critic
+    "device/loss": ("loss", False),
+    "Loss (valid)": ("Loss (valid)", True),
+    "valAcc": ("valAcc", True),
 }
 
 

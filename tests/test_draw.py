@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from folders import result_folder
-from pictures import IRIS, written_texts
+from pictures import IRIS, SAMPLES, written_texts
 from PIL import Image
 
 from nnanim import Animation, open_run
@@ -25,6 +25,17 @@ def draw(*arguments: str) -> str:
     answer = CliRunner().invoke(main, ["draw", str(IRIS), *arguments])
     assert answer.exit_code == 0, answer.output
     return answer.stderr
+
+
+def test_a_still_has_no_legend_of_an_end_in_ink(tmp_path: Path):
+    for view, words in (("matrix", "at the end"), ("network", "ink")):
+        answer = CliRunner().invoke(
+            main, ["draw", str(SAMPLES / "digits"), "--view", view, "-o", str(tmp_path / "still.svg")]
+        )
+        assert answer.exit_code == 0, answer.output
+        comments = re.findall(r"<!-- (.*?) -->", (tmp_path / "still.svg").read_text())
+        assert any("full from" in text for text in comments)
+        assert not any(words in text for text in comments)
 
 
 def test_svg_holds_every_edge_in_its_colour_and_width(tmp_path: Path):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from folders import save
+from pictures import SAMPLES, written_texts
 
 from nnanim import Animation, open_run
 from nnanim.design.row_scales import LogScale, moved_ramp, percent
@@ -162,3 +163,18 @@ def test_cells_are_parted_alike(tmp_path: Path, count: int, dpi: int) -> None:
     widths = np.diff(ends)[is_free[ends[:-1] + 1]]
     assert len(set(widths.tolist())) <= 1
     assert len(widths) in (0, count - 1)
+
+
+def test_gates_are_no_tensors_of_their_own() -> None:
+    animation = Animation(open_run(SAMPLES / "lstm"))
+    assert len(animation[0].rows.rows) == 10
+    assert animation._figure.view.part.remarks == "4 weight tensors in 10 rows"
+    assert animation.tell_player().data["remarks"] == "4 weight tensors in 10 rows"
+
+
+@pytest.mark.parametrize("sample", ["lstm", "transformer", "residual", "iris"])
+def test_headings_do_not_read_as_one(sample: str) -> None:
+    animation = Animation(open_run(SAMPLES / sample), view="layers", max_frames=2)
+    texts = {each.text: each for each in written_texts(animation, animation[0])}
+    (moved,) = (each for text, each in texts.items() if text.startswith(("moved over", "how far")) or text == "moved")
+    assert texts["now"].left - moved.right >= 6.0

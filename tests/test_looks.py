@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from nnanim import Animation, open_run
 from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS
 from nnanim.design.fonts import text_width_pt
+from nnanim.design.layout import Box
 from nnanim.design.theme import pick_theme
 from nnanim.panels.network import NetworkPanel
 
@@ -140,3 +142,29 @@ def test_the_dot_of_a_held_out_metric_is_a_smaller_ring() -> None:
     assert len(rows) == pytest.approx(diameter, abs=2)
     assert len(columns) == pytest.approx(diameter, abs=2)
     assert not red[int(rows.mean()), int(columns.mean())]
+
+
+@pytest.mark.parametrize("view", ["network", "layers", "map", "matrix"])
+def test_no_seam_shows_between_the_colours_of_a_legend(view: str) -> None:
+    """Each part of a bar reaches below the next: a browser that scales an SVG blends both edges with the ground."""
+    bars: list[np.ndarray] = []
+    single: list[tuple[float, float]] = []
+
+    class Areas:
+        def area(self, box: Box, _color: Any) -> None:
+            single.append((box.left, box.width))
+
+        def areas(self, boxes: np.ndarray, _colors: np.ndarray) -> None:
+            bars.append(boxes[:, [0, 2]])
+
+        def __getattr__(self, _name: str) -> Any:
+            return lambda *_things, **_looks: None
+
+    animation = Animation(open_run(IRIS), view=view, max_frames=2)
+    part = animation._figure.view.part
+    for legend in part.legends if view == "layers" else [part.legend]:
+        legend.paint(Areas())
+    for bar in [*bars, *([np.array(single)] if single else [])]:
+        assert len(bar) > 20
+        assert (bar[:-1].sum(axis=1) > bar[1:, 0] + 0.2).all()
+    assert bars or single

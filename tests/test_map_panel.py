@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from folders import save
-from pictures import crossing_texts, cut_off_texts, require_engine, written_texts
+from pictures import SAMPLES, crossing_texts, cut_off_texts, require_engine, written_texts
 
 from nnanim import Animation, Recorder, open_run
 from nnanim.design.theme import pick_theme
 from nnanim.painting.graphviz_engine import ENGINES, draw
 from nnanim.panels.layers_legend import wide_pt
+from nnanim.panels.map_labels import says
 from nnanim.panels.map_panel import MapPanel
 
 THEME = pick_theme("light", "vivid")
@@ -293,3 +294,25 @@ def test_modules_without_arrows_between_them_stand_in_the_models_order(tmp_path:
     x, y = part.places.boxes_pt[:, :2].round().T
     for first in range(0, len(shapes), 2):  # in a module from left to right, or from above to below
         assert (x[first + 1], -y[first + 1]) > (x[first], -y[first])
+
+
+def test_a_role_is_not_written_below_a_name_that_says_it() -> None:
+    animation = Animation(open_run(SAMPLES / "residual"), view="map")
+    texts = [each.text for each in written_texts(animation, animation[0])]
+    assert texts.count("shortcut") == 1
+    assert texts.count("convolution") == 5
+    assert [says(name, "dense") for name in ("dense", "dense_1", "Dense2", "fc", "dense_head")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(("view", "told"), [("map", True), ("layers", True), ("matrix", False)])
+def test_that_norms_have_no_sign_is_told(view: str, told: bool) -> None:
+    run = open_run(SAMPLES / "residual")
+    notes = Animation(run, view=view, color="sign", max_frames=2).notes
+    assert any("norms changed, which have no sign" in note for note in notes) == told
+    assert not any("no sign" in note for note in Animation(run, view=view, max_frames=2).notes)

@@ -253,7 +253,7 @@ def test_texts_keep_clear_of_each_other_and_of_the_matrices(tmp_path: Path, figs
             assert right <= box.left or box.right <= left or top <= box.bottom or box.top <= bottom, text
     names = [name for name, _ in part.captions]
     assert all(names)
-    assert part.remarks == f"{len(names)} of {18 + 8 + 1} weights"
+    assert part.remarks == f"{len(names)} of {18 + 8 + 1} matrices"
 
 
 def test_the_spectral_radius_stands_in_every_frame(tmp_path: Path) -> None:

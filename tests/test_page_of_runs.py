@@ -143,3 +143,17 @@ def test_it_plays_and_stops_by_keys(browser: Any, tmp_path: Path) -> None:
     assert player.text("#time") == "epoch 4"
     assert player.page.locator("html.playing").count() == 0
     assert player.wrong == []
+
+
+def test_on_a_phone_texts_can_be_read_and_the_page_does_not_move_sideways(browser: Any, tmp_path: Path) -> None:
+    pair(tmp_path).write(tmp_path / "out.html")
+    player = Player(browser, tmp_path / "out.html", viewport={"width": 390, "height": 800}, reduced_motion="reduce")
+    wide, page, seen = player.page.evaluate(
+        """() => [document.querySelector("#picture svg").getBoundingClientRect().width,
+          document.documentElement.scrollWidth, document.getElementById("picture").clientWidth]"""
+    )
+    assert wide >= 700
+    assert page <= 390
+    assert seen < 390
+    player.context.close()
+    assert player.wrong == []

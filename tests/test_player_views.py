@@ -16,6 +16,7 @@ from nnanim.frames.cells import CellHistory
 from nnanim.player.cells import MOST_NUMBERS, with_cells
 
 AT = 20
+SAMPLES = Path(__file__).parents[1] / "sample_results"
 
 
 @pytest.fixture(scope="module")
@@ -115,23 +116,22 @@ def test_equal_blocks_are_stripes_of_one_box(browser: Any, tmp_path: Path) -> No
     player.context.close()
 
 
-# Matrices
-
-
-def color_at(player: Player, x: float, y: float) -> list[int]:
-    """Return the colour of the canvas at a place in the units of the view."""
-    found: list[int] = player.page.evaluate(
-        """([x, y]) => {
-          const canvas = document.getElementById("cells");
-          const wide = document.getElementById("graph").viewBox.baseVal.width;
-          const scale = canvas.width / wide;
-          const copy = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-          copy.drawImage(canvas, -Math.floor(x * scale), -Math.floor(y * scale));
-          return [...copy.getImageData(0, 0, 1, 1).data].slice(0, 3);
-        }""",
-        [x, y],
+def test_a_sum_is_as_plain_as_in_the_picture_and_the_page_counts_as_the_picture_does(
+    browser: Any, tmp_path: Path
+) -> None:
+    animation = Animation(open_run(SAMPLES / "residual"))
+    player = open_player(browser, animation, tmp_path / "page.html")
+    joins = player.page.evaluate(
+        """() => [...document.querySelectorAll("#boxes > g:has(.join)")].map((group) =>
+          [...group.querySelectorAll("rect")].map((rect) => getComputedStyle(rect).fill))"""
     )
-    return found
+    assert joins == [["rgb(255, 255, 255)"]] * 2
+    assert player.text("#remarks") == animation._figure.view.part.remarks == "7 weight tensors"
+    player.context.close()
+    assert player.wrong == []
+
+
+# Matrices
 
 
 @pytest.mark.parametrize("color", ["change", "sign"])
@@ -152,7 +152,7 @@ def test_cells_have_the_colours_of_the_picture(
             for row, (top, bottom) in enumerate(plate["down"]):
                 for column, (left, right) in enumerate(plate["across"]):
                     wanted = cells.color[matrix.start + row * matrix.size[1] + column].astype(int)
-                    found = color_at(player, (left + right) / 2, (top + bottom) / 2)
+                    found = player.color_at((left + right) / 2, (top + bottom) / 2)
                     assert np.abs(wanted - found).max() <= 6, (matrix.row.title, row, column)
     assert player.texts_in_the_way() == []
     player.context.close()
@@ -190,8 +190,7 @@ def test_a_matrix_is_reached_by_keyboard(browser: Any, folder: Path, tmp_path: P
 
 
 def test_kernels_stand_as_in_the_picture(browser: Any, tmp_path: Path) -> None:
-    sample = Path(__file__).parents[1] / "sample_results/convolutions"
-    animation = Animation(open_run(sample), view="matrix", ending="change")
+    animation = Animation(open_run(SAMPLES / "convolutions"), view="matrix", ending="change")
     player = open_player(browser, animation, tmp_path / "page.html")
     told = player.page.evaluate("() => JSON.parse(document.getElementById('data').textContent)")
     place = told["views"]["wide"]["matrices"][1]
@@ -205,7 +204,41 @@ def test_kernels_stand_as_in_the_picture(browser: Any, tmp_path: Path) -> None:
         # kernels of 3 x 3: out and in, then the place within
         out, into, within = row // 3, column // 3, (row % 3) * 3 + column % 3
         wanted = cells.color[start + (out * (columns // 3) + into) * 9 + within].astype(int)
-        assert np.abs(wanted - color_at(player, (left + right) / 2, (top + bottom) / 2)).max() <= 6
+        assert np.abs(wanted - player.color_at((left + right) / 2, (top + bottom) / 2)).max() <= 6
+    player.context.close()
+    assert player.wrong == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_hidden_matrices_have_their_spectral_radius_and_no_text_lies_on_cells(
+    browser: Any, tmp_path: Path, width: int
+) -> None:
+    animation = Animation(open_run(SAMPLES / "lstm"), view="matrix", ending="change")
+    player = open_player(browser, animation, tmp_path / "page.html", width)
+    for index in (30, 3):
+        player.page.locator("#slider").fill(str(index))
+        cells = animation[index].cells
+        assert cells is not None
+        radii = [f"{radius:.3g}" for radius in cells.spectral_radius if np.isfinite(radius)]
+        written = [text for text in player.page.locator("#graph text").all_text_contents() if "radius" in text]
+        assert [text.split()[-1] for text in written] == radii
+        assert len(radii) == 3
+    told = player.page.evaluate("() => JSON.parse(document.getElementById('data').textContent)")["views"]
+    boxes = [matrix["box"] for matrix in told["wide" if width > 600 else "narrow"]["matrices"]]
+    texts = player.page.evaluate(
+        """() => [...document.querySelectorAll("#graph text")].map((text) => {
+          const { x, y, width, height } = text.getBBox();
+          return [text.textContent, x, y + height / 6, x + width, y + 5 / 6 * height];
+        })"""
+    )
+    for text, left, top, right, bottom in texts:
+        for x, y, wide, high in boxes:
+            assert right <= x or left >= x + wide or bottom <= y or top >= y + high, text
+    assert len({x for x, _, _, _ in boxes}) <= (4 if width > 600 else 3)
+    assert not any(text.startswith("…") for text, *_ in texts)  # a column is as wide as its names need
+    player.page.locator(".tensor").nth(5).focus()
+    assert player.facts()["spectral radius"] == radii[0]
+    assert player.texts_in_the_way() == []
     player.context.close()
     assert player.wrong == []
 

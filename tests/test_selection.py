@@ -88,3 +88,10 @@ def test_what_a_small_layer_cannot_use_goes_to_the_others():
     strengths = matrices(10, 10, 1, 10)
     shown = select(strengths, strengths, Options(max_edges=80))
     assert np.bincount(shown.layer).tolist() == [60, 10, 10]
+
+
+@pytest.mark.parametrize(("sizes", "shown"), [((5, 20, 1), 120), ((5, 25), 125), ((6, 21), 100)])
+def test_none_is_left_out_for_a_few_edges(sizes: tuple[int, ...], shown: int) -> None:
+    strengths = matrices(*sizes)
+    assert len(select(strengths, strengths, Options(max_nodes=30)).layer) == shown
+    assert len(select(strengths, strengths, Options(max_nodes=30, max_edges=100)).layer) == 100

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from folders import result_folder
-from pictures import run_with
+from pictures import SAMPLES, run_with
 from PIL import Image
 
 from nnanim import Animation, open_run
@@ -133,3 +133,16 @@ def test_a_run_without_an_order_of_layers_has_a_summary(tmp_path: Path) -> None:
     assert animation.shape == ()
     write_summary(animation, tmp_path / "summary.md")
     assert "2 snapshots" in (tmp_path / "summary.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("sample", "told"),
+    [
+        ("convolutions", "layers of 1 → 6 → 12 → 10 channels or neurons"),
+        ("digits", "layers of 64 → 32 → 10 neurons"),
+        ("lstm", "4 weight tensors"),
+    ],
+)
+def test_what_is_counted_is_called_by_its_name(sample: str, told: str) -> None:
+    text = summary(Animation(open_run(SAMPLES / sample), max_frames=2))
+    assert text.split("\n\n")[1].endswith(f", {told}.")

@@ -104,6 +104,38 @@ def test_no_text_overlaps_another(name: str, view: str, tmp_path: Path) -> None:
         assert cut_off_texts(animation, frame) == []
 
 
+@pytest.mark.parametrize("figsize", SIZES)
+@pytest.mark.parametrize("view", ["network", "layers", "map", "matrix"])
+def test_the_words_of_a_legend_keep_from_its_bar_and_within_its_panel(
+    view: str, figsize: tuple[float, float], tmp_path: Path
+) -> None:
+    animation = Animation(run_of(tmp_path / "run", ARCHITECTURES["dense"]), view=view, figsize=figsize, image="none")
+    frame, pixel = animation[1], 0.72
+    texts = {each.text: each for each in written_texts(animation, frame)}
+    first = texts["weakened" if view in ("network", "matrix") else "shrank"]
+    middle = round(len(frame.image) - (first.bottom + first.top) / 2 / pixel)
+    right = round(first.right / pixel)
+    beside = frame.image[middle - 1 : middle + 2, right + 1 : right + 3]
+    assert (beside == 255).all()
+    panel = animation._figure.view.part.row
+    assert max(each.right for each in texts.values() if "full from" in each.text or "line" in each.text) <= panel.right
+
+
+@pytest.mark.parametrize("figsize", [*SIZES, (5.0, 6.0)])
+def test_blocks_of_rows_are_told_apart_however_short_their_names_get(
+    figsize: tuple[float, float], tmp_path: Path
+) -> None:
+    shapes = {
+        f"{side}.block.{block}.layer.0.{name}.weight": (8, 8)
+        for side in ("encoder", "decoder")
+        for block in range(2)
+        for name in ("attention_of_all_heads_beside_each_other.bias", "attention_of_all_heads_beside_each_other.table")
+    }
+    part = Animation(run_of(tmp_path / "run", shapes), view="layers", figsize=figsize)._figure.view.part
+    blocks = [block for block, _ in part.names if block]
+    assert len(set(blocks)) == len(blocks) == 4
+
+
 @pytest.mark.parametrize("distributions", [False, True])
 @pytest.mark.parametrize("figsize", SIZES)
 @pytest.mark.parametrize("name", ARCHITECTURES)

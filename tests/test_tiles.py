@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pictures import SAMPLES, color_at, crossing_texts, cut_off_texts, require_e
 
 from nnanim import Animation, OptionError, open_run
 from nnanim.design.theme import pick_theme
+from nnanim.encoders.places import noting
 from nnanim.frames.frame import Tiles
 from nnanim.frames.tiles import TilePlan, is_learned_as_image, plan_tiles
 from nnanim.model.layers import LayerHeader
@@ -206,6 +208,38 @@ def test_frames_json_holds_the_pictures(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.array(told["change"], "f4"), tiles.change)
 
 
+def test_the_image_of_a_convolution_claims_no_number_of_pixels(tmp_path: Path) -> None:
+    def shades(animation: Animation) -> int:
+        """Count the colours within the input's image."""
+        x, y = animation.node_centers_px[0][0].round().astype(int)
+        return len(np.unique(animation[0].image[y - 30 : y + 30, x - 30 : x + 30].reshape(-1, 3), axis=0))
+
+    random = np.random.default_rng(0)
+    arrays = {"conv1.weight": random.normal(size=(6, 1, 3, 3)), "conv2.weight": random.normal(size=(4, 6, 3, 3))}
+    folder = folder_of(tmp_path / "run", arrays, arrays)
+    assert shades(animated(folder)) == 1
+    assert shades(animated(folder, image="8x8x1")) > 1
+
+
+def legend_of(animation: Animation) -> tuple[str, str]:
+    panel = animation._figure.view
+    assert isinstance(panel, NetworkPanel)
+    assert panel.part.legend is not None
+    return panel.part.legend.legend.ramp_print, panel.part.legend.legend.samples_print
+
+
+def test_the_legend_tells_of_ink_where_there_is_some() -> None:
+    assert "tile in ink: |weight| to 0.5" in legend_of(animated(DIGITS))[1]
+    assert "ink" not in legend_of(animated(DIGITS, ending="change"))[1]
+    assert "ink" not in legend_of(animated(DIGITS, color="sign"))[1]
+
+
+def test_the_legend_of_signs_is_that_of_tiles_where_all_edges_are_norms() -> None:
+    animation = animated(SAMPLES / "convolutions", color="sign")
+    assert (animation[-1].edges.color == THEME.unchanged).all()
+    assert re.fullmatch(r"tile, full from ±[0-9.]+ · norms are grey", legend_of(animation)[0])
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_pictures_are_boxes_in_the_drawing(engine: str) -> None:
     require_engine(engine)
@@ -239,7 +273,17 @@ def test_stills_a_page_and_a_moving_svg_are_written(tmp_path: Path) -> None:
         animation.write_still(tmp_path / name, 1)
     assert "<image" in (tmp_path / "still.svg").read_text()
     told = animation.tell_player()
-    assert told.data["remarks"].endswith("edges in place of tiles")
-    assert told.data["nodes"]["column"].count(0) == 16
+    assert told.data["remarks"] == "70 of 320 edges · l1 as tiles"
+    assert told.data["tiles"]["units"] == 7
     animation.write(tmp_path / "out.svg", tmp_path / "out.html")
     assert (tmp_path / "out.svg").stat().st_size > 1000
+
+
+def test_that_an_svg_has_edges_in_place_of_tiles_is_told(tmp_path: Path) -> None:
+    animation = animated(DIGITS, max_frames=2)
+    with noting() as notes:
+        animation.write(tmp_path / "out.svg")
+    assert [note for note in notes if "an SVG cannot move tiles" in note] == notes != []
+    with noting() as notes:
+        animation.write(tmp_path / "out.gif", tmp_path / "out.html")
+    assert notes == []

@@ -71,6 +71,23 @@ def test_legend_of_signs_and_of_layers():
     assert legend.samples_print == "line: of |weight| 2, 0.5 by layer"
 
 
+def legend_of(color: str, norms: tuple[str, ...]) -> wording.Legend:
+    weights, widths = weights_of((4, 5, 3), Options(), norms), WidthScale(np.array(2.0), (0.5, 7.0))
+    return wording.make_legend(weights, widths, IntensityScale(np.array(0.68)), None, "epoch 10", COLORINGS[color])
+
+
+def test_a_legend_of_weights_and_norms_names_both():
+    legend = legend_of("change", ("l1",))
+    assert legend.ramp_print == "|weight| or norm since epoch 10, full from ±0.68"
+    assert legend.samples_print == "line: |weight| or norm"
+    assert legend_of("change", ("l1", "l2")).samples_print == "line: norm"
+
+
+def test_a_legend_of_signs_says_that_norms_have_none():
+    assert legend_of("sign", ("l1",)).ramp_print == "weight, full from ±0.68 · norms are grey"
+    assert legend_of("sign", ()).ramp_print == "weight, full from ±0.68"
+
+
 @pytest.mark.parametrize(
     ("epoch", "iteration", "text"),
     [
@@ -84,3 +101,11 @@ def test_legend_of_signs_and_of_layers():
 )
 def test_title(epoch, iteration, text):
     assert time_text(epoch, iteration, "best.npz") == text
+
+
+def test_tensors_and_rows_are_counted():
+    assert wording.tensors_in_rows(15, 15) == "15 weight tensors"
+    assert wording.tensors_in_rows(4, 10) == "4 weight tensors in 10 rows"  # the gates of an LSTM
+    assert wording.tensors_in_rows(2, 1) == "2 weight tensors in 1 row"  # an adapter
+    assert wording.matrices_of(1, 1) == "1 matrix"
+    assert wording.matrices_of(8, 10) == "8 of 10 matrices"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +19,9 @@ from nnanim.reading.run import Run, Snapshot
 from nnanim.reading.snapshots.contents import Arrays
 
 
-def check(run: Run, *, only_layers: bool = False, skip_bad: bool = False) -> Report:
+def check(
+    run: Run, *, only_layers: bool = False, skip_bad: bool = False, tell: Callable[[int, int], None] | None = None
+) -> Report:
     """Look for what the weights and the log of a run prove to be wrong.
 
     One snapshot's tensors are kept at a time, and a few numbers of each before.
@@ -28,11 +30,12 @@ def check(run: Run, *, only_layers: bool = False, skip_bad: bool = False) -> Rep
         run: opened with ``must_be_finite=False`` where broken snapshots are skipped.
         only_layers: True looks at the layers of `Run.layers` alone.
         skip_bad: True goes on past snapshots whose arrays are damaged.
+        tell: called with how many snapshots of how many were looked at.
 
     Raises:
         SnapshotError: a snapshot cannot be read.
     """
-    return _Check(run, only_layers=only_layers).report(skip_bad=skip_bad)
+    return _Check(run, only_layers=only_layers).report(skip_bad=skip_bad, tell=tell or (lambda done, total: None))
 
 
 class _Check:
@@ -45,10 +48,11 @@ class _Check:
             each.key: Units(each, biases.get(each.key)) for each in watched if each.has_units and not each.is_coarse
         }
 
-    def report(self, *, skip_bad: bool) -> Report:
+    def report(self, *, skip_bad: bool, tell: Callable[[int, int], None]) -> Report:
         notes = []
         read: list[Snapshot] = []
-        for snapshot in self.run.snapshots:
+        for done, snapshot in enumerate(self.run.snapshots):
+            tell(done, len(self.run.snapshots))
             try:
                 with snapshot.open() as arrays:
                     self._add(len(read), snapshot, arrays)
@@ -58,6 +62,7 @@ class _Check:
                 notes.append(f"skipped: {error}")
                 continue
             read.append(snapshot)
+        tell(len(self.run.snapshots), len(self.run.snapshots))
         if not read:
             raise SnapshotError(notes[0].removeprefix("skipped: "))
         findings = sorted(self._findings(read), key=lambda finding: NAMES.index(finding.rule))

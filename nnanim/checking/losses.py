@@ -9,7 +9,8 @@ import numpy as np
 
 from nnanim.checking.findings import Finding, rounded
 from nnanim.checking.rules import LOSS_DECREASE, LOSS_ROWS, LOSS_SCALE, LOST_SHARE
-from nnanim.frames.curves import is_held_out, quantity
+from nnanim.frames.curves import quantity
+from nnanim.frames.metric_choice import is_held_out
 from nnanim.reading.logs.log import Log
 
 _LOSSES = frozenset({"loss", "losses", "nll", "nll_loss", "total_loss", "avg_loss", "mean_loss", "batch_loss"})

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nnanim.cli import echo, options
+from nnanim.cli.progress import Bar, label
 from nnanim.errors import NnanimError, OptionError
+from nnanim.options import CHECKING, READING
 from nnanim.words import counted
 
 if TYPE_CHECKING:
@@ -46,15 +51,20 @@ def check(results: tuple[Path, ...], as_json: bool, fail_on: tuple[str, ...], **
     """
     reports: dict[str, Report] = {}
     failed: list[tuple[str, NnanimError]] = []
-    for result in results:
-        try:
-            reports[str(result)] = _report(result, reading)
-        except OptionError:
-            raise
-        except NnanimError as error:
-            if len(results) == 1:
+    with Bar(hidden=not echo.can_show_progress()) as bar:
+        for number, result in enumerate(results, 1):
+
+            def tell(stage: str, done: int, total: int, number: int = number, result: Path = result) -> None:
+                bar.tell(label(stage, str(result), number, len(results)), done, total)
+
+            try:
+                reports[str(result)] = _report(result, reading, tell)
+            except OptionError:
                 raise
-            failed.append((str(result), error))
+            except NnanimError as error:
+                if len(results) == 1:
+                    raise
+                failed.append((str(result), error))
     if as_json:
         told: dict[str, Any] = {name: report.as_dict() for name, report in reports.items()}
         echo.show_json(told if len(results) > 1 else next(iter(told.values())))
@@ -91,13 +101,14 @@ def _cells(finding: Finding) -> tuple[str, ...]:
     return (finding.rule, finding.layer or "–", unit, since, value, f"{finding.threshold:g}", finding.says)
 
 
-def _report(result: Path, reading: dict[str, Any]) -> Report:
-    from dataclasses import replace
-
+def _report(result: Path, reading: dict[str, Any], tell: Callable[[str, int, int], None]) -> Report:
     from nnanim.checking.check import check
     from nnanim.reading.opening import open_run
 
+    tell(CHECKING, 0, 0)
     run = open_run(result, **reading, must_be_finite=False)
-    report = check(run, only_layers=reading["layers"] is not None, skip_bad=reading["skip_bad"])
+    report = check(
+        run, only_layers=reading["layers"] is not None, skip_bad=reading["skip_bad"], tell=partial(tell, READING)
+    )
     left = tuple(f"skipped: {reason}" for _, reason in run.skipped)
     return replace(report, notes=(*left, *report.notes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ def draw(
     check_target(output, STILL_SUFFIXES)
     reading["must_follow"] = chosen.view != "matrix"
     run = nnanim.open_run(one_folder(results, reading), shape=shape, **reading)
+    if len(run.snapshots) > 1:  # one alone has no changes, and stands in ink
+        chosen = replace(chosen, ending="change")
     animation = nnanim.Animation.of(run, chosen)
     place = -1 if epoch is None and iteration is None else animation.place_of(epoch=epoch, iteration=iteration)
     refuse_inputs([output], run.files)

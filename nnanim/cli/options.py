@@ -326,7 +326,7 @@ max_edges: Option = click.option(
     metavar="N",
     type=click.IntRange(1, 1_000_000),
     help="Edges to show, the strongest of each layer over the run; in an .svg no more than can move.  [default:"
-    f" {library.DEFAULT_MAX_EDGES}]",
+    f" {library.DEFAULT_MAX_EDGES}, or all of up to {library.FEW_EDGES}]",
 )
 edges: Option = _choice("edges", library.EDGE_CHOICES, "What makes an edge strong: its weight, or its change.")
 bias: Option = click.option("--bias/--no-bias", default=DEFAULTS.bias, show_default=True, help="Show biases as rings.")

@@ -212,7 +212,14 @@ class SideBySide(Frames[TogetherFrame]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should be told about the runs and their picture."""
-        told = [f"{name}: {note}" for name, run in self.runs.items() for note in run.notes]
+        whose: dict[str, list[str]] = {}
+        for name, run in self.runs.items():
+            for note in run.notes:
+                whose.setdefault(note, []).append(name)
+        told = [
+            f"{'each run' if 1 < len(names) == len(self.runs) else ', '.join(names)}: {note}"
+            for note, names in whose.items()
+        ]
         layers = len({line.layer for line in self._lines if line.layer is not None})
         many = f"dots of the first {MOST_LAYERS} of {layers} layers are drawn: the table has all"
         dots = (many,) if layers > MOST_LAYERS and spreads_of(self._lines) else ()

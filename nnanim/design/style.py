@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nnanim.design.fonts import drawable, text_width_pt
+from nnanim.design.fonts import drawable, drawn_width_pt, text_width_pt
 from nnanim.design.theme import TEXT_PT, Theme
 
 
@@ -33,3 +33,8 @@ class Style:
     def wide(self, text: str, factor: float = 1.0) -> float:
         """Measure a text of the usual size times a factor, in points of a figure of the reference size."""
         return text_width_pt(text, TEXT_PT * factor, self.families)
+
+    def widest(self, text: str, factor: float = 1.0) -> float:
+        """Measure a text as it is drawn too, where hinted letters may be wider; in points as `wide` has them."""
+        size = TEXT_PT * factor * self.scale
+        return max(self.wide(text, factor), drawn_width_pt(text, size, self.dpi, self.families) / self.scale)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nnanim.design.cell_scales import CellScales
-from nnanim.design.coloring import Coloring
+from nnanim.design.coloring import BySign, Coloring
 from nnanim.design.scales import IntensityScale, WidthScale
 from nnanim.frames.weights import Weights
 from nnanim.words import counted
 
+NORMS_ARE_GREY = " · norms are grey"
 SAMPLES = (0.1, 0.5, 1.0)  # shares of the widths that the legend shows
 
 
@@ -41,8 +42,12 @@ def make_legend(
     coloring: Coloring,
 ) -> Legend:
     """Say what the colours mean and since when, what the widths stand for, and where both saturate."""
-    symbol = "norm" if weights.only_norms else "|weight|"
-    ramp_print = coloring.small_print(symbol, since, _domain_text(colors.domain, weights))
+    symbol = "norm" if weights.only_norms else "|weight| or norm" if weights.norms else "|weight|"
+    is_sign = coloring.name == BySign.name
+    told = "|weight|" if is_sign else symbol  # norms have none
+    ramp_print = coloring.small_print(told, since, _domain_text(colors.domain, weights))
+    if is_sign and weights.norms:
+        ramp_print += NORMS_ARE_GREY
     if widths.domain.ndim:
         samples = tuple((f"{100 * share:.0f} %", share) for share in SAMPLES)
         samples_print = f"line: of {symbol} {_domain_text(widths.domain, weights)}"
@@ -66,12 +71,14 @@ def _domain_text(domain: np.ndarray, weights: Weights) -> str:
     return ", ".join(map(short, ends)) + " by layer"
 
 
-def with_tiles(legend: Legend, scales: CellScales, coloring: Coloring, *, has_edges: bool) -> Legend:
+def with_tiles(legend: Legend, weights: Weights, scales: CellScales, coloring: Coloring, ending: str) -> Legend:
     """Say in a legend also where pictures of weights have their full colour, and their full shade in ink."""
     color, shade = (short(float(domain)) for domain in (scales.colors.domain, scales.magnitudes.domain))
     rings = legend.samples_print.partition(" · ")[2]
-    ramp, samples = f"{legend.ramp_print} · tile ±{color}", f"{legend.samples_print} · tile to {shade}"
-    if not has_edges:
+    ramp, samples = f"{legend.ramp_print} · tile ±{color}", f"{legend.samples_print} · tile in ink: |weight| to {shade}"
+    if weights.only_norms and coloring.name == BySign.name:
+        ramp = coloring.small_print("|tile|", "", color) + NORMS_ARE_GREY
+    if not len(weights.selection.layer):
         ramp = f"{legend.ramp_print.rpartition(' ±')[0]} ±{color}"
         return replace(
             legend,
@@ -79,7 +86,7 @@ def with_tiles(legend: Legend, scales: CellScales, coloring: Coloring, *, has_ed
             samples=(),
             samples_print=" · ".join(filter(None, [f"tile: |weight| to {shade}", rings])),
         )
-    if not coloring.ends_in_ink:
+    if not coloring.ends_in_ink or (legend.ramp is not None and ending == "change"):
         samples = legend.samples_print
     return replace(legend, ramp_print=ramp, samples_print=samples)
 
@@ -125,6 +132,23 @@ def ways_to_remark(weights: Weights) -> list[str]:
     count += [layers] if layers else []
     found = [" · ".join([*count, way] if way else count) for way in ways]
     return [*found, " · ".join(count), *count[:1]] if count else found
+
+
+def weight_tensors(count: int) -> str:
+    """Say how many weight tensors there are."""
+    return "1 weight tensor" if count == 1 else f"{thousands(count)} weight tensors"
+
+
+def tensors_in_rows(count: int, rows: int) -> str:
+    """Say how many weight tensors there are, and in how many rows, where a row is a part of one or made of several."""
+    return weight_tensors(count) + ("" if rows == count else f" in {counted(rows, 'row')}")
+
+
+def matrices_of(shown: int, count: int) -> str:
+    """Say how many of the weights, and of the parts of fused ones, are shown as matrices."""
+    if shown < count:
+        return f"{thousands(shown)} of {thousands(count)} matrices"
+    return "1 matrix" if count == 1 else f"{thousands(count)} matrices"
 
 
 def short(value: float) -> str:

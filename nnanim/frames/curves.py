@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnanim.errors import MetricError, OptionError
-from nnanim.frames.metric_choice import default_metric
+from nnanim.frames.metric_choice import default_metric, is_held_out
 from nnanim.frames.units import PLAIN, Unit, unit_of
 from nnanim.reading.logs.log import Log
 
 AXES = 2  # left and right
 SHARE_LABEL = "share of the run"
-_HELD_OUT = ("val", "eval", "test", "dev", "held")
-_STAGES = ("train", "main", *_HELD_OUT)
+_STAGES = ("train", "main", "val", "eval", "test", "dev", "held")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +73,6 @@ def quantity(metric: str) -> str:
     last = next((part for part in reversed(parts) if not part.lower().startswith(_STAGES)), parts[-1])
     words = [word for word in last.split("_") if not word.lower().startswith(_STAGES)]
     return "_".join(words) or last
-
-
-def is_held_out(metric: str) -> bool:
-    """Tell whether a metric was measured on held-out data, by its name."""
-    words = metric.lower().replace("/", "_").split("_")
-    return any(word.startswith(_HELD_OUT) for word in words)
 
 
 def pick_metrics(log: Log | None, wanted: Sequence[str]) -> tuple[str, ...]:

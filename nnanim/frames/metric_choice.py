@@ -39,7 +39,7 @@ NEVER = re.compile(
     r"|fps|persec|per second|ips|temperature|scale|size|workers|iteration|iterations|steps|epochs|timesteps|version"
     r"|patience|fold|unnamed|count|num|n|gb|mb|kb|alpha|dropout)\b.*"
 )
-_HELD_OUT = ("val", "eval", "test", "dev", "held")
+_HELD_OUT = re.compile(r"val(?!u)|eval|test|dev(?!i)|held")  # not the value of a critic, not a device
 
 
 def default_metric(log: Log) -> str | None:
@@ -60,6 +60,11 @@ def default_metric(log: Log) -> str | None:
     return min(ranked)[-1] if ranked else None
 
 
+def is_held_out(metric: str) -> bool:
+    """Tell whether a metric was measured on held-out data, by its name."""
+    return any(_HELD_OUT.match(word) for word in words_of(metric))
+
+
 def rank_of(metric: str) -> int | None:
     """Return the place of a metric in the order of choice, 0 for accuracies; None for what is never chosen."""
     if is_accuracy(metric):
@@ -75,7 +80,7 @@ def rank_of(metric: str) -> int | None:
 def _within(metric: str) -> int:
     """Return what comes first in a rank: for accuracies and losses the plain one, of the epoch, of the best guess."""
     words = words_of(metric)
-    later = 1 if any(word.startswith(_HELD_OUT) for word in words) else 0
+    later = 1 if is_held_out(metric) else 0
     later += 2 * ("step" in words)
     later += 4 * any(re.fullmatch(r"(?:acc|top|prec)?(?:3|5|10)", word) for word in words)
     return later + 8 * bool({"min", "max", "best", "std"} & set(words))

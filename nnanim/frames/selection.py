@@ -73,12 +73,12 @@ def select(
     layer = np.concatenate([np.full(grid.shape[1], index) for index, grid in enumerate(grids)])
     head, tail = np.concatenate(grids, axis=1)
     starts = np.cumsum([0, *(matrix.size for matrix in shown)])
+    there = [matrix.size for matrix in shown]
+    shares = _shares(there, options.most_edges_of(sum(there)))
     kept = np.concatenate(
         [
             start + np.sort(np.argsort(-matrix.ravel(), kind="stable")[:share])
-            for start, matrix, share in zip(
-                starts, shown, _shares([m.size for m in shown], options.most_edges), strict=False
-            )
+            for start, matrix, share in zip(starts, shown, shares, strict=False)
         ]
     )
     return Selection(sizes, tuple(nodes), layer[kept], tail[kept], head[kept])

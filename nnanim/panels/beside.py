@@ -8,19 +8,19 @@ from typing import Any, Protocol
 
 from nnanim.design import wording
 from nnanim.design.cell_scales import CellScales
-from nnanim.design.coloring import ByChange, BySign, Coloring
+from nnanim.design.coloring import COLORINGS, Coloring
 from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales
 from nnanim.design.scales import IntensityScale
 from nnanim.design.style import Style
-from nnanim.design.theme import POINTS_PER_INCH, TEXT_PT
+from nnanim.design.theme import POINTS_PER_INCH
 from nnanim.frames.history import History
 from nnanim.options import Options
 from nnanim.painting.brush import Brush
 from nnanim.panels.difference import Difference
 from nnanim.panels.layers import LayersPanel
-from nnanim.panels.layers_legend import LayersLegend, wide_pt
-from nnanim.panels.legend import SMALL_PRINT, LegendBlocks, legend_widths, ramp_bar
+from nnanim.panels.layers_legend import LayersLegend
+from nnanim.panels.legend import LegendBlocks, legend_widths, ramp_bar
 from nnanim.panels.map_panel import MapPanel
 from nnanim.panels.matrix import MatrixPanel
 from nnanim.panels.matrix_legend import MatrixLegend
@@ -50,18 +50,8 @@ class Beside(Protocol):
         """Make the legend of all, once the panels are made."""
 
 
-class _ByChange(ByChange):
-    def small_print(self, symbol: str, since: str, domain: str) -> str:
-        symbol = symbol.replace("|weight|", "|w|")  # beside the curves there is little room
-        return f"{symbol} since {since}, by {domain} or more"
-
-
-class _BySign(BySign):
-    def small_print(self, symbol: str, since: str, domain: str) -> str:
-        return f"weights of {domain} or more"
-
-
-COLORINGS: dict[str, Coloring] = {coloring.name: coloring for coloring in (_ByChange(), _BySign())}
+def _shorter(small_print: str) -> str:
+    return small_print.replace("|weight|", "|w|").replace("≥ ", "≥")  # beside the curves there is little room
 
 
 @dataclass
@@ -92,24 +82,20 @@ class NetworksBeside:
         longest, scales, coloring = max(self.histories, key=len), self.scales, self.coloring
         plain = next((each for each in self.histories if not each.shown.only_norms), longest)
         legend = wording.make_legend(plain.shown, scales.widths, self.intensity, scales.rings, plain.since, coloring)
-        *thin, (thick, share) = legend.samples
-        lines = "lines: norms of kernels" if plain.shown.only_norms else "lines: |w|"
-        if scales.rings is not None:
-            lines += f" · rings: |b|, ≥ {wording.short(float(scales.rings.domain))}"
+        lines = legend.samples_print
+        if plain.shown.only_norms:
+            lines = lines.replace("norm", "norm of a kernel")
         return replace(
             legend,
             ramp=coloring.ends if coloring.is_explained(len(longest)) else None,
-            samples=(*thin, (thick.replace("≥ ", "≥"), share)),
-            samples_print=lines,
+            ramp_print=_shorter(legend.ramp_print),
+            samples=tuple((_shorter(text), share) for text, share in legend.samples),
+            samples_print=_shorter(lines),
         )
 
     @property
     def widths(self) -> tuple[float, ...]:
-        words, style = self.words, self.style
-        prints = [print_ for print_ in (words.ramp and words.ramp_print, words.samples_print) if print_]
-        # Small print is hinted to whole pixels, which makes long lines wider than measured.
-        hinted = [wide_pt(print_, SMALL_PRINT * TEXT_PT * style.scale, style) / style.scale for print_ in prints]
-        return tuple(map(max, legend_widths(words, style), hinted))
+        return legend_widths(self.words, self.style)
 
     def panels(self, boxes: Sequence[Box], style: Style) -> list[NetworkPanel]:
         def make(ranges: Any = None) -> list[NetworkPanel]:

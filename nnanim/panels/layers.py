@@ -14,7 +14,7 @@ from nnanim.design.fonts import text_width_pt
 from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
 from nnanim.design.row_scales import RowScales, area_colors, norm_text, percent
 from nnanim.design.style import Style
-from nnanim.design.wording import thousands
+from nnanim.design.wording import tensors_in_rows
 from nnanim.frames.frame import Frame, Rows
 from nnanim.frames.history import History
 from nnanim.frames.history import Place as RunPlace
@@ -282,11 +282,10 @@ class LayersPanel:
                 each.format(since=history.since, against=history.against)
                 for each in (APART if history.against else MOVED)
             )
-            if wide_pt(text, small, style) <= strips.width + gap
+            if wide_pt(text, small, style) <= strips.width + gap / 2
         ]
         heading = fits[0] if fits else ""
-        count = len(self._all.rows)
-        remarks = f"{thousands(count)} weight tensors" + (f" in {len(rows)} rows" if groups is not None else "")
+        tensors = {key for row in self._all.rows for key in row.keys}
         self.part: LayersPart = LayersPart(
             style=style,
             row=title_row(box, scale),
@@ -296,7 +295,7 @@ class LayersPanel:
             cells=cells,
             ticks=ticks(history, strips.width, size * SMALL_PRINT, style),
             headings=(heading, *HEADINGS[1:]),
-            remarks=remarks if count > 1 else "1 weight tensor",
+            remarks=tensors_in_rows(len(tensors), len(rows)),
             legends=legends_of(history, scales, legend_boxes, style),
             titled=alone,
             hills=hills,

@@ -8,7 +8,7 @@ import numpy as np
 
 from nnanim.design import theme as looks
 from nnanim.design.coloring import COLORINGS, ByChange
-from nnanim.design.fonts import drawn_width_pt, text_width_pt
+from nnanim.design.fonts import drawn_width_pt
 from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales, moved_ramp, percent
 from nnanim.design.style import Style
@@ -16,6 +16,13 @@ from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, SLACK, SMALL_PRINT
 
 BAR_THICKNESS = (0.12, 0.8)  # of a row's height, for norms that have shrunk and grown most
+
+
+def seamless(count: int, step: float) -> np.ndarray:
+    """Return widths of the parts of a bar, each reaching below the next, so that no seam shows between two."""
+    widths = np.full(count, 1.5 * step)
+    widths[-1] = step
+    return widths
 
 
 def wide_pt(text: str, size_pt: float, style: Style) -> float:
@@ -65,7 +72,7 @@ class LayersLegend:
         bars = RAMP_PT + 2 * GAP_PT
         blocks = ((low, high, moved), (shrank, grew, size))
         return tuple(
-            SLACK * max(style.wide(left) + style.wide(right) + bars, style.wide(print_, SMALL_PRINT))
+            SLACK * max(style.widest(left) + style.widest(right) + bars, style.widest(print_, SMALL_PRINT))
             for left, right, print_ in blocks
         )
 
@@ -92,7 +99,7 @@ class LayersLegend:
         upper, lower = box.bottom + 0.75 * box.height, box.bottom + 0.25 * box.height
         brush.text(Place(box.left, lower, size * SMALL_PRINT, style.theme.muted, va="center"), small_print)
         brush.text(Place(box.left, upper, size, colors[0], va="center"), words[0])
-        left = box.left + text_width_pt(words[0], size, style.families) + GAP_PT * scale
+        left = box.left + (style.widest(words[0]) + GAP_PT) * scale
         right = left + (RAMP_PT + GAP_PT) * scale
         brush.text(Place(right, upper, size, colors[1], va="center"), words[1])
         return upper, left
@@ -101,5 +108,5 @@ class LayersLegend:
         scale = self.style.scale
         step, heights = RAMP_PT * scale / len(colors), heights_pt * scale
         lefts = left + step * np.arange(len(colors))
-        boxes = np.stack([lefts, middle - heights / 2, np.full(len(colors), step), heights], axis=1)
+        boxes = np.stack([lefts, middle - heights / 2, seamless(len(colors), step), heights], axis=1)
         brush.areas(boxes, colors)

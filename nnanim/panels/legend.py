@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnanim.design import theme as looks
-from nnanim.design.fonts import text_width_pt
 from nnanim.design.layout import Box
 from nnanim.design.scales import IntensityScale
 from nnanim.design.style import Style
@@ -30,10 +29,10 @@ def legend_widths(legend: Legend, style: Style) -> tuple[float, ...]:
     widths = []
     if legend.ramp is not None:
         low, high = legend.ramp
-        bar = style.wide(low) + style.wide(high) + RAMP_PT + 2 * GAP_PT
-        widths.append(max(bar, style.wide(legend.ramp_print, SMALL_PRINT)))
-    samples = sum(style.wide(text) + SAMPLE_PT + (1 + SAMPLE_GAPS) * GAP_PT for text, _ in legend.samples)
-    widths.append(max(samples - SAMPLE_GAPS * GAP_PT, style.wide(legend.samples_print, SMALL_PRINT)))
+        bar = style.widest(low) + style.widest(high) + RAMP_PT + 2 * GAP_PT
+        widths.append(max(bar, style.widest(legend.ramp_print, SMALL_PRINT)))
+    samples = sum(style.widest(text) + SAMPLE_PT + (1 + SAMPLE_GAPS) * GAP_PT for text, _ in legend.samples)
+    widths.append(max(samples - SAMPLE_GAPS * GAP_PT, style.widest(legend.samples_print, SMALL_PRINT)))
     return tuple(SLACK * width for width in widths)
 
 
@@ -73,9 +72,10 @@ class LegendBlocks:
         low, high = (_shade(self.bar[end]) for end in (0, -1))
         left = self._text(brush, box.left, upper, words[0], low) + GAP_PT * scale
         step = RAMP_PT * scale / len(self.bar)
-        for index, color in enumerate(self.bar):
-            bottom = upper - RAMP_HEIGHT_PT / 2 * scale
-            brush.area(Box(left + index * step, bottom, step * 1.05, RAMP_HEIGHT_PT * scale), _shade(color))
+        bottom, end = upper - RAMP_HEIGHT_PT / 2 * scale, left + (len(self.bar) + 0.05) * step
+        for index, color in enumerate(self.bar):  # each to the end, so that no seam shows between two
+            begin = left + index * step
+            brush.area(Box(begin, bottom, end - begin, RAMP_HEIGHT_PT * scale), _shade(color))
         self._text(brush, left + (RAMP_PT + GAP_PT) * scale, upper, words[1], high)
 
     def _paint_samples(self, brush: Brush, box: Box) -> None:
@@ -103,7 +103,7 @@ class LegendBlocks:
         size = looks.TEXT_PT * self.style.scale
         content = self.style.drawable(content)
         brush.text(Place(x, y, size, color, va="center"), content)
-        return x + text_width_pt(content, size, self.style.families)
+        return x + self.style.widest(content) * self.style.scale
 
 
 def _shade(color: np.ndarray) -> Shade:

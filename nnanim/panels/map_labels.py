@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,7 +94,8 @@ def label_map(shown: BoxHistory, style: Style) -> MapNames:
     texts = []
     for (module, name, role), cluster in zip(modules, own, strict=True):
         text = name if cluster >= 0 or not module else f"{module}.{name}"
-        texts.append((_cut(text, NAME_PT, style), _cut(role, ROLE_PT, style)))
+        told = "" if says(name, role) else role
+        texts.append((_cut(text, NAME_PT, style), _cut(told, ROLE_PT, style)))
     texts += [(JOINS.get(kind, kind), "") for kind in shown.joins]
     own += tuple(_around(own, shown.routes, len(modules) + place) for place in range(len(shown.joins)))
     sizes = [_size(name, role, style) for name, role in texts]
@@ -103,6 +105,11 @@ def label_map(shown: BoxHistory, style: Style) -> MapNames:
     )
     labels = tuple((style.wide(name, CLUSTER_PT / 12.5) + 4, LINE * CLUSTER_PT) for name in names)
     return MapNames(tuple(texts), names, MapGraph(np.array(sizes), shown.drawn_arrows, own, labels, parents))
+
+
+def says(name: str, role: str) -> bool:
+    """Tell whether a name is the word of its role, as ``dense_1`` is."""
+    return re.sub(r"[\d_\W]+$", "", name).replace("_", " ").lower() == role.lower()
 
 
 def _around(own: Sequence[int], routes: Sequence[tuple[int, int]], join: int) -> int:

@@ -13,7 +13,7 @@ from nnanim.design.coloring import COLORINGS, ByChange
 from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
 from nnanim.design.row_scales import RowScales, area_colors
 from nnanim.design.style import Style
-from nnanim.design.wording import thousands
+from nnanim.design.wording import weight_tensors
 from nnanim.frames.boxes import BoxHistory
 from nnanim.frames.frame import Boxes, Frame, Rows
 from nnanim.frames.history import History
@@ -303,7 +303,7 @@ def _remarks(every: BoxHistory, shown: BoxHistory, room_pt: float, titles: Seque
     """Say how many weights there are and of how many it is known what follows what, as far as it fits beside titles."""
     count, drawn = len(every.boxes.rows), len(shown.boxes.rows)
     known = len({box for arrow in every.arrows for box in arrow})
-    text = "1 weight" if count == 1 else f"{thousands(count)} weights"
+    text = weight_tensors(count)
     boxes = f" in {drawn} boxes" if drawn < count else ""
     arrows = "" if known == count else f", arrows of {known} known" if known else ", no arrows known"
     room_pt -= max(wide_pt(title, looks.TITLE_PT * style.scale, style) for title in titles)

@@ -16,7 +16,7 @@ from nnanim.design.fonts import load_font
 from nnanim.design.layout import LINE_PT, TITLE_HEIGHT_PT, Box, arrange, check_room, rows_of_blocks, title_row
 from nnanim.design.style import Style
 from nnanim.design.theme import POINTS_PER_INCH, pick_theme
-from nnanim.design.wording import thousands
+from nnanim.design.wording import matrices_of
 from nnanim.errors import OptionError
 from nnanim.frames.cells import CellHistory, Matrix, read_cells
 from nnanim.frames.frame import Cells, Frame
@@ -27,9 +27,8 @@ from nnanim.model.role_table import HIDDEN
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
 from nnanim.painting.drawing import Drawing
-from nnanim.panels.layers_legend import wide_pt
 from nnanim.panels.legend import SMALL_PRINT
-from nnanim.panels.matrix_captions import BELOW_CAPTION, SMALLER, captions_of
+from nnanim.panels.matrix_captions import captions_of, radius_captions, radius_text
 from nnanim.panels.matrix_legend import USUAL_BLOCKS_PT, MatrixLegend
 from nnanim.panels.matrix_marks import mark, ring
 from nnanim.panels.matrix_places import Plan, form_of, place, plan_matrix, room_for, slots
@@ -40,8 +39,6 @@ from nnanim.reading.run import Run
 FEW = 1024  # cells of a matrix up to which each is a rectangle, with room around it where cells are large
 CELL_GAP = (6.0, 0.08)  # pixels of a cell from which on there is room between two, and how much of it
 CAPTION_LINES = 2.6  # lines of small print for name and shape
-RADIUS_TEXTS = (("spectral radius {}", 1.0), ("spectral radius {}", SMALLER), ("ρ {}", 1.0))  # with their size
-WIDEST_RADIUS = "0.0057"
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,21 +190,8 @@ class MatrixPanel:
         check_room(min(rooms, key=lambda room: min(room.width, room.height)), options.figsize, style.scale)
         plans = tuple(place(plan_of(matrix), room) for matrix, room in zip(matrices, rooms, strict=True))
         texts, places = captions_of(plans, rooms, style)
-        small = looks.TEXT_PT * SMALL_PRINT * style.scale
-        ways = [
-            (text, share)
-            for text, share in RADIUS_TEXTS
-            if wide_pt(text.format(WIDEST_RADIUS), share * small, style) <= rooms[0].width
-        ]
-        self._radius_text, share = (ways or [RADIUS_TEXTS[-1]])[0]
-        radius_places = tuple(
-            Place(room.left, room.top + BELOW_CAPTION * small, share * small, style.theme.ink)
-            for room, matrix in zip(rooms, matrices, strict=True)
-            if matrix.is_hidden
-        )
-        remarks = (
-            f"{thousands(shown)} of {thousands(count)} weights" if shown < count else f"{thousands(count)} weights"
-        )
+        self._radius_text, radius_places = radius_captions(matrices, rooms, style)
+        remarks = matrices_of(shown, count)
         self.part: MatrixPart = MatrixPart(
             style=style,
             row=title_row(box, style.scale),
@@ -215,7 +199,7 @@ class MatrixPanel:
             captions=texts,
             caption_places=places,
             radius_places=radius_places,
-            remarks="1 weight" if count == 1 else remarks if alone or shown < count else "",
+            remarks=remarks if alone or shown < count else "",
             legend=legend.at(legend_boxes) if alone else None,
             titled=alone,
         )
@@ -256,7 +240,7 @@ class MatrixPanel:
         cells = frame.cells
         assert cells is not None
         radius = tuple(
-            self._radius_text.format("–" if not np.isfinite(number) else f"{number:.3g}")
+            radius_text(self._radius_text, number)
             for number, matrix in zip(cells.spectral_radius.tolist(), cells.matrices, strict=True)
             if matrix.is_hidden
         )

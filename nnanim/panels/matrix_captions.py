@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import prod
+from math import isfinite, prod
 
 from nnanim.design import theme as looks
 from nnanim.design.fonts import shortened
@@ -22,6 +22,8 @@ from nnanim.panels.matrix_places import Plan
 BELOW_CAPTION = 0.62  # of a line, between a caption and its matrix: a mark may reach into it
 SMALLER = 0.78  # of the small print, where the usual size does not fit
 LONGEST_CUT = 100  # letters of a name that is cut in its middle
+RADIUS_TEXTS = (("spectral radius {}", 1.0), ("spectral radius {}", SMALLER), ("ρ {}", 1.0))  # with their size
+WIDEST_RADIUS = "0.0057"
 
 
 def captions_of(
@@ -44,6 +46,27 @@ def captions_of(
             ),
         )
     return texts, places
+
+
+def radius_captions(matrices: Sequence[Matrix], rooms: Sequence[Box], style: Style) -> tuple[str, tuple[Place, ...]]:
+    """Return how spectral radii are written, with room for the number, and where: above each hidden matrix."""
+    small = looks.TEXT_PT * SMALL_PRINT * style.scale
+    ways = [
+        (text, share)
+        for text, share in RADIUS_TEXTS
+        if wide_pt(text.format(WIDEST_RADIUS), share * small, style) <= rooms[0].width
+    ]
+    words, share = (ways or [RADIUS_TEXTS[-1]])[0]
+    return words, tuple(
+        Place(room.left, room.top + BELOW_CAPTION * small, share * small, style.theme.ink)
+        for room, matrix in zip(rooms, matrices, strict=True)
+        if matrix.is_hidden
+    )
+
+
+def radius_text(words: str, radius: float) -> str:
+    """Write a spectral radius; a dash where none is known."""
+    return words.format(f"{radius:.3g}" if isfinite(radius) else "–")
 
 
 def _name(row: Row) -> str:

@@ -16,7 +16,7 @@ from nnanim.design.wording import short
 from nnanim.frames.cells import CellHistory
 from nnanim.options import Options
 from nnanim.painting.brush import Brush, Place, Shade
-from nnanim.panels.layers_legend import wide_pt
+from nnanim.panels.layers_legend import seamless
 from nnanim.panels.legend import GAP_PT, RAMP_HEIGHT_PT, RAMP_PT, RAMP_STEPS, SLACK, SMALL_PRINT
 
 USUAL_BLOCKS_PT = (222.0, 95.0, 92.0)  # widths of the blocks before their numbers are known
@@ -90,7 +90,7 @@ class MatrixLegend:
             domain = short(float(scales.colors.domain))
             text = style.drawable(coloring.small_print("|w|", since, domain))
             blocks.append(Block(*coloring.ends, text, bar, (_shade(ramp[0]), _shade(ramp[2]))))
-        if not is_sign:
+        if not is_sign and (ink_words or not since or options.ending != "change"):
             end = short(float(scales.magnitudes.domain))
             words = ink_words or ("size |w|" if not since else "at the end: |w|")
             blocks.append(Block("0", end, words, ink_ramp(theme), (_shade(theme.ink),) * 2))
@@ -106,8 +106,8 @@ class MatrixLegend:
         style, found = self.style, []
         for block in self.blocks:
             bar = RAMP_PT + 2 * GAP_PT if block.bar is not None else MARK_PT + GAP_PT
-            words = style.wide(block.low) + style.wide(block.high) + bar
-            found.append(SLACK * max(words, style.wide(block.small_print, SMALL_PRINT)))
+            words = style.widest(block.low) + style.widest(block.high) + bar
+            found.append(SLACK * max(words, style.widest(block.small_print, SMALL_PRINT)))
         return tuple(found)
 
     def at(self, boxes: tuple[Box, ...]) -> MatrixLegend:
@@ -127,7 +127,7 @@ class MatrixLegend:
         left = box.left
         if block.low:
             brush.text(Place(left, upper, size, block.ends[0], va="center"), block.low)
-            left += wide_pt(block.low, size, style) + GAP_PT * scale
+            left += (style.widest(block.low) + GAP_PT) * scale
         if block.bar is None:
             half = MARK_PT * scale / 2
             corners = np.array([[-half, -half], [half, -half], [half, half], [-half, half], [-half, -half]])
@@ -138,7 +138,7 @@ class MatrixLegend:
             step, height = RAMP_PT * scale / len(block.bar), RAMP_HEIGHT_PT * scale
             lefts = left + step * np.arange(len(block.bar))
             count = len(lefts)
-            boxes = [lefts, np.full(count, upper - height / 2), np.full(count, step), np.full(count, height)]
+            boxes = [lefts, np.full(count, upper - height / 2), seamless(count, step), np.full(count, height)]
             brush.areas(np.stack(boxes, axis=1), block.bar)
             left += RAMP_PT * scale
         brush.text(Place(left + GAP_PT * scale, upper, size, block.ends[1], va="center"), block.high)

@@ -42,6 +42,7 @@ from nnanim.panels.views.view import View
 
 CURVE_SHARE = 0.36  # of the width: names stand beside the curves
 PANEL_PT = (270.0, 200.0)  # of a run, for sizes as in a figure of one run
+LEAST_SHARE = 0.45  # of the sizes around the panels, in them: smaller texts could not be read
 ROW_LINES = 1.6  # height of the line above a panel, in lines of text
 LEGEND_GAP = 0.6  # above the legend, in lines of text
 FIRST = "its first snapshot"  # where runs do not begin at the same time
@@ -229,7 +230,8 @@ def _place_views(
     histories = [replace(history, since=since[0] if len(since) == 1 else FIRST) for history in shown]
     beside = KINDS[view.name](histories, scales, style, options, difference)
     widths = beside.widths if remark is None else (*beside.widths, RemarkBlock.width(remark, style))
-    room = _divide(box, widths, len(histories), style)
+    # Of matrices fewer would be shown below larger names.
+    room = _divide(box, widths, len(histories), style, 0.0 if view.name == "matrix" else LEAST_SHARE)
     panels = beside.panels(room.inner, replace(style, scale=room.scale))
     legends: list[Legend] = [beside.legend(room.blocks[: len(beside.widths)])]
     if remark is not None:
@@ -254,7 +256,7 @@ class _Room:
     scale: float
 
 
-def _divide(box: Box, widths: Sequence[float], count: int, style: Style) -> _Room:
+def _divide(box: Box, widths: Sequence[float], count: int, style: Style, least_share: float = 0.0) -> _Room:
     blocks, top = rows_of_blocks(box, widths, style.scale)
     bottom = top + LEGEND_GAP * LINE_PT * style.scale
     gap = 1.5 * MARGIN_PT * style.scale
@@ -263,7 +265,8 @@ def _divide(box: Box, widths: Sequence[float], count: int, style: Style) -> _Roo
     head = _head(boxes[0], style).height
     inner = tuple(Box(each.left, each.bottom, each.width, each.height - head) for each in boxes)
     factor = min(inner[0].width / PANEL_PT[0], inner[0].height / PANEL_PT[1])
-    return _Room(boxes, inner, blocks, min(max(min(factor, style.scale), MIN_SCALE), MAX_SCALE))
+    least = max(MIN_SCALE, least_share * style.scale)
+    return _Room(boxes, inner, blocks, min(max(min(factor, style.scale), least), MAX_SCALE))
 
 
 def room_of_matrices(options: Options, count: int, *, has_curves: bool, below_pt: float) -> tuple[Box, float]:

@@ -243,14 +243,13 @@ class NetworkPanel:
         self._history, self._scales, self._style = history, scales, style
         self._coloring: Coloring = COLORINGS[options.color]
         self._shown: Weights = history.shown
-        self._has_edges = len(self._shown.selection.layer) > 0
         names = neuron_names(self._shown, options)
         drawable = [style.drawable(name) for name in names[0]], [style.drawable(name) for name in names[1]]
         legend = wording.make_legend(
             self._shown, scales.widths, scales.colors[options.color], scales.rings, history.since, self._coloring
         )
         if scales.tiles is not None:
-            legend = wording.with_tiles(legend, scales.tiles, self._coloring, has_edges=self._has_edges)
+            legend = wording.with_tiles(legend, self._shown, scales.tiles, self._coloring, options.ending)
         scale, line = style.scale, LINE_PT * style.scale
         blocks, legend_top = rows_of_blocks(box, legend_widths(legend, style) if alone else (), scale)
         captions_y = legend_top + (LEGEND_GAP if alone else CAPTION_LINE + 0.5) * line

@@ -52,13 +52,29 @@ def labels(
     def cut(text: str, room_pt: float) -> str:
         return shortened(style.drawable(text), size_pt, room_pt + ROUNDING_PT, style.families, style.dpi)
 
+    def cut_block(block: str, room_pt: float) -> str:
+        for short in (lambda name: name, initials, lambda name: initials(name, whole=0)):
+            shown = cut(short(block), room_pt)
+            if sum(cut(short(other), room_pt) == shown for other in blocks) == 1:
+                break  # cut at their fronts, several may look the same
+        return shown
+
+    blocks = {block for block, _ in texts if block}
     shown = []
     for block, name in texts:  # a block stands in its first row alone, so only there it takes room from a name
         for_block = max(room_pt - wide_pt(name, size_pt, style) - gap, 0.3 * room_pt)
-        block = cut(block, for_block) if block else ""
+        block = cut_block(block, for_block) if block else ""
         left = room_pt - wide_pt(block, size_pt, style) - gap if block else room_pt
         shown.append((block, cut(name, left)))
     return shown, size_pt, room_pt
+
+
+def initials(block: str, whole: int = 1) -> str:
+    """Return a block's name with the first letters of its modules, and so many of the last whole: ``e.b.0.layer.0``."""
+    modules = block.split(".")
+    words = [place for place, each in enumerate(modules) if not each.isdigit()]
+    short = words[: len(words) - whole]
+    return ".".join(each[:1] if place in short else each for place, each in enumerate(modules))
 
 
 def ticks(history: History, room_pt: float, size_pt: float, style: Style) -> list[tuple[float, str]]:

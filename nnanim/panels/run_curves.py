@@ -93,7 +93,6 @@ class RunCurvesPart(Chart):
         self._paint_y(brush, 0, self._y[0])
         header = self._header
         (metric,) = display_names([self._curves[0].metric])
-        metric = f"{metric} in {self._curves[0].unit.sign}".removesuffix(" in ")
         y = header.bottom + header.height / 2
         brush.text(Place(header.left, y, self._size, theme.ink, va="center"), self._style.drawable(metric))
         ends = [self._end(curve) for curve in self._curves]

@@ -33,7 +33,6 @@ FIRST_GAP = 0.6  # of the room between two other columns
 ALONE_SHARE = 0.66  # of the width for pictures that stand in rows
 PICTURES_SHARE = 0.65  # of what is left for pictures and nodes
 USUAL_ROWS = 2  # of legend blocks below a network
-KERNEL_IMAGE = 12  # pixels across of the image that stands for those of any size
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,10 +223,12 @@ def paint_tiles(brush: Brush, tiles: TilePlaces, drawing: Drawing, colors: np.nd
 
 
 def _paint_image(brush: Brush, plan: TilePlan, box: Box, style: Style) -> None:
-    """Paint the pixels of the input as a grid; which numbers they hold differs from image to image."""
+    """Paint the pixels of the input as a grid, if it is known how many there are; what they hold differs from image to
+    image.
+    """
     theme, scale = style.theme, style.scale
     brush.area(box, theme.faint)
-    rows, columns = (KERNEL_IMAGE, KERNEL_IMAGE) if plan.is_kernel else plan.image[:2]
+    rows, columns = (1, 1) if plan.is_kernel else plan.image[:2]
     pixel = POINTS_PER_INCH / style.dpi
     if box.width / columns >= GRID_PX * pixel:
         for share in np.arange(1, columns) / columns:

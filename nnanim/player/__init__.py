@@ -19,6 +19,7 @@ from nnanim.frames.boxes import BoxHistory
 from nnanim.frames.cells import CellHistory
 from nnanim.frames.history import History
 from nnanim.frames.rows import RowHistory
+from nnanim.frames.weights import Weights
 from nnanim.options import PALETTES, Options
 from nnanim.player.boxes import lay_out
 from nnanim.player.cells import with_cells
@@ -41,7 +42,8 @@ SCRIPTS = (
     "main.js",
 )
 VIEW_SCRIPTS: dict[str, tuple[str, ...]] = {
-    "network": ("network.js",),
+    "network": ("untiled.js", "network.js"),
+    "tiles": ("tiles.js", "network.js"),
     "layers": ("rows.js", "layers.js"),
     "map": ("rows.js", "map.js"),
     "matrix": ("matrix.js",),
@@ -84,6 +86,8 @@ def tell(history: History, stays_s: Sequence[float], options: Options, room: Hea
         view, history = "matrix", with_cells(history, options)
     elif isinstance(history.shown, RowHistory):
         view = "layers"
+    elif isinstance(history.shown, Weights) and history.shown.tiles is not None:
+        view = "tiles"
     data = as_plain(history, stays_s, options, room)
     packed = pack(*numbers(history, told_hills(data)))
     data |= {"planes": packed.planes, "view": view}

@@ -13,6 +13,7 @@ from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales
 from nnanim.design.style import Style
 from nnanim.design.theme import TEXT_PT, pick_theme
+from nnanim.design.wording import weight_tensors
 from nnanim.frames.boxes import BoxHistory
 from nnanim.frames.history import History
 from nnanim.frames.rows import RowHistory
@@ -93,8 +94,8 @@ def map_data(history: History, options: Options, scales: RowScales) -> dict[str,
     """
     shown: MapPage = history.shown
     told = rows_data(history, options, scales, shown.rows)
-    count = len(next(iter(shown.views.values()))["boxes"])
-    remarks = "1 box" if count == 1 else f"{count} boxes"
+    count, drawn = len(shown.boxes.rows), len(next(iter(shown.views.values()))["rows"])
+    remarks = weight_tensors(count) + (f" in {drawn} boxes" if drawn < count else "")
     return told | {
         "remarks": f"{remarks}, no arrows: {shown.why_no_arrows}" if shown.why_no_arrows else remarks,
         "border": list(BORDER_PT),

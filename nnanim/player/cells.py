@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -15,14 +16,14 @@ from nnanim.design.fonts import load_font, missing_glyphs
 from nnanim.design.layout import Box
 from nnanim.design.style import Style
 from nnanim.design.theme import pick_theme
-from nnanim.design.wording import thousands
+from nnanim.design.wording import matrices_of
 from nnanim.frames.cells import CellHistory, Matrix
 from nnanim.frames.history import History, Series
 from nnanim.options import THEMES, Options
 from nnanim.panels.matrix import caption_pt, plan_of
-from nnanim.panels.matrix_captions import captions_of
+from nnanim.panels.matrix_captions import captions_of, radius_captions, radius_text
 from nnanim.panels.matrix_legend import MatrixLegend
-from nnanim.panels.matrix_places import form_of, place, slots
+from nnanim.panels.matrix_places import LEAST_SLOT_PT, form_of, place, slots
 from nnanim.player.looks import VIEWS, color_tables
 
 MOST_NUMBERS = 1_000_000  # cells times snapshots, about 4 MB of text
@@ -30,6 +31,7 @@ MARGIN_PT = 4.0
 DPI = 144.0  # at which texts are measured
 TALLER_PT = 70.0  # a view grows by so much for each matrix beyond
 FEW = 4
+LEAST_COLUMN_PT = 110.0  # in narrower columns names would have to be small or cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,7 @@ def cells_data(history: History, options: Options, scales: CellScales) -> dict[s
     style = _style(shown, options, 1.0)
     blocks = MatrixLegend.of([shown], scales, history.since if is_explained else "", style, options).blocks
     colored = blocks[0]
-    remarks = f"{thousands(len(shown.matrices))} of {thousands(shown.count)} weights"
+    remarks = matrices_of(len(shown.matrices), shown.count)
     return {
         "color": coloring.name,
         "modes": {
@@ -92,7 +94,8 @@ def cells_data(history: History, options: Options, scales: CellScales) -> dict[s
             {"ends": [colored.low, colored.high], "print": colored.small_print},
             {"ends": ["", blocks[-1].high], "print": blocks[-1].small_print},
         ],
-        "matrices": [_matrix(matrix, options) for matrix in shown.matrices],
+        "matrices": _matrices(shown, options),
+        "radii": _radii(shown),
         "marks": [_marks(shown, snapshot) for snapshot in range(len(history))],
         "largest_at": shown.largest_at.tolist(),
         "remarks": remarks + (", in larger cells than in a picture" if page.is_coarser else ""),
@@ -116,7 +119,15 @@ def _style(shown: CellHistory, options: Options, scale: float) -> Style:
     return Style(pick_theme("light", "vivid"), families, missing, scale, DPI)
 
 
-def _matrix(matrix: Matrix, options: Options) -> dict[str, Any]:
+def _matrices(shown: CellHistory, options: Options) -> list[dict[str, Any]]:
+    counts = accumulate((matrix.is_hidden for matrix in shown.matrices), initial=0)
+    return [
+        _matrix(matrix, before if matrix.is_hidden else None, options)
+        for before, matrix in zip(counts, shown.matrices, strict=False)
+    ]
+
+
+def _matrix(matrix: Matrix, hidden: int | None, options: Options) -> dict[str, Any]:
     word = "w" if options.color == "sign" else "|w|"
     if not matrix.is_whole:
         word = "largest w of the cell" if options.color == "sign" else "√(mean of w²) of the cell"
@@ -128,7 +139,14 @@ def _matrix(matrix: Matrix, options: Options) -> dict[str, Any]:
         "rows_at": matrix.rows.tolist(),
         "columns_at": matrix.columns.tolist(),
         "word": word,
+        "hidden": hidden,
     }
+
+
+def _radii(shown: CellHistory) -> list[list[str]]:
+    """Return the spectral radii of the hidden matrices as texts, for each snapshot."""
+    hidden = [index for index, matrix in enumerate(shown.matrices) if matrix.is_hidden]
+    return [[radius_text("{}", radius) for radius in row] for row in shown.radius[:, hidden].tolist()]
 
 
 def _marks(shown: CellHistory, snapshot: int) -> list[int]:
@@ -148,7 +166,9 @@ def _view(view: str, shown: CellHistory, options: Options) -> dict[str, Any]:
     height += TALLER_PT * max(count - FEW, 0)
     style = _style(shown, options, scale)
     box = Box(MARGIN_PT, MARGIN_PT, width - 2 * MARGIN_PT, height - 2 * MARGIN_PT)
-    rooms = slots(box, count, caption_pt(style, False), scale, [form_of(matrix.shape) for matrix in shown.matrices])
+    above = caption_pt(style, any(matrix.is_hidden for matrix in shown.matrices))
+    least = LEAST_COLUMN_PT / LEAST_SLOT_PT[0]
+    rooms = slots(box, count, above, max(scale, least), [form_of(matrix.shape) for matrix in shown.matrices])
     plans = tuple(place(plan_of(matrix), room) for matrix, room in zip(shown.matrices, rooms, strict=True))
     texts, places = captions_of(plans, rooms, style)
     told = []
@@ -173,7 +193,16 @@ def _view(view: str, shown: CellHistory, options: Options) -> dict[str, Any]:
                 ],
             }
         )
-    return {"size": [width, round(height, 2)], "text": 12.0 * scale, "matrices": told}
+    words, radii = radius_captions(shown.matrices, rooms, style)
+    return {
+        "size": [width, round(height, 2)],
+        "text": 12.0 * scale,
+        "matrices": told,
+        "radii": {
+            "words": words,
+            "places": [[round(where.x, 2), round(height - where.y, 2), round(where.size_pt, 2)] for where in radii],
+        },
+    }
 
 
 def _box(box: Box, height: float) -> list[float]:

@@ -30,6 +30,7 @@ from nnanim.player.cells import CellPage, cells_data
 from nnanim.player.head_room import HeadRoom
 from nnanim.player.looks import LEVELS, VIEWS, color_tables, cut, width_pt
 from nnanim.player.rows import row_numbers, row_views, rows_data
+from nnanim.player.tiles import scales_of_mode, tile_places, tiles_data, with_cells_behind, with_tiles
 
 CURVE_POINTS = 1000  # more than a screen is wide
 LABEL_SHARE = 0.24  # of a view's width, at most, for names at one side
@@ -82,7 +83,7 @@ def numbers(history: History, hills: HillScale | None = None) -> tuple[np.ndarra
     if isinstance(history.shown, CellPage):
         return history.shown.cells.cells.values, history.shown.cells.largest.astype(np.float32)
     weights: Weights = history.shown
-    return weights.edges.values, weights.biases.values
+    return with_cells_behind(weights), weights.biases.values
 
 
 def _shown(history: History, options: Options, room: HeadRoom | None) -> dict[str, Any]:
@@ -113,14 +114,18 @@ def _network(history: History, options: Options, room: HeadRoom | None) -> dict[
         scales = room.over_network(scales, has_changes=len(history) > 1)
     modes = {}
     for name, coloring in COLORINGS.items():
-        if name == BySign.name and weights.only_norms:
+        if name == BySign.name and weights.only_norms and weights.tiles is None:
             continue
         colors = scales.colors[name]
         legend = wording.make_legend(weights, scales.widths, colors, scales.rings, history.since, coloring)
+        tiles = scales.tiles and scales_of_mode(weights, scales.tiles, name, options.color)
+        if tiles is not None:
+            legend = wording.with_tiles(legend, weights, tiles, coloring, "change")
         modes[name] = {
             "signed": coloring.name == BySign.name,
             "domain": _plain(colors.domain),
             "ring_domain": _plain(scales.ring_colors[name].domain),
+            "tile_domain": None if tiles is None else _plain(tiles.colors.domain),
             "legend": asdict(legend),
             "themes": {theme: color_tables(theme, coloring, options, colors) for theme in THEMES},
         }
@@ -137,6 +142,7 @@ def _network(history: History, options: Options, room: HeadRoom | None) -> dict[
             "tail": (starts[selection.layer] + selection.tail).tolist(),
             "head": (starts[selection.layer + 1] + selection.head).tolist(),
         },
+        "tiles": tiles_data(weights),
         "columns": wording.captions(weights),
         "remarks": wording.remarks(weights),
         "width_domain": _plain(scales.widths.domain),
@@ -182,7 +188,9 @@ def _views(
             for side, lines in zip(shown, (words[0], words[-1]), strict=True)
         )
         box = Box(left, 3.4 * text, width - left - right, height - 4 * text)
-        network = NodePlaces.fill(selection, box, scale)
+        network = with_tiles(
+            NodePlaces.fill(selection, box, scale), weights, box, scale, in_rows=not any(map(len, shown))
+        )
         edges, nodes = len(selection.layer), sum(map(len, selection.nodes))
         grey = np.zeros((max(edges, nodes), 3), dtype=np.uint8)
         thin = np.full(edges, network.edge_range_pt[0]), np.full(nodes, network.ring_range_pt[0])
@@ -194,7 +202,7 @@ def _views(
     for (view, (width, height, _)), network, (text, shown), drawing in zip(
         VIEWS.items(), networks, texts, draw(sources, options.engine), strict=True
     ):
-        columns = [float(centers[0, 0]) for centers in network.centers_pt]
+        columns = [float(centers[:, 0].min() + centers[:, 0].max()) / 2 for centers in network.centers_pt]
         pitch = 0.96 * (columns[1] - columns[0])
         captions = [
             _caption(x, texts, text, min(pitch, 2 * (x - EDGE_PT), 2 * (width - EDGE_PT - x)))
@@ -210,6 +218,7 @@ def _views(
             "widths": widths.over(network.edge_range_pt).of_share(share).round(3).tolist(),
             "rings": None if rings is None else rings.over(network.ring_range_pt).of_share(share).round(3).tolist(),
             "thinnest_ring": network.ring_range_pt[0],
+            "tiles": tile_places(network, drawing, height),
             "captions": captions,
             "captions_y": height - 2.1 * text,
             "labels": shown,

@@ -48,8 +48,7 @@ class HeadRoom:
     def over_cells(self, now: CellScales, *, has_changes: bool) -> CellScales:
         """Do the same for the scales of cells."""
         before = self.kept if isinstance(self.kept, CellScales) else now
-        wider = CellScales(_wider(before.magnitudes, now.magnitudes), _wider(before.colors, now.colors))
-        return self._keep(wider, before, has_changes=has_changes, begins=before is now)
+        return self._keep(_wider_cells(before, now), before, has_changes=has_changes, begins=before is now)
 
     def _keep(self, wider: Scales, before: Scales, *, has_changes: bool, begins: bool) -> Scales:
         if has_changes:
@@ -65,6 +64,7 @@ def _are_alike(before: NetworkScales, now: NetworkScales) -> bool:
         is_same_size
         and before.widths.domain.shape == now.widths.domain.shape
         and (before.rings is None) == (now.rings is None)
+        and (before.tiles is None) == (now.tiles is None)
     )
 
 
@@ -76,7 +76,12 @@ def _wider_network(before: NetworkScales, now: NetworkScales) -> NetworkScales:
         rings,
         {name: _wider(before.colors[name], scale) for name, scale in now.colors.items()},
         {name: _wider(before.ring_colors[name], scale) for name, scale in now.ring_colors.items()},
+        None if before.tiles is None or now.tiles is None else _wider_cells(before.tiles, now.tiles),
     )
+
+
+def _wider_cells(before: CellScales, now: CellScales) -> CellScales:
+    return CellScales(_wider(before.magnitudes, now.magnitudes), _wider(before.colors, now.colors))
 
 
 def _wider_rows(before: RowScales, now: RowScales) -> RowScales:
@@ -98,7 +103,7 @@ def _wider(before: Scale, now: Scale) -> Scale:
 
 def _domains(scales: NetworkScales | RowScales | CellScales) -> list[object]:
     if isinstance(scales, CellScales):
-        return [scales.magnitudes.domain.tolist(), scales.colors.domain.tolist()]
+        return [scale.domain.tolist() for scale in (scales.magnitudes, scales.colors)]
     if isinstance(scales, RowScales):
         return [scales.moved, scales.growth.domain.tolist(), scales.hills]
     every: list[WidthScale | IntensityScale] = [
@@ -107,4 +112,5 @@ def _domains(scales: NetworkScales | RowScales | CellScales) -> list[object]:
         *scales.colors.values(),
         *scales.ring_colors.values(),
     ]
-    return [scale.domain.tolist() for scale in every]
+    cells = [] if scales.tiles is None else _domains(scales.tiles)
+    return [*(scale.domain.tolist() for scale in every), *cells]

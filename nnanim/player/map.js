@@ -35,10 +35,12 @@ function buildBox(list, box) {
     "data-index": box,
   } : {}, list);
   if (isWeight) boxGroups.push(group);
-  const around = 3.6 * view.scale;
-  make("rect", {
-    class: "halo", x: x - around, y: y - around, width: width + 2 * around, height: height + 2 * around,
-  }, group);
+  if (isWeight) {
+    const around = 3.6 * view.scale;
+    make("rect", {
+      class: "halo", x: x - around, y: y - around, width: width + 2 * around, height: height + 2 * around,
+    }, group);
+  }
   const stripes = isWeight && view.striped[box] ? view.groups[box].map((row, place, rows) => [
     row,
     make("rect", { x: x + (place * width) / rows.length, y, width: width / rows.length, height }, group),

@@ -4,6 +4,7 @@ let cellPlaces = null; // left, top, right and bottom of each cell, in points
 let drawnCells = null;
 let matrixGroups = [];
 let largestMarks = [];
+let radiusTexts = []; // of hidden matrices, whose spectral radii change
 let ring = null;
 
 function buildMatrix(name) {
@@ -40,6 +41,7 @@ function buildMatrix(name) {
     }
     return group;
   });
+  radiusTexts = view.radii.places.map(([x, y, size]) => make("text", { class: "label", x, y, "font-size": size }, scene));
   largestMarks = view.matrices.map(() => make("rect", { class: "largest" }, scene));
   ring = make("rect", { id: "halo", visibility: "hidden" }, scene);
   drawnCells = null;
@@ -81,6 +83,9 @@ function drawMatrix() {
     context.fillStyle = table[color];
     context.fillRect(left, top, right - left - gap, bottom - top - gap);
   }
+  data.radii[Math.floor(state.position)].forEach((text, index) => {
+    radiusTexts[index].textContent = view.radii.words.replace("{}", text);
+  });
   data.marks[Math.floor(state.position)].forEach((cell, index) => surround(largestMarks[index], cell, 0));
 }
 
@@ -126,7 +131,7 @@ function matrixFacts({ kind, index }) {
       spread: spreadOf(matrixOf(index), index),
     };
   }
-  const { name, shape } = data.matrices[index];
+  const { name, shape, hidden } = data.matrices[index];
   const snapshot = Math.floor(state.position);
   return {
     title: name,
@@ -136,6 +141,7 @@ function matrixFacts({ kind, index }) {
       ["out × in", shape.join(" × ")],
       ["largest w", ...told(at(biases, index, snapshot))],
       ["in row, column", data.largest_at[snapshot][index].join(", ")],
+      ...(hidden === null ? [] : [["spectral radius", data.radii[snapshot][hidden]]]),
       ...pinnedFact("largest w", (step) => told(at(biases, index, step))),
     ],
     spread: spreadOf(index, null),

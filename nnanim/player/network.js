@@ -19,8 +19,8 @@ function buildNetwork(name) {
     make("line", { x1, y1, x2, y2, role: "listitem", tabindex: -1 }, edges));
   halo = make("circle", { id: "halo", visibility: "hidden" }, scene);
   const nodes = make("g", { id: "nodes", role: "list", "aria-label": "Neurons" }, scene);
-  circles = view.circles.map(([cx, cy, r]) =>
-    make("circle", { class: "node", cx, cy, r, role: "listitem", tabindex: -1 }, nodes));
+  circles = [...buildTiles(nodes), ...view.circles.map(([cx, cy, r]) =>
+    make("circle", { class: "node", cx, cy, r, role: "listitem", tabindex: -1 }, nodes))];
   for (const [things, kind] of [[lines, "edge"], [circles, "neuron"]]) {
     things.forEach((element, index) => {
       element.dataset.kind = kind;
@@ -39,7 +39,7 @@ function buildNetwork(name) {
   }
   const last = data.nodes.column[nodeCount - 1];
   [0, last].forEach((column, side) => {
-    const own = view.circles.filter((_, node) => data.nodes.column[node] === column);
+    const own = view.circles.filter((_, place) => data.nodes.column[place + tiled()] === column);
     view.labels[side].forEach((text, row) => {
       const x = own[row][0] + (side ? 1 : -1) * view.label_offset;
       fitText(make("text", {
@@ -64,12 +64,16 @@ function drawNetwork() {
     if (wide !== drawnWidths[edge]) lines[edge].setAttribute("stroke-width", view.widths[(drawnWidths[edge] = wide)]);
     if (color !== drawnColors[edge]) lines[edge].setAttribute("stroke", edgeColors[(drawnColors[edge] = color)]);
   }
+  drawTiles();
   const ringColors = colors("ring");
   for (let node = 0; node < nodeCount; node++) {
     const bias = view.rings ? at(biases, node, state.position) : NaN;
     const has = !Number.isNaN(bias);
     const told = mode.signed ? bias : changeAt(biases, node, state.position);
-    const width = has ? view.rings[level(Math.abs(bias), data.ring_domain)] : view.thinnest_ring;
+    let width = view.thinnest_ring;
+    const share = has ? level(Math.abs(bias), data.ring_domain) : 0;
+    if (node < tiled()) width = view.tiles.ring[0] + (share / levels) * (view.tiles.ring[1] - view.tiles.ring[0]);
+    else if (has) width = view.rings[share];
     circles[node].setAttribute("stroke-width", width);
     circles[node].setAttribute("stroke", has ? ringColors[level(told, mode.ring_domain) + levels] : "var(--muted)");
   }
@@ -90,11 +94,11 @@ function sortEdges() {
 
 function find(event) {
   const point = pointIn($("graph"), event);
-  let best = null;
+  let best = findTile(point);
   let nearest = REACH;
-  view.circles.forEach(([x, y, r], index) => {
+  view.circles.forEach(([x, y, r], place) => {
     const far = Math.hypot(point.x - x, point.y - y) - r;
-    if (far < 2) best = { kind: "neuron", index };
+    if (far < 2) best = { kind: "neuron", index: place + tiled() };
   });
   if (best) return best;
   view.segments.forEach(([x1, y1, x2, y2], index) => {
@@ -123,16 +127,16 @@ function edgesOf(node) {
 function networkFacts(thing) {
   const position = state.position;
   if (thing.kind === "edge") {
-    const word = edgeWord(thing.index);
+    const word = isCell(thing.index) ? "weight" : edgeWord(thing.index);
     return {
-      title: edgeName(thing.index),
+      title: thingName(thing),
       values: weights,
       rows: [
         [word, ...told(at(weights, thing.index, position))],
         [`|${word}| since ${sinceText()}`, ...toldSigned(changeAt(weights, thing.index, position))],
         ...pinnedFact(word, (step) => told(at(weights, thing.index, step))),
       ],
-      spread: spreadOf(data.edges.layer[thing.index], thing.index),
+      spread: spreadOf(layerOf(thing.index), thing.index),
     };
   }
   const bias = at(biases, thing.index, position);
@@ -169,7 +173,18 @@ function pathThrough(node) {
   return [...walk(order, tail, head), ...walk([...order].reverse(), head, tail).reverse()];
 }
 
+const layerOf = (edge) => (isCell(edge) ? 0 : data.edges.layer[edge]);
+const tiled = () => (view.tiles ? data.tiles.units : 0);
+const thingName = ({ kind, index }) => {
+  if (kind !== "edge") return nodeName(index);
+  return isCell(index) ? cellName(index) : edgeName(index);
+};
+
 function spreadOf(layer, own) {
+  if (data.tiles && layer === 0) {
+    const cells = Array.from({ length: cellsOf() }, (_, cell) => edgeCount + cell);
+    return { key: layer, things: cells, own, word: `${cells.length} weights of ${data.layers[0].name}` };
+  }
   const things = data.edges.layer.flatMap((each, edge) => (each === layer ? [edge] : []));
   const { name, norm } = data.layers[layer];
   return { key: layer, things, own, word: `${things.length} ${norm ? "norms" : "edges"} of ${name}` };
@@ -193,14 +208,17 @@ function networkLegend() {
 }
 
 function markInNetwork(thing) {
-  if (halo) halo.setAttribute("visibility", thing && thing.kind === "neuron" ? "visible" : "hidden");
+  const isCircle = thing && thing.kind === "neuron" && thing.index >= tiled();
+  if (halo) halo.setAttribute("visibility", isCircle ? "visible" : "hidden");
+  markTile(thing);
   if (!thing) return;
   if (thing.kind === "edge") {
-    lines[thing.index].classList.add("hot");
+    if (!isCell(thing.index)) lines[thing.index].classList.add("hot");
     return;
   }
   for (const edge of [...edgesOf(thing.index), ...pathThrough(thing.index)]) lines[edge].classList.add("hot");
-  const [x, y, r] = view.circles[thing.index];
+  if (!isCircle) return;
+  const [x, y, r] = view.circles[thing.index - tiled()];
   for (const [key, value] of Object.entries({ cx: x, cy: y, r: r + 5 })) halo.setAttribute(key, value);
 }
 
@@ -208,23 +226,30 @@ function markInNetwork(thing) {
 function networkAddress({ kind, index }) {
   const { column, neuron } = data.nodes;
   if (kind !== "edge") return `${column[index] ? data.layers[column[index] - 1].name : "input"}:${neuron[index]}`;
+  if (isCell(index)) return cellAddress(index);
   const { layer, tail, head } = data.edges;
   return `${data.layers[layer[index]].name}:${neuron[tail[index]]}-${neuron[head[index]]}`;
 }
 
 const drawing = {
-  thing: "an edge or a neuron",
+  thing: data.tiles ? "a cell, an edge or a neuron" : "an edge or a neuron",
   build: buildNetwork,
   draw: drawNetwork,
-  repaint: () => drawnColors.fill(-1),
-  legend: networkLegend,
+  repaint: () => {
+    drawnColors.fill(-1);
+    drawnCells = null;
+  },
+  legend: () => {
+    networkLegend();
+    drawTiles();
+  },
   find,
   facts: networkFacts,
   mark: markInNetwork,
   standOut: (things) => lines.forEach((line, edge) => line.classList.toggle("stands", things.includes(edge))),
   things: (kind) => (kind === "edge" ? lines : circles),
   kinds: ["edge", "neuron"],
-  count: (kind) => (kind === "edge" ? edgeCount : nodeCount),
+  count: (kind) => (kind === "edge" ? edgeCount + cellsOf() : nodeCount),
   address: networkAddress,
-  name: ({ kind, index }) => (kind === "edge" ? edgeName(index) : nodeName(index)),
+  name: thingName,
 };

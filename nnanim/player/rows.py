@@ -13,7 +13,7 @@ from nnanim.design.hill_scale import HillScale
 from nnanim.design.layout import Box
 from nnanim.design.row_scales import RowScales, moved_ramp, percent
 from nnanim.design.theme import TEXT_PT, Color, Theme, pick_theme
-from nnanim.design.wording import short, thousands
+from nnanim.design.wording import short, tensors_in_rows
 from nnanim.frames.history import History
 from nnanim.frames.rows import RowHistory
 from nnanim.model.weight_rows import Row
@@ -96,7 +96,7 @@ def rows_data(history: History, options: Options, scales: RowScales, shown: RowH
         "cell": CELL_SHARE,
         "legends": [{"ends": [low, high], "print": moved}, {"ends": [shrank, grew], "print": size}],
         **({} if scales.hills is None else {"hills": _hills(scales.hills, history.since)}),
-        "remarks": "1 weight tensor" if count == 1 else f"{thousands(count)} weight tensors",
+        "remarks": tensors_in_rows(len({key for row in shown.rows for key in row.keys}), count),
         "layers": [],
         "nodes": {"column": [], "neuron": [], "name": []},
         "edges": {"layer": [], "tail": [], "head": []},
