@@ -211,7 +211,7 @@ def test_rows_of_an_embedding_are_words_that_did_not_come_up(tmp_path):
     assert findings_in(write(tmp_path / "run", run, losses)) == ()
 
 
-@pytest.mark.parametrize("key", ["norm/avg_mean", "norm/avg_var", "prune/mask"])
+@pytest.mark.parametrize("key", ["norm/avg_mean", "norm/avg_var", "prune/mask", "encoder/pe", "spline/grid"])
 def test_statistics_and_masks_may_stand_still(key, tmp_path):
     run, losses = smooth_run(seed=1)
     for model in run:
@@ -219,6 +219,13 @@ def test_statistics_and_masks_may_stand_still(key, tmp_path):
     assert findings_in(write(tmp_path / "run", run, losses)) == ()
     run[6][key] = np.full(16, np.nan, dtype=np.float32)
     assert told(findings_in(write(tmp_path / "run", run, losses))) == {("not_finite", key.split("/")[0], None, 7)}
+
+
+def test_mask_of_an_attention_may_stand_still(tmp_path):
+    run, losses = smooth_run(seed=1)
+    for model in run:
+        model["attn/bias"] = np.tril(np.ones((1, 1, 6, 6), dtype=np.float32))
+    assert findings_in(write(tmp_path / "run", run, losses)) == ()
 
 
 def test_tensor_of_half_precision_may_stand_still(tmp_path):

@@ -120,6 +120,101 @@ READ: dict[str, tuple[str, str | bytes, dict[str, list[float]], list[str]]] = {
         {"epoch": [1], "loss": [4], "loss.2": [3]},
         ["several columns 'loss'"],
     ),
+    "training and validation below each other": (
+        "m.csv",
+        "epoch,phase,loss\n1,train,4\n1,val,5\n2,train,3\n2,val,6\n",
+        {"epoch": [1, 2], "train/loss": [4, 3], "val/loss": [5, 6]},
+        [],
+    ),
+    "training, then validation": (
+        "m.csv",
+        "split,epoch,loss\ntrain,1,4\ntrain,2,3\nvalid,1,5\nvalid,2,6\n",
+        {"epoch": [1, 2], "train/loss": [4, 3], "valid/loss": [5, 6]},
+        [],
+    ),
+    "kinds in JSON lines, one of which has steps of its own": (
+        "m.jsonl",
+        '{"mode": "train", "epoch": 1, "iter": 50, "loss": 4}\n{"mode": "val", "epoch": 1, "iter": 20, "loss": 5}\n'
+        '{"mode": "train", "epoch": 2, "iter": 50, "loss": 3}\n{"mode": "val", "epoch": 2, "iter": 20, "loss": 6}\n',
+        {"epoch": [1, 2], "train/loss": [4, 3], "val/loss": [5, 6]},
+        ["anew in each epoch"],
+    ),
+    "a column that says whether it is training": (
+        "m.csv",
+        "epoch,is_train,loss\n1,1,4\n1,0,5\n2,1,3\n2,0,6\n",
+        {"epoch": [1, 2], "train/loss": [4, 3], "val/loss": [5, 6]},
+        [],
+    ),
+    "a row for each metric": (
+        "m.csv",
+        "epoch,metric,value\n1,loss,4\n1,acc,0.5\n2,loss,3\n2,acc,0.6\n",
+        {"epoch": [1, 2], "loss": [4, 3], "acc": [0.5, 0.6]},
+        [],
+    ),
+    "a row for each class": (
+        "m.csv",
+        "epoch,animal,acc\n1,cat,0.5\n1,dog,0.4\n2,cat,0.6\n2,dog,0.7\n",
+        {"epoch": [1, 2], "cat/acc": [0.5, 0.6], "dog/acc": [0.4, 0.7]},
+        [],
+    ),
+    "words that tell no kinds": (
+        "m.csv",
+        "epoch,note,loss\n1,warm,4\n2,warm,3\n3,hot,2\n4,hot,1\n",
+        {"epoch": [1, 2, 3, 4], "loss": [4, 3, 2, 1]},
+        ["'note'", "'warm'"],
+    ),
+    "events beside reports": (
+        "m.jsonl",
+        '{"type": "report", "epoch": 1, "loss": 4}\n{"type": "saved", "epoch": 1}\n'
+        '{"type": "report", "epoch": 2, "loss": 3}\n{"type": "saved", "epoch": 2}\n',
+        {"epoch": [1, 2], "loss": [4, 3]},
+        ["'type'"],
+    ),
+    "newest first": (
+        "m.csv",
+        "epoch,loss\n3,2\n2,3\n1,4\n",
+        {"epoch": [1, 2, 3], "loss": [4, 3, 2]},
+        ["sorted"],
+    ),
+    "rows that passed each other": (
+        "m.jsonl",
+        '{"step": 20, "loss": 3}\n{"step": 10, "loss": 4}\n{"step": 30, "loss": 2}\n',
+        {"iteration": [10, 20, 30], "loss": [4, 3, 2]},
+        ["sorted"],
+    ),
+    "a resume between moments is no disorder": (
+        "m.csv",
+        "step,loss\n100,4\n200,3\n300,9\n250,2\n350,1\n",
+        {"iteration": [100, 200, 250, 350], "loss": [4, 3, 2, 1]},
+        ["resumed", "1 earlier row"],
+    ),
+    "episodes of as many steps each": (
+        "m.csv",
+        "episode,steps,reward\n1,200,5\n2,200,6\n3,200,7\n",
+        {"epoch": [1, 2, 3], "reward": [5, 6, 7]},
+        ["anew in each epoch"],
+    ),
+    "other comments": ("m.csv", "// run 3\nepoch,loss\n1,4\n% resumed\n2,3\n", {"epoch": [1, 2], "loss": [4, 3]}, []),
+    "a comment of an INI file": ("m.csv", "; run 3\nepoch,loss\n1,4\n", {"epoch": [1], "loss": [4]}, []),
+    "single quotes": ("m.csv", "'epoch','loss'\n'1','4'\n", {"epoch": [1], "loss": [4]}, []),
+    "zeros of blocks that were never written": (
+        "m.csv",
+        b"epoch,loss\n1,4\n" + bytes(64),
+        {"epoch": [1], "loss": [4]},
+        [],
+    ),
+    "zeros behind UTF-16": (
+        "m.csv",
+        "epoch,loss\n1,4\n".encode("utf-16") + bytes(64),
+        {"epoch": [1], "loss": [4]},
+        [],
+    ),
+    "history of texts": (
+        "h.json",
+        '{"loss": ["2.0", "1.0"], "acc": ["50 %", "60 %"]}',
+        {"epoch": [1, 2], "loss": [2, 1], "acc": [0.5, 0.6]},
+        ["epochs 1, 2"],
+    ),
     "values that no axis holds": (
         "m.jsonl",
         '{"epoch": 1, "loss": -1.7e308}\n{"epoch": 2, "loss": 1}\n',
@@ -201,3 +296,26 @@ def test_log_joins_epochs_and_iterations(result: Path, knows_both: bool) -> None
     else:
         assert sorted(moments, key=str) == [(1, None), (3, None), (None, 20)]
     assert any("no log says which iteration" in note for note in run.notes) != knows_both
+
+
+def test_log_in_a_folder_of_its_own(result: Path) -> None:
+    result_folder(result, log=False)
+    (result / "logs").mkdir()
+    (result / "logs" / "train.csv").write_text("epoch,loss\n1,3\n2,2\n3,1\n")
+    log = open_run(result).log
+    assert log is not None
+    assert log.path == result / "logs" / "train.csv"
+    (result / "history.csv").write_text("epoch,loss\n1,4\n")
+    log = open_run(result).log
+    assert log is not None
+    assert log.path == result / "history.csv"
+
+
+def test_table_of_predictions_is_not_preferred_to_a_log(result: Path) -> None:
+    result_folder(result, log=False)
+    (result / "predictions.csv").write_text("step,score\n" + "".join(f"{at},{at}\n" for at in range(50)))
+    (result / "metrics.csv").write_text("epoch,loss\n1,4\n")
+    run = open_run(result)
+    assert run.log is not None
+    assert run.log.path == result / "metrics.csv"
+    assert any("likeliest by its name" in note and "predictions.csv" in note for note in run.notes)

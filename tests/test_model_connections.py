@@ -42,6 +42,8 @@ SEQUENCES: dict[str, Shapes] = {
     "blocks of convolutions": conv(("conv1_1", 3, 8), ("conv1_2", 8, 8), ("conv2_1", 8, 16), ("conv2_2", 16, 16))
     | dense(("fc6", 64, 32), ("fc7", 32, 32), ("fc8", 32, 10)),
     "a narrow part of convolutions": conv(("first.0", 1, 16), ("mid.0", 16, 4), ("mid.2", 4, 16), ("last", 16, 1)),
+    "one input and one output by number": dense(("input1", 4, 8), ("hidden1", 8, 6), ("output1", 6, 2)),
+    "letters that are counted": dense(("W1", 4, 8), ("W2", 8, 6), ("W3", 6, 2)),
     "one layer": dense(("linear", 10, 1)),
     "a bare weight": {"weight": (3, 4), "bias": (3,)},
     "over one axis": {"conv1.weight": (16, 1, 5), "conv2.weight": (32, 16, 5)} | dense(("fc", 320, 4)),
@@ -118,6 +120,20 @@ BRANCHED: dict[str, Shapes] = {
     | conv(("ca.fc.0", 16, 2), ("ca.fc.2", 2, 16), kernel=1)
     | dense(("fc", 16, 10)),
     "encoder and up again": conv(("enc1", 1, 4), ("enc2", 4, 8)) | transposed(("up1", 8, 4)) | conv(("last", 4, 1)),
+    "two inputs of other sizes": dense(("text_proj", 5, 8), ("vis_proj", 8, 8), ("classifier", 8, 2)),
+    "two inputs in words": dense(("short_term", 4, 8), ("long_term", 8, 8), ("out", 8, 2)),
+    "additive attention": dense(("W1", 8, 8), ("W2", 8, 8), ("V", 8, 1)),
+    "inputs by number": dense(("fc_input1", 4, 8), ("fc_input2", 8, 8), ("fc", 8, 2)),
+    "inputs by a word for a number": dense(("first_input", 4, 8), ("second_input", 8, 8), ("fc", 8, 2)),
+    "views by number": dense(("view_1_fc", 4, 8), ("view_2_fc", 8, 8), ("fc", 8, 2)),
+    "outputs by number": dense(("fc1", 4, 8), ("fc2", 8, 8), ("out1", 8, 8), ("out2", 8, 2)),
+    "a mask that is multiplied": dense(("encoder", 4, 8), ("mask_net", 8, 8), ("decoder", 8, 4)),
+    "four equal layers in a list": dense(*((f"linears.{at}", 8, 8) for at in range(4))),
+    "letters of a formula": dense(("W", 4, 8), ("U", 8, 8), ("fc", 8, 2)),
+    "recurrent weights": dense(("fc_in", 4, 8), ("fc_rec", 8, 8), ("fc_out", 8, 2)),
+    "codebook": conv(("encoder", 3, 4), kernel=1) | {"codebook.weight": (16, 4)} | transposed(("decoder", 4, 3)),
+    "a last convolution of one pixel": conv(("c0", 3, 8), ("c1", 8, 8), ("c2", 8, 8)) | conv(("proj", 8, 8), kernel=1),
+    "counted by kind": conv(("Conv_0", 3, 8), ("Conv_1", 8, 8)) | conv(("Conv_2", 8, 8), kernel=1),
     "what nobody knows": {"fc1.weight": (4, 4), "table": (4, 4)},
 }
 
@@ -313,3 +329,9 @@ def test_words_of_names() -> None:
 def test_signs_say_which_modules_they_are_of() -> None:
     weights = model_of(dense(("left.0", 8, 8), ("right.0", 8, 8))).weights
     assert sign_of_branches(weights) == "'left' and 'right' may stand beside each other, by their names"
+
+
+def test_numbers_in_words_are_numbers() -> None:
+    layers = dense(("first", 4, 8), ("second", 8, 8), ("third", 8, 8), ("fourth", 8, 2))
+    assert len(sequence_of(layers, is_ordered=True)) == 4
+    assert sequence_of(dense(("first", 4, 8), ("left", 8, 8), ("right", 8, 2)), is_ordered=True) == []

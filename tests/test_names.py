@@ -46,6 +46,7 @@ ORDERS = {
     "dates across midnight": ["2026-01-31_23-50.pt", "2026-02-01_00-10.pt", "2026-02-01_00-30.pt"],
     "times across midnight": ["23-50-00.pt", "00-10-00.pt", "00-30-00.pt"],
     "times of a day": ["09-50-00.pt", "12-10-00.pt", "18-30-00.pt"],
+    "before and after": ["before_training.pt", "model_1.pt", "after_training.pt"],
     "words": ["init.pt", "model_1.pt", "model_2.pt", "model.pt", "model_latest.pt", "final.pt"],
     "months over a year": ["2025-12-31.pt", "2026-01-01.pt"],
 }

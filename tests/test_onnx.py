@@ -113,6 +113,15 @@ def test_both_sides_of_a_join_lead_on(tmp_path: Path, kind: str) -> None:
     assert pairs(run) == {("a", "c"), ("b", "c")}
 
 
+@pytest.mark.parametrize("kind", ["Mul", "MatMul"])
+@pytest.mark.parametrize("weighs", ["Sigmoid", "Softmax"])
+def test_what_only_weighs_another_does_not_lead_on(tmp_path: Path, kind: str, weighs: str) -> None:
+    nodes = [node("MatMul", ["x", "a"], "1"), node("MatMul", ["x", "b"], "2")]
+    nodes += [node(weighs, ["1"], "g"), node("Reshape", ["g", "s"], "r"), node(kind, ["r", "2"], "3")]
+    run = opened(tmp_path, [*nodes, node("MatMul", ["3", "c"], "4")], {name: zeros(4, 4) for name in "abc"})
+    assert pairs(run) == {("b", "c")}
+
+
 def test_condition_does_not_lead_on(tmp_path: Path) -> None:
     nodes = [node("MatMul", ["x", "a"], "1"), node("MatMul", ["x", "b"], "2"), node("Where", ["1", "2", "2"], "3")]
     run = opened(tmp_path, [*nodes, node("MatMul", ["3", "c"], "4")], {name: zeros(4, 4) for name in "abc"})

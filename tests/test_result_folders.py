@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -428,3 +431,22 @@ def test_a_hundred_thousand_other_files(result: Path) -> None:
     for number in range(3000):
         (result / f"sample_{number}.txt").write_bytes(b"text")
     assert len(open_run(result).snapshots) == 1
+
+
+def test_quantised_weights_alone_are_refused_and_beside_others_named(result: Path) -> None:
+    result.mkdir()
+    header = {
+        "fc.qweight": {"dtype": "I32", "shape": [1, 6], "data_offsets": [0, 24]},
+        "fc.scales": {"dtype": "F32", "shape": [1, 6], "data_offsets": [24, 48]},
+    }
+    write_safetensors(result / "model_1.safetensors", header, bytes(48))
+    with pytest.raises(SnapshotError, match=r"holds quantised weights alone, such as 'fc.qweight' \(save those that"):
+        open_run(result)
+    header["head.weight"] = {"dtype": "F32", "shape": [2, 6], "data_offsets": [48, 96]}
+    write_safetensors(result / "model_1.safetensors", header, bytes(96))
+    assert "quantised weights are not drawn: 'fc.qweight'" in open_run(result).notes
+
+
+def write_safetensors(path: Path, header: dict[str, Any], data: bytes) -> None:
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)

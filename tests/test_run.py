@@ -588,3 +588,28 @@ def test_folder_may_be_moved_before_reading_fails_clearly(result: Path) -> None:
     with pytest.raises(SnapshotError) as caught:
         run.snapshots[0].read()
     assert str(caught.value) == f"cannot read snapshot 'result/trainer_00001': No such file or directory ({HINT})"
+
+
+def test_best_of_the_same_moment_as_a_numbered_one_is_left_out(result: Path) -> None:
+    result.mkdir()
+    for name in ["step_1.npz", "step_2.npz", "step_2_best.npz", "step_3_best.npz"]:
+        save(result / name, weights())
+    run = open_run(result)
+    assert [s.path.name for s in run.snapshots] == ["step_1.npz", "step_2.npz", "step_3_best.npz"]
+    assert "'step_2_best.npz' is of the same moment as 'step_2.npz' and is not drawn" in run.notes
+
+
+def test_dates_beside_the_weights_are_not_read(result: Path) -> None:
+    result.mkdir()
+    when = np.array(["2026-01-31"], dtype="M8[s]")
+    for epoch in (1, 2):
+        save(result / f"model_epoch_{epoch}.npz", weights(seed=epoch) | {"when": when})
+    assert open_run(result).shape == (4, 5, 3)
+
+
+def test_array_without_numbers_is_no_layer_beside_the_others(result: Path) -> None:
+    result.mkdir()
+    save(result / "model_epoch_1.npz", weights() | {"W9": np.zeros((0, 4), np.float32)})
+    run = open_run(result)
+    assert run.view == "network"
+    assert len(run.layers) == 2

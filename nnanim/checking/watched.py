@@ -9,7 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from nnanim.model import role_table as names
 from nnanim.model.layers import LayerHeader
+from nnanim.model.roles import roles_of
 from nnanim.reading.snapshots.contents import Contents
 from nnanim.reading.snapshots.parameters import turn_axes
 
@@ -17,8 +19,9 @@ _COARSE = re.compile(r"float16|half|bfloat16|float8|float4")
 # What frameworks keep beside the parameters: statistics, counters, masks, tables of positions.
 _NO_PARAMETER = re.compile(
     r"(?:^|[./_])(?:running_(?:mean|var)|avg_(?:mean|var)|moving_(?:mean|variance)|num_batches_tracked|N|inv_freq|"
-    r"position_ids|masked_bias|\w*mask|seed_generator_state)$"
+    r"position_ids|masked_bias|\w*mask|seed_generator_state|pe|grid|parametrizations[./]\w+[./][0-9]+[./]base)$"
 )
+_NO_PARAMETERS = frozenset({names.STATISTICS, names.NOT_A_WEIGHT, names.SPECTRAL, names.MASK, names.SCALE})
 _EMBEDDING = re.compile(r"embed|(?:^|[./_])w[tp]e(?:[./_]|$)", re.IGNORECASE)
 
 
@@ -80,8 +83,9 @@ def watched_tensors(contents: Contents, chain: Sequence[LayerHeader], *, only: b
     heads = _heads(contents, chain)
     wanted = {header.key for header in chain}
     start = _common_start(contents.weights)
+    roles = roles_of(contents.tensors, contents.convention, contents.roles)
     found = []
-    for tensor in contents.tensors:
+    for tensor, role in zip(contents.tensors, roles, strict=True):
         key, name = tensor.key, tensor.key.removeprefix(start)
         owner = headers.get(key) or biases.get(key)
         if "float" not in tensor.dtype or (only and (owner is None or owner.key not in wanted)):
@@ -94,7 +98,7 @@ def watched_tensors(contents: Contents, chain: Sequence[LayerHeader], *, only: b
                 layer=owner.name if owner is not None else re.sub(r"[./][^./]*$", "", name),
                 axes=_axes(headers[key], key in contents.turned) if is_weight else None,
                 bias_of=owner.key if owner is not None and key in biases else None,
-                is_parameter=_NO_PARAMETER.search(key) is None,
+                is_parameter=role.name not in _NO_PARAMETERS and _NO_PARAMETER.search(key) is None,
                 is_coarse=_COARSE.search(tensor.dtype) is not None,
                 has_units=is_weight and _EMBEDDING.search(key) is None,
                 head=heads.get(key),

@@ -15,7 +15,7 @@ _BESIDE = re.compile(
     r"branch(?:es)?|experts?|se|excite?|excitation|attn|attention|gates?|router|shortcuts?|skips?|residuals?"
     r"|res|resblocks?|resnet|resid|resunit|aux|auxlogits|time|timestep|temb|film|lateral|fpn|highway|dueling|inception"
     r"|denseblock|denselayer|siamese|odefunc|mixer|mixing|hypernet|hyper|lat|aspp|spp|ppm"
-    r"|cond|conditioning"
+    r"|cond|conditioning|rec|recur|recurrent|reservoir|masks?|masker|masking|separators?|separation"
 )
 # Two or more modules of such names stand beside each other; one alone is a part of a sequence.
 _PARALLEL = re.compile(
@@ -30,7 +30,11 @@ _NETWORK = re.compile(r"nets?|models?|networks?|mlps?")
 _LISTS = re.compile(
     r"branches|towers|streams|heads|experts|critics|actors|paths|pathways|ensemble|nets|models|members|convs1d"
 )
-_INPUT = re.compile(r"(?:x|in|inp|inputs?|view|modality|sensor|s)[0-9]+(?![0-9])", re.IGNORECASE)  # one of several
+# One of several inputs or outputs.
+_INPUT = re.compile(
+    r"(?:^(?P<short>x|in|s)|(?:^|_)(?P<word>inp|inputs?|view|modal|modality|sensor|out|outputs?)_?)[0-9]+(?![0-9])",
+    re.IGNORECASE,
+)
 _UP = re.compile(r"up|ups|upblock|upblocks|upsample|upconv|upsampling")
 _DOWN = re.compile(r"down|downs|downblock|downblocks|downsample|downsampling")
 _ENCODER = re.compile(r"enc|encoder|contract|contracting")
@@ -39,6 +43,7 @@ _END = r"(?:in|inp|input|hid|hidden|out|output|latent|emb|[a-z])"
 _WAY = re.compile(
     rf"(?:[a-z]+_)?(?P<tail>{_END})(?:2|_to_)(?P<head>{_END})|[wu]_?(?P<tail2>[a-z])(?P<head2>[a-z])", re.IGNORECASE
 )
+_FORMULA = re.compile(r"(?P<letter>[quvwk])(?:_?[0-9a-z])?", re.IGNORECASE)  # W1, W2, V; W, U; w_a, v_a
 _MAX_NESTING = 16
 
 
@@ -57,8 +62,9 @@ def sign_of_branches(layers: Sequence[Tensor]) -> str:
                     modules["parallel"].append(module)
                 if _NETWORK.fullmatch(word) and module not in modules["network"]:
                     modules["network"].append(module)
-            if (match := _INPUT.match(module.rpartition(".")[2])) and match[0] not in modules["input"]:
-                modules["input"].append(match[0])
+            if match := _INPUT.search(module.rpartition(".")[2]):
+                each = modules[f"{match['short'] or match['word']} by number"]
+                each += [match[0].strip("_")] if match[0].strip("_") not in each else []
             if _KERNEL.search(module.rpartition(".")[2]) and module not in modules["kernel"]:
                 modules["kernel"].append(module)
     if directions == {"up", "down"}:
@@ -67,7 +73,9 @@ def sign_of_branches(layers: Sequence[Tensor]) -> str:
         apart = [module for module in kind if not any(other != module and _holds(other, module) for other in kind)]
         if len(apart) > 1:
             return f"{apart[0]!r} and {apart[1]!r} may stand beside each other, by their names"
-    return _numbers(layers) or _letters(layers) or _twins(layers) or _ways(layers)
+    return (
+        _numbers(layers) or _letters(layers) or _clones(layers) or _formula(layers) or _twins(layers) or _ways(layers)
+    )
 
 
 def are_in_a_list_of_branches(name: str) -> bool:
@@ -123,6 +131,40 @@ def _letters(layers: Sequence[Tensor]) -> str:
         other = seen.setdefault((stem, layer.size_in), module)
         if other != module:
             return f"{other!r} and {module!r} may stand beside each other, by their names"
+    return ""
+
+
+def _clones(layers: Sequence[Tensor]) -> str:
+    """Find four equal layers in a list: query, key, value and output of an attention.
+
+    Source: Rush 2018, The Annotated Transformer, ``MultiHeadedAttention.linears``.
+    """
+    lists: dict[str, list[Tensor]] = defaultdict(list)
+    for layer in layers:
+        parent, _, own = layer.module.rpartition(".")
+        if own.isdecimal():
+            lists[parent].append(layer)
+    for parent, held in lists.items():
+        sizes = {size for layer in held for size in (layer.size_in, layer.size_out)}
+        if parent.rpartition(".")[2] == "linears" and len(held) == 4 and len(sizes) == 1:
+            return f"the four equal layers of {parent!r} may be query, key, value and output of an attention"
+    return ""
+
+
+def _formula(layers: Sequence[Tensor]) -> str:
+    """Find matrices that are named by the letters of a formula: v·tanh(W1·q + W2·k), W·x + U·h.
+
+    Source: Bahdanau et al. 2015, and the equations of recurrent cells.
+    """
+    seen: dict[str, dict[str, str]] = defaultdict(dict)
+    for layer in layers:
+        parent, _, own = layer.full_name.rpartition(".")
+        if match := _FORMULA.fullmatch(own):
+            others = seen[parent]
+            others.setdefault(match["letter"].lower(), layer.full_name)
+            if len(others) > 1:
+                first, second = list(others.values())[:2]
+                return f"{first!r} and {second!r} may stand beside each other, as letters of a formula"
     return ""
 
 

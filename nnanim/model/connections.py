@@ -115,7 +115,7 @@ def connect(
         convention: whose names they are.
         is_ordered: whether the order of the file is that in which the model was defined.
     """
-    weights = [tensor for tensor in tensors if tensor.is_weight]
+    weights = [tensor for tensor in tensors if tensor.is_weight and 0 not in tensor.shape]
     if known is not None:
         return _from_graph(weights, known)
     beside = [tensor for tensor in weights if not tensor.is_layer]

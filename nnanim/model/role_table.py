@@ -244,6 +244,13 @@ TABLE: tuple[Naming, ...] = (
     Naming(UP, r"ffn\.lin1@", "Transformers, DistilBERT", ("ffn.lin2",), (2, 2)),
     Naming(DOWN, r"ffn\.lin2@", "Transformers, DistilBERT", ("ffn.lin1",), (2, 2)),
     Naming(EMBEDDING, r"wte@|tok_embeddings@", "Transformers, GPT-2; LLaMA, llama/model.py of Meta", axes=(2, 2)),
+    Naming(
+        EMBEDDING,
+        r"(?:[^.]*_)?(?:code_?books?|codes?|dictionary|prototypes?|centroids|memory_?bank)@",
+        "VQ-VAE (van den Oord et al. 2017): a table of vectors that are looked up",
+        axes=(2, 2),
+        no_bias=True,
+    ),
     Naming(EMBEDDING, r"shared@", T5, ("encoder",), (2, 2), no_bias=True),
     Naming(
         EMBEDDING,

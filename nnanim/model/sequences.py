@@ -19,6 +19,9 @@ _LAST = frozenset({"dec", "decode", "decoder", "last", "out", "output", "head", 
 _MIDDLE = frozenset({"hidden", "hid", "middle", "mid", "body"})
 _PLAIN_LAST = frozenset({"fc", "linear", "lin", "dense", "logits", "score", "regressor"})
 _COLOURS = 4
+_NUMBER_WORDS = re.compile(
+    r"(?<![a-z])(?:one|two|three|four|five|six|first|second|third|fourth|fifth|sixth)(?![a-z])", re.IGNORECASE
+)
 _UNNUMBERED = re.compile(r"_?#$")
 _MAX_STEPS = 2000
 _MAX_NESTING = 8
@@ -217,11 +220,34 @@ def _beside(layers: Sequence[Tensor]) -> str:
         before, layer = layers[place - 1], layers[place]
         earlier = {each[:2] for each in sizes[:place]}
         is_end = place == len(layers) - 1
-        if sizes[place][:2] not in earlier or (before.is_convolution and not layer.is_convolution):
+        # As wide at its end as before: what comes behind may take in a sum of both.
+        is_square = not is_end and layer.size_in == layer.size_out and before.is_convolution == layer.is_convolution
+        may_be_beside = sizes[place][:2] in earlier or is_square
+        if not may_be_beside or (before.is_convolution and not layer.is_convolution):
             continue
-        if not _is_next(before.full_name, layer.full_name, families, is_end=is_end):
+        may_be_shortcut = _may_be_shortcut(layers[:place], layer)
+        is_next = _is_next(before.full_name, layer.full_name, families, is_end=is_end and not may_be_shortcut)
+        if not is_next or (may_be_shortcut and _is_counted(layer)):
             return f"{before.full_name!r} and {layer.full_name!r} may stand beside each other, as far as sizes tell"
     return ""
+
+
+def _may_be_shortcut(before: Sequence[Tensor], last: Tensor) -> bool:
+    """Tell whether the last layer may lead around those before: one pixel wide, from and to as many channels."""
+    is_pointwise = last.is_convolution and set(last.kernel) == {1} and set(before[-1].kernel) != {1}
+    return (
+        is_pointwise
+        and before[-1].size_out == last.size_out
+        and any(each.is_convolution and each.size_in == last.size_in for each in before)
+    )
+
+
+def _is_counted(layer: Tensor) -> bool:
+    """Tell whether a name has a number that counts the layers of its kind as they are made, as Flax and Keras do.
+
+    Source: https://flax.readthedocs.io/en/latest/api_reference/flax.linen/module.html, ``Conv_0``, ``Conv_1``.
+    """
+    return re.fullmatch(r"[A-Za-z0-9]*[a-z0-9]_[0-9]+", layer.full_name.rpartition(".")[2]) is not None
 
 
 def _is_next(before: str, after: str, families: Counter[str], *, is_end: bool) -> bool:
@@ -233,6 +259,8 @@ def _is_next(before: str, after: str, families: Counter[str], *, is_end: bool) -
     if one != two and _UNNUMBERED.sub("", _stem(one)) == _UNNUMBERED.sub("", _stem(two)):
         return True
     words_one, words_two = set(words_of(one)), set(words_of(two))
+    if one != two and _NUMBER_WORDS.search(one) and _NUMBER_WORDS.sub("#", one) == _NUMBER_WORDS.sub("#", two):
+        return not words_one & {"input", "inputs", "output", "outputs", "view", "modality"}
     if (words_one & _FIRST and not words_two & _FIRST) or (words_two & _LAST and not words_one & _LAST):
         return True
     is_hidden = bool(words_one & _MIDDLE or words_two & _MIDDLE)

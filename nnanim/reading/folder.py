@@ -26,6 +26,7 @@ from nnanim.reading.below import (
 from nnanim.reading.containers.npz_archive import NPY_MAGIC, SNAPSHOT_HINT
 from nnanim.reading.known import Known
 from nnanim.reading.listing import name_in, some
+from nnanim.reading.logs.choice import FOLDER as LOG_FOLDER
 from nnanim.reading.logs.choice import choose_log, may_be_log
 from nnanim.reading.logs.detect import EVENTS_MARK, TRAINER_STATE, WANDB_SUFFIX
 from nnanim.reading.logs.log import Log
@@ -283,6 +284,8 @@ def _walk(folder: Path, found: Found, known: Known) -> dict[Path, list[Path]]:
                     places.setdefault(place, []).append(path)
             elif is_file and is_wanted:
                 places.setdefault(place, []).append(path)
+            elif is_file and LOG_FOLDER.fullmatch(place.name) and place.parent == folder:
+                found.files += [path] if may_be_log(entry.name, b"") else []
             elif (
                 is_folder
                 and not is_orbax

@@ -14,9 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-FIRST = re.compile(r"(?:^|[^a-z])(?:init|initial|start|untrained|random)(?:[^a-z]|$)")
+FIRST = re.compile(r"(?:^|[^a-z])(?:init|initial|start|untrained|random|before)(?:[^a-z]|$)")
 LAST = re.compile(r"(?:^|[^a-z])(?:last|latest|current|newest)(?:[^a-z]|$)")
-FINAL = re.compile(r"(?:^|[^a-z])(?:final|finished|done|end)(?:[^a-z]|$)")
+FINAL = re.compile(r"(?:^|[^a-z])(?:final|finished|done|end|after)(?:[^a-z]|$)")
 BEST = re.compile(r"(?:^|[^a-z])(?:[a-z]+best|best)(?:[^a-z]|$)")
 NAMES = 1 << 15  # of which is remembered what they say, for who looks at a folder again and again
 _DIGIT = re.compile("[0-9]")
@@ -124,6 +124,7 @@ def place_in_time(path: Path) -> int:
     return -1 if FIRST.search(stem) else 0
 
 
+@lru_cache(maxsize=NAMES)
 def is_best(path: Path) -> bool:
     """Tell whether a file is named as the best of a training, whenever that was."""
     return BEST.search(_words_of(path)) is not None

@@ -13,6 +13,7 @@ import numpy as np
 from nnanim.errors import RunError, SnapshotError
 from nnanim.model.layer_choice import Chain
 from nnanim.model.layers import LayerHeader, check_sizes
+from nnanim.model.role_table import QUANTISED
 from nnanim.reading.counters import align, complete, fill_counters, in_order, join
 from nnanim.reading.folder import find, find_log
 from nnanim.reading.known import Known
@@ -122,7 +123,27 @@ def open_run(
         roles=contents[0].roles,
         asked=tuple(layers or ()),
     )
-    return run if shape is None else run.of_shape(shape)
+    return _with_rows(run if shape is None else run.of_shape(shape))
+
+
+def _with_rows(run: Run) -> Run:
+    """Return the run with a note of its quantised weights, of which whole numbers alone are there.
+
+    Raises:
+        SnapshotError: nothing else is there.
+    """
+    quantised = [key for key, _, role, _ in run.listed_tensors() if role == QUANTISED]
+    if not run.layers and not run.weight_rows:
+        where = str(run.snapshots[0].path)
+        if quantised:
+            raise SnapshotError(
+                f"snapshot {where!r} holds quantised weights alone, such as {quantised[0]!r} (save those that they"
+                " stand for, as floating point numbers)"
+            )
+        raise SnapshotError(f"snapshot {where!r} holds whole numbers alone (a weight is a floating point number)")
+    if not quantised:
+        return run
+    return replace(run, notes=(*run.notes, f"quantised weights are not drawn: {some(quantised)}"))
 
 
 def _log_alone(folder: Path, log: Log | None, notes: list[str]) -> Run:

@@ -61,8 +61,9 @@ def choose_model(found: Sequence[Contents], wanted: str | None, name: Name, note
 
 
 def leave_copies_out(found: Sequence[Contents], name: Name, notes: list[str]) -> list[Contents]:
-    """Leave out files such as ``last.ckpt`` and ``best.pt`` where a numbered one is of the same moment."""
-    moments = {(each.epoch, each.iteration): each for each in reversed(found) if has_number(each.path.name)}
+    """Leave out files such as ``last.ckpt`` and ``step_2_best.pt`` where a numbered one is of the same moment."""
+    numbered = [each for each in reversed(found) if has_number(each.path.name) and not is_best(each.path)]
+    moments = {(each.epoch, each.iteration): each for each in numbered}
     kept = []
     for each in found:
         same = moments.get((each.epoch, each.iteration))
@@ -81,7 +82,9 @@ def has_number(name: str) -> bool:
 
 
 def _is_copy(each: Contents, same: Contents) -> bool:
-    return not has_number(each.path.name) and each.folder == same.folder
+    if each.folder != same.folder or each is same:
+        return False
+    return is_best(each.path) or not has_number(each.path.name)
 
 
 def leave_best_out(found: Sequence[Contents], name: Name, notes: list[str]) -> list[Contents]:

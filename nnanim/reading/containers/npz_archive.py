@@ -35,7 +35,7 @@ SNAPSHOT_HINT = (
 
 NPY_MAGIC = b"\x93NUMPY"
 _HEADER = re.compile(
-    r"\{'descr': '([<>|=]?[a-zA-Z]\d{0,9})', 'fortran_order': (True|False), "
+    r"\{'descr': '([<>|=]?[a-zA-Z]\d{0,9}(?:\[\d{0,4}[a-zA-Z]{1,2}\])?)', 'fortran_order': (True|False), "
     r"'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\),? ?\}\s*"
 )
 _LONGEST_START_BYTES = 8 + 4 + MAX_HEADER_BYTES

@@ -11,6 +11,7 @@ from nnanim.errors import LogError, NnanimError
 from nnanim.reading.listing import name_in, some
 from nnanim.reading.logs.detect import TRAINER_STATE, read, read_if_log
 from nnanim.reading.logs.log import Log
+from nnanim.reading.logs.names import words_of
 
 LOG_NAME = "log"
 _SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt", ".log", ".dat")
@@ -19,6 +20,15 @@ _PROMISE = re.compile(
     r"(?:.*[^a-z])?(?:log|logs|metrics?|history|progress|training|results?)(?:[^a-z].*)?\.(?:csv|tsv|jsonl?|ndjson|txt|log|dat)",
     re.IGNORECASE,
 )
+# Names of tables that a training reads or writes beside its log.
+_OTHER_TABLE = frozenset(
+    re.findall(
+        "[a-z]+",
+        "prediction predictions preds pred output outputs sample samples data dataset label labels feature features"
+        " confusion embedding embeddings submission config configs args params hparams predicted scores",
+    )
+)
+FOLDER = re.compile(r"(?:csv_?)?logs?|history|histories", re.IGNORECASE)  # whose files may be logs
 
 
 def may_be_log(name: str, head: bytes) -> bool:
@@ -68,12 +78,20 @@ def choose_log(
     logs += _log_of_checkpoints([file for file in files if file.name == TRAINER_STATE])
     notes += [f"not used as a log: {reason}" for _, reason in unread[:5]]
     if logs:
-        longest = max(logs, key=lambda log: (bool(log.metrics), len(log)))
+        longest = max(logs, key=lambda log: (bool(log.metrics), *_likeliness(folder, log.path), len(log)))
         if len(logs) > 1:
             rest = [name_in(folder, log.path) for log in logs if log is not longest]
-            notes.append(f"of several logs the longest is used: {str(longest.path)!r} (others: {some(rest)})")
+            which = "the longest" if len(longest) == max(map(len, logs)) else "the likeliest by its name and place"
+            notes.append(f"of several logs {which} is used: {str(longest.path)!r} (others: {some(rest)})")
         return longest
     return _of_mlflow(folder, tracked, notes) or _of_tensorboard(events, notes) or _of_wandb(folder, events, notes)
+
+
+def _likeliness(folder: Path, path: Path) -> tuple[bool, bool]:
+    """Return what the place and the name of a log tell before its length does, more of a log coming last."""
+    is_other = not _OTHER_TABLE.isdisjoint(words_of(path.stem))
+    is_apart = path.parent != folder and FOLDER.fullmatch(path.parent.name) is not None
+    return not is_other, not is_apart
 
 
 def _log_of_checkpoints(states: Sequence[Path]) -> list[Log]:

@@ -27,6 +27,7 @@ _DELIMITERS = ",;\t|"
 _MAX_COLUMNS = 10_000
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _NUMERIC = re.compile(r"[-+]?(?:[0-9.,]+(?:e[-+]?[0-9]+)?%?|nan|inf)|", re.IGNORECASE)
+_COMMENT = re.compile(r"#|//|%|;\s[^;]*$")
 _LOOKED_AT = 100  # lines in which the names are sought
 
 
@@ -94,13 +95,13 @@ class _Header:
             separator = _SEPARATOR.fullmatch(line)
             if separator:
                 told = separator[1]
-            elif text.startswith("#"):
+            elif _COMMENT.match(text):
                 comment = place
             elif text:
                 delimiter = told or _delimiter(line, lines[place + 1 : place + 20])
                 cells = split(line, delimiter)
                 if comment >= 0 and all(map(_NUMERIC.fullmatch, cells)):
-                    above = lines[comment].strip().lstrip("# ")
+                    above = lines[comment].strip().lstrip("#/%; ")
                     names = split(above, told or _delimiter(above, [line]))
                     return cls(comment, names, delimiter, lines[place : place + 20])
                 return cls(place, cells, delimiter, lines[place + 1 : place + 20])
@@ -127,7 +128,11 @@ def split(line: str, delimiter: str) -> list[str]:
     if delimiter == " ":
         return line.split()
     cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
-    return [cell.strip().lstrip("# ") for cell in cells]
+    return [_unquoted(cell.strip().lstrip("# ")) for cell in cells]
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:-1] if len(cell) > 1 and cell[0] == cell[-1] == "'" else cell
 
 
 def unique(names: Sequence[str], where: str, notes: list[str]) -> list[str]:
@@ -169,7 +174,7 @@ def _in_lines(lines: Sequence[str], header: _Header, names: list[str]) -> Iterat
     sign = "" if header.delimiter == " " else header.delimiter
     for place, line in enumerate(lines[header.line + 1 :], header.line + 1):
         text = line.strip()
-        if not text or (text.startswith("#") and not header.is_again(split(text, header.delimiter))):
+        if not text or (_COMMENT.match(text) and not header.is_again(split(text, header.delimiter))):
             continue
         if sign in line and text[0] not in "0123456789-+." and header.is_again(split(line, header.delimiter)):
             yield section, own
@@ -186,7 +191,9 @@ def _sections(data: bytes, header: _Header, names: list[str]) -> list[tuple[Sect
         begin = data.find(b"\n", begin) + 1
         if not begin:
             return None
-    if b"\n#" in data[begin:] or data.count(b"\r") > data.count(b"\r\n"):
+    if any(mark in data[begin:] for mark in (b"\n#", b"\n//", b"\n%", b"\n; ")) or data.count(b"\r") > data.count(
+        b"\r\n"
+    ):
         return None
     sections = [(Section(names, header.line + 1), begin)]
     first = re.escape(header.names[0].encode())

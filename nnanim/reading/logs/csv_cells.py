@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nnanim.reading.logs.cells import decimal_comma, is_missing, number_in
+from nnanim.reading.logs.parted import MOST_KINDS
 from nnanim.reading.logs.table import Table, check_size
 
 CHUNK_ROWS = 100_000
@@ -28,6 +29,7 @@ class Section:
         columns: (count,) values, NaN where there is no number, and (count,) where there is a value, by name.
         unread: cells that are no numbers, by name, each with their count.
         percent: columns with a per cent sign.
+        words: cells of columns with few words.
     """
 
     names: list[str]
@@ -36,6 +38,7 @@ class Section:
     columns: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     unread: dict[str, tuple[str, int]] = field(default_factory=dict)
     percent: set[str] = field(default_factory=set)
+    words: dict[str, list[str]] = field(default_factory=dict)
 
     def read_texts(self, name: str, texts: Sequence[str], *, comma: bool) -> tuple[np.ndarray, np.ndarray]:
         """Read a column of cells; each text is looked at once, however often it occurs."""
@@ -52,6 +55,9 @@ class Section:
         if bad:
             first, count = self.unread.get(name, (bad[0].strip()[:200], 0))
             self.unread[name] = (first, count + len(bad))
+        if len(known) <= MOST_KINDS and None in known.values():
+            same = {text: text.strip() for text in known}
+            self.words.setdefault(name, []).extend(same.get(text, "") for text in texts)
         numbers = [known.get(text) for text in texts]
         stated = np.array([number is not None for number in numbers], dtype=bool)
         return np.array([np.nan if number is None else number for number in numbers], dtype=float), stated
@@ -162,6 +168,9 @@ def put_together(sections: Sequence[Section]) -> Table:
         unread = [section.unread[name] for section in sections if name in section.unread]
         if unread:
             table.unread[name] = (unread[0][0], sum(number for _, number in unread))
+        if unread and name not in table.values:
+            words = [word for s in sections for word in s.words.get(name, [""] * s.count)]
+            table.words |= {name: words} if len(words) == count and len(set(words)) <= MOST_KINDS else {}
     table.percent = frozenset(name for section in sections for name in section.percent)
     return table
 

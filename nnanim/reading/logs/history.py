@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nnanim.errors import LogError
+from nnanim.reading.logs.cells import is_missing, number_in
 from nnanim.reading.logs.log import Log
 from nnanim.reading.logs.names import counters_in, has_metric, is_log_header
 from nnanim.reading.logs.nested import flat, load
@@ -73,7 +74,7 @@ def _rows(path: Path, notes: list[str]) -> tuple[list[Row], bool]:
 def _columns(path: Path, content: dict[str, Any], notes: list[str]) -> dict[str, list[Any]]:
     lists: dict[str, list[Any]] = {}
     for name, value in flat(content).items():
-        if isinstance(value, list) and value and all(item is None or is_number(_inner(item)) for item in value):
+        if isinstance(value, list) and value and all(map(_is_value, value)):
             lists[name.removeprefix("history/")] = value
     lengths = Counter(map(len, lists.values()))
     if not lengths:
@@ -89,6 +90,14 @@ def _columns(path: Path, content: dict[str, Any], notes: list[str]) -> dict[str,
 
 def _is_rows(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _is_value(item: object) -> bool:
+    """Tell whether an item is a number, the text of one, or a gap."""
+    value = _inner(item)
+    if isinstance(value, str):
+        return is_missing(value) or number_in(value) is not None
+    return value is None or is_number(value)
 
 
 def _inner(value: object) -> object:

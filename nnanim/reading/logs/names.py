@@ -8,7 +8,20 @@ from collections.abc import Iterable
 # Keras, Lightning, Transformers, Ultralytics: epoch. W&B: _step, _runtime, _timestamp. TensorBoard's CSV: Wall time,
 # Step. Stable-Baselines3: time/total_timesteps. Ray Tune: training_iteration, time_total_s. fairseq: num_updates.
 _NAMES = {
-    "epoch": ("epoch", "epochs", "ep", "epoch_num", "num_epoch", "n_epoch", "epoch_idx", "current_epoch", "round"),
+    "epoch": (
+        "epoch",
+        "epochs",
+        "ep",
+        "epoch_num",
+        "num_epoch",
+        "n_epoch",
+        "epoch_idx",
+        "current_epoch",
+        "round",
+        "episode",
+        "episodes",
+        "generation",
+    ),
     "iteration": (
         "iteration",
         "iterations",
@@ -45,6 +58,10 @@ _NAMES = {
 }
 _METRIC = re.compile(r"loss|acc(?:uracy)?[0-9]*|top[0-9]|error|mse|rmse|mae|auc|f1|iou|reward|perplexity|ppl")
 _INDEX = re.compile(r"(?:unnamed: ?[0-9]+|index|)", re.IGNORECASE)
+
+# A column of words that says of which kind a row is: its stage, or which metric it holds.
+KIND = re.compile(r"phase|mode|split|stage|subset|set|partition|dataset|loop|run_?type|job_type", re.IGNORECASE)
+METRIC = re.compile(r"metrics?|metric_?name|name|tag|key|variable", re.IGNORECASE)
 
 
 def counters_in(columns: Iterable[str]) -> dict[str, str]:

@@ -27,7 +27,7 @@ def newest_run(columns: Columns, stated: Columns, starts: Sequence[int], where: 
         where: the file, for notes.
     """
     count = len(next(iter(columns.values())))
-    moments = _moments(columns)
+    moments = moments_of(columns)
     kept = np.ones(count, dtype=bool)
     if moments is None:
         return np.arange(count), []
@@ -39,6 +39,9 @@ def newest_run(columns: Columns, stated: Columns, starts: Sequence[int], where: 
         if 0 < start < len(known):
             falls[start - 1] |= after[start - 1] <= before[start - 1]
     metrics = [name for name in stated if name not in COUNTERS]
+    if not starts and _are_unordered(moments, falls, known, [stated[name] for name in metrics]):
+        note = f"the rows of log {where!r} are not in the order of their moments: they are sorted"
+        return np.argsort(moments, kind="stable"), [note]
     restarts = resumes = 0
     for fall in np.flatnonzero(falls):
         row = int(known[fall + 1])
@@ -101,10 +104,29 @@ def begins_again(columns: Columns) -> bool:
         return False
     iterations, epochs = columns["iteration"], columns["epoch"]
     both = np.isfinite(iterations) & np.isfinite(epochs)
-    return bool(((np.diff(iterations[both]) < 0) & (np.diff(epochs[both]) > 0)).any())
+    if ((np.diff(iterations[both]) < 0) & (np.diff(epochs[both]) > 0)).any():
+        return True
+    # Where each epoch, or episode, has the same number of steps, one row for each: 50, 50, 50.
+    whole, places = np.unique(epochs[both], return_inverse=True)
+    if len(whole) < 2 or (whole != np.floor(whole)).any():
+        return False
+    most = np.full(len(whole), -np.inf)
+    np.maximum.at(most, places, iterations[both])
+    return bool((most == most[0]).all() and most[0] > 0)
 
 
-def _moments(columns: Columns) -> np.ndarray | None:
+def _are_unordered(moments: np.ndarray, falls: np.ndarray, known: np.ndarray, flags: Sequence[np.ndarray]) -> bool:
+    """Tell whether rows are of one run, written newest first or as they came: each moment once and none is left out.
+
+    A run that was resumed from an earlier moment writes some again, or others between them.
+    """
+    steps = np.diff(np.sort(moments))
+    if len(known) < len(moments) or not falls.any() or not (steps == steps[0]).all() or not steps[0] > 0:
+        return False
+    return all(any(each[place] and each[place + 1] for each in flags) for place in np.flatnonzero(falls))
+
+
+def moments_of(columns: Columns) -> np.ndarray | None:
     """Return (R,) numbers that grow with the training: iterations where they run through, else epochs."""
     found = [columns[name] for name in ("iteration", "epoch") if name in columns]
     if not found:

@@ -14,6 +14,7 @@ from nnanim.errors import LogError
 from nnanim.reading.logs.cells import is_missing, number_in
 from nnanim.reading.logs.log import Log
 from nnanim.reading.logs.names import counters_in
+from nnanim.reading.logs.parted import MOST_KINDS, parted
 from nnanim.reading.logs.runs import begins_again, join_rows, newest_run
 
 MAX_CELLS = 50_000_000
@@ -34,6 +35,7 @@ class Table:
         starts: rows before which the writer began anew, such as at a second header.
         unread: cells of columns that are no numbers, one for each column, with their count.
         percent: columns that have cells with a per cent sign; their values are shares of 1.
+        words: columns without a number and with few words, "" where a row has none.
     """
 
     count: int
@@ -42,6 +44,7 @@ class Table:
     starts: tuple[int, ...] = ()
     unread: dict[str, tuple[str, int]] = field(default_factory=dict)
     percent: frozenset[str] = frozenset()
+    words: dict[str, list[str]] = field(default_factory=dict)
 
 
 def table_of(path: Path, rows: Sequence[Row]) -> Table:
@@ -75,6 +78,10 @@ def table_of(path: Path, rows: Sequence[Row]) -> Table:
             table.values[key], table.stated[key] = values, stated
         if unread:
             table.unread[key] = (unread[0], len(unread))
+        if unread and not has_number:
+            texts = [row.get(key) for row in rows]
+            words = [str(text).strip() if isinstance(text, str | bool) else "" for text in texts]
+            table.words |= {key: words} if len(set(words)) <= MOST_KINDS else {}
     table.percent = frozenset(percent)
     return table
 
@@ -113,6 +120,7 @@ def log_of(path: Path, table: Table, form: str, hint: str, notes: Iterable[str] 
     told = list(notes)
     if not table.count:
         raise LogError(f"log {str(path)!r} has no rows ({hint})")
+    table = parted(table)
     renamed = {column: counter for counter, column in counters_in(table.values).items()}
     columns = {renamed.get(key, key): values for key, values in table.values.items()}
     stated = {renamed.get(key, key): flags for key, flags in table.stated.items()}
@@ -124,8 +132,9 @@ def log_of(path: Path, table: Table, form: str, hint: str, notes: Iterable[str] 
         told.append(f"log {str(path)!r} counts neither epochs nor steps: its rows are taken for epochs 1, 2, …")
     _limit(path, columns, told)
     rows, more = newest_run(columns, stated, table.starts, str(path))
-    columns = {name: values[rows] for name, values in columns.items()} if len(rows) < table.count else columns
-    stated = {name: flags[rows] for name, flags in stated.items()} if len(rows) < table.count else stated
+    if more:
+        columns = {name: values[rows] for name, values in columns.items()}
+        stated = {name: flags[rows] for name, flags in stated.items()}
     if begins_again(columns):
         del columns["iteration"], stated["iteration"]
         told.append(f"log {str(path)!r} counts steps anew in each epoch: its epochs count alone")

@@ -16,6 +16,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_LEAST_GAP = 8  # more zeros than the last letter of UTF-32 has
 _CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b")
 
 
@@ -33,6 +34,7 @@ def read_bytes(path: Path, hint: str) -> bytes:
         raise LogError(f"cannot open log {where!r}: {error.strerror} ({hint})") from error
     if len(data) > MAX_LOG_BYTES:
         raise LogError(f"log {where!r} is too large (at most {MAX_LOG_BYTES} bytes are read)")
+    data = _without_gap(data)
     if not data.strip():
         raise LogError(f"log {where!r} is empty ({hint})")
     return data
@@ -73,7 +75,7 @@ def start_of(path: Path, size: int = 2**16) -> str:
     """Return the first characters of a file, or an empty string where it cannot be read or is no text."""
     try:
         with path.open("rb") as file:
-            return decoded(file.read(size))
+            return decoded(_without_gap(file.read(size)))
     except OSError:
         return ""
 
@@ -83,6 +85,14 @@ def decoded(head: bytes) -> str:
     form = encoding_of(head)
     text = head.decode(form, "replace").removeprefix("\ufeff")
     return "" if any(ord(letter) in _CONTROLS for letter in text[:1024]) else text
+
+
+def _without_gap(data: bytes) -> bytes:
+    """Leave out the zeros that a file ends in where the machine stopped before its last blocks were written."""
+    text = data.rstrip(b"\0")
+    if len(data) - len(text) < _LEAST_GAP:
+        return data
+    return text + b"\0" * (0 if encoding_of(text) == "utf-8" else -len(text) % 4)
 
 
 def encoding_of(data: bytes) -> str:

@@ -1,7 +1,8 @@
 """What follows what in an ONNX model, and which step of it each array is the weight of.
 
 Arrows lead from a weight to the next ones through whatever is known to pass on what it takes in: activations, norms,
-pooling, reshaping, sums, products. What a step of an unknown kind does with its input is not known; nothing leads on.
+pooling, reshaping, sums, products. What only weighs another signal, as a gate or the weights of an attention do, leads
+no further. What a step of an unknown kind does with its input is not known; nothing leads on.
 
 Source: https://onnx.ai/onnx/operators/ (what each input is).
 """
@@ -38,6 +39,9 @@ _SHAPES = (
 )
 _JOINS = "Add Sub Sum Mean Max Min Mul Div Pow Where Attention RotaryEmbedding"
 _PASSING = frozenset(" ".join((_ACTIVATIONS, _NORMS, _POOLING, _SHAPES, _JOINS)).split())
+_WEIGHING = frozenset(["Sigmoid", "HardSigmoid", "Softmax"])  # what a gate or an attention multiplies others with
+_WEIGHED = frozenset(["Mul", "MatMul", "FusedMatMul", "Einsum"])
+_SAME = frozenset(_SHAPES.split()) | {"Dropout"}
 _PLAIN = frozenset(["Identity", "Cast", "QuantizeLinear", "DequantizeLinear"])  # that leave a weight what it is
 _RECURRENT = frozenset(["LSTM", "GRU", "RNN"])
 _NO_SIGNAL = frozenset(["Shape", "Size", "ConstantOfShape", "Range", "Constant"])
@@ -106,6 +110,7 @@ class _Follower:
         self._arrays = graph.arrays
         self._constants = {name: Constant((name,), is_whole=True) for name in graph.arrays}
         self._signals: dict[str, Sources] = {}
+        self._weighing: set[str] = set()  # signals that weigh what they are multiplied with
         self._last: dict[str, str] = {}  # the weight whose product a signal is, with nothing added yet
 
     def step(self, node: Node) -> None:
@@ -119,6 +124,8 @@ class _Follower:
                 self._constants.setdefault(output, made)
             return
         sources = self._through(node)
+        if node.kind in _WEIGHING or (node.kind in _SAME and node.inputs and node.inputs[0] in self._weighing):
+            self._weighing |= set(node.outputs)
         for output in node.outputs:
             self._signals[output] = sources
 
@@ -161,7 +168,10 @@ class _Follower:
     def _sources(self, node: Node) -> Sources:
         wanted = _SIGNALS.get(node.kind)
         inputs = node.inputs if wanted is None else [node.inputs[at] for at in wanted if at < len(node.inputs)]
-        found = [self._signals.get(name, ()) for name in inputs if name not in self._constants]
+        signals = [name for name in inputs if name not in self._constants]
+        if node.kind in _WEIGHED and not self._weighing.issuperset(signals):
+            signals = [name for name in signals if name not in self._weighing]
+        found = [self._signals.get(name, ()) for name in signals]
         self.steps += sum(map(len, found)) + 1
         return _joined(found) if self.steps <= MAX_STEPS else ()
 
