@@ -75,7 +75,7 @@ def test_every_edge_says_what_the_frame_says(animation: Animation) -> None:
     for index, (tail, head, attributes) in found.items():
         assert tail == f"l{edges.layer[index]}n{edges.tail[index]}"
         assert head == f"l{edges.layer[index] + 1}n{edges.head[index]}"
-        assert float(attributes["penwidth"]) == pytest.approx(edges.width_px[index] * 72 / 100, abs=0.0051)  # two decimals
+        assert float(attributes["penwidth"]) == pytest.approx(edges.width_px[index] * 72 / 100, abs=0.0051)
         assert attributes["color"] == "#{:02x}{:02x}{:02x}".format(*edges.color[index])
 
 
