@@ -124,7 +124,7 @@ def reading(runs: Runs, sizes: Sizes) -> list[Entry]:
 def growth(runs: Runs, sizes: Sizes) -> list[Entry]:
     entries = [render(ONE, f"growth {count}", [runs.plain(count)]) for count in sizes.growth]
     entries += [render(tool, f"memory {count}", [runs.plain(count)]) for tool in (ONE, TWO) for count in sizes.memory]
-    whole = ("--max-nodes", "1000", "--max-edges", "1000000")
+    whole = ("--max-nodes", "1000", "--max-edges", "1000000", "--image", "none")
     counts = (1, sizes.shape_frames)
     entries += [
         render(ONE, f"shape {shape} {count}", [runs.plain(count, shape)], whole)

@@ -241,7 +241,7 @@ def _edges(bench: Bench, sizes: Sizes) -> list[str]:
         rows.append([_name(shape), str(edges), *values])
     head = ["network", "edges drawn", "CPU s", "CPU ms for each further frame", "peak MB"]
     return [
-        *("## Growth with edges", "", f"`--max-edges 1000000`, {frames} snapshots, once each:", ""),
+        *("## Growth with edges", "", f"`--max-edges 1000000 --image none`, {frames} snapshots, once each:", ""),
         *_table(head, rows),
     ]
 

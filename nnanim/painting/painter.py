@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nnanim.painting.canvas import Canvas, Drawings
 
 CHUNK = 32  # frames that the first Graphviz process draws, …
-MOST = 128  # … and the later ones: each takes as long to start as it takes for six frames
+MOST = 64  # … and the later ones: each takes as long to start as it takes for six frames
 
 
 @dataclass(frozen=True, eq=False)

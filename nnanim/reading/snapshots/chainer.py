@@ -10,6 +10,7 @@ Source: ``chainer/serializers/npz.py`` and ``chainer/training/updaters/standard_
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -88,7 +89,7 @@ def _scan_model(archive: Archive, names: tuple[str, ...], prefix: str) -> Conten
     layout = _lay_out(names, prefix)
     headers = {key: archive.header(key) for key in layout.arrays if len(key) <= MAX_KEY_LENGTH}
     tensors = tuple(
-        ArrayHeader(key, header.shape, header.dtype.name)
+        ArrayHeader(key, header.shape, sys.intern(header.dtype.name))
         for key, header in headers.items()
         if header.dtype.kind in _NUMBER_KINDS
     )

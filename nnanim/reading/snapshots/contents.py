@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -100,6 +100,8 @@ class Contents:
         notes: what a user should be told.
         parts: other files that the snapshot is made of.
         arrays: weights and biases by key where they are so small that they were read at the same time, else None.
+        folder: that the file is in.
+        network: names and shapes of all tensors with two axes or more.
     """
 
     path: Path
@@ -123,32 +125,33 @@ class Contents:
     notes: tuple[str, ...] = ()
     parts: tuple[Path, ...] = ()
     arrays: Mapping[str, np.ndarray] | None = field(default=None, repr=False, compare=False)
+    folder: Path = field(init=False, repr=False, compare=False)
+    network: frozenset[tuple[str, tuple[int, ...]]] = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def folder(self) -> Path:
-        """The folder that the file is in."""
-        return self.path.parent
-
-    @cached_property
-    def network(self) -> frozenset[tuple[str, tuple[int, ...]]]:
-        """Names and shapes of all tensors with two axes or more."""
+    def __post_init__(self) -> None:
         named = {header.key: header.name for header in self.weights}
         shapes = {header.name: header.shape for header in self.weights}
         shapes |= {t.key: t.shape for t in self.tensors if len(t.shape) > 1 and t.key not in named}
-        return frozenset(shapes.items())
+        # Thousands of snapshots lie in one folder and are of one network.
+        object.__setattr__(self, "folder", _shared(self.path.parent))
+        object.__setattr__(self, "network", _shared(frozenset(shapes.items())))
 
     @property
     def models(self) -> tuple[str, ...]:
         """Names of all models in the file, the one that is drawn first; none in a file of one model alone."""
         return tuple(filter(None, (self.model, *(other.model for other in self.others))))
 
+    def given(self) -> dict[str, Any]:
+        """Return all that it was made of, by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+
     def only(self, keys: Iterable[str]) -> Self:
         """Return as much as takes to open the file and to read some of its arrays, from any working folder."""
         wanted = frozenset(keys)
         less: dict[str, Any] = {
-            each.name: {key: _absolute(item) for key, item in value.items() if key in wanted}
-            for each in fields(self)
-            if isinstance(value := getattr(self, each.name), Mapping)
+            name: {key: _absolute(item) for key, item in value.items() if key in wanted}
+            for name, value in self.given().items()
+            if isinstance(value, Mapping)
         }
         none: dict[str, Any] = {"weights": (), "tensors": (), "others": (), "notes": (), "parts": ()}
         none |= {"turned": frozenset(), "tied": frozenset(), "connections": None}
@@ -179,3 +182,9 @@ def _absolute(item: Any) -> Any:
         return item.absolute()
     path = getattr(item, "path", None)
     return replace(item, path=path.absolute()) if isinstance(path, Path) else item
+
+
+@lru_cache(maxsize=256)
+def _shared(value: Anything) -> Anything:
+    """Return the first value that was equal to this one, so that equal ones take their memory once."""
+    return value

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from io import BufferedIOBase
 from math import prod
 from pathlib import Path
@@ -85,7 +85,7 @@ def look(path: Path, file: BufferedIOBase) -> FlaxContents | None:
         places = {key: array for key, array in walked if isinstance(array, Array) and array.dtype in _CODES}
         found = describe(path, places)
         if found is not None:
-            known = {each.name: getattr(found, each.name) for each in fields(found)}
+            known = found.given()
             described.append(FlaxContents(**{**known, **counters, "model": model}, places=places))
     return replace(described[0], others=tuple(described[1:])) if described else None
 

@@ -7,6 +7,7 @@ A single ``.npy`` is the weight of the only layer. What the Recorder writes is s
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -51,7 +52,9 @@ def look(file: ZipFile) -> Contents | None:
     if not found.weights:
         raise SnapshotError(f"snapshot {str(file.path)!r} holds no weights ({HINT})")
     connections, notes = _connections(file, shapes) if RECORDED in archive else (None, ())
-    tensors = tuple(ArrayHeader(key, shape, archive.header(key).dtype.name) for key, shape in shapes.items())
+    tensors = tuple(
+        ArrayHeader(key, shape, sys.intern(archive.header(key).dtype.name)) for key, shape in shapes.items()
+    )
     return Contents(
         path=file.path,
         format=FORMAT,

@@ -14,7 +14,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ def look(path: Path) -> OrbaxContents | None:
             places = {key.removesuffix(f"/{_NNX_LEAF}"): each for key, each in places.items()}
         found = describe(path, places)
         if found is not None:
-            known = {each.name: getattr(found, each.name) for each in fields(found)}
+            known = found.given()
             known["parts"] = tuple(dict.fromkeys([*parts, *_parts(path, places.values())]))[:_MAX_PARTS]
             described.append(OrbaxContents(**{**known, **counters, "format": FORMAT, "model": model}, places=places))
     return replace(described[0], others=tuple(described[1:])) if described else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,7 @@ def look(path: Path) -> DcpContents | None:
 def _with(
     found: Contents, pieces: dict[str, list[Piece]], parts: tuple[Path, ...], others: tuple[Contents, ...] = ()
 ) -> DcpContents:
-    known = {each.name: getattr(found, each.name) for each in fields(found)}
+    known = found.given()
     known |= {"format": FORMAT, "written_by": PYTORCH, "pieces": pieces, "parts": parts, "others": others}
     return DcpContents(**known)
 
