@@ -727,6 +727,9 @@ def test_ctrl_c_in_the_middle_of_a_frame(result: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+@pytest.mark.skipif(
+    hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN, reason="nohup wants it ignored"
+)
 def test_a_closed_terminal_leaves_the_older_file_and_no_litter(tmp_path: Path) -> None:
     assert broken_off(tmp_path, signal.SIGHUP) == (129, "", ["out.gif"])
 

@@ -2,7 +2,7 @@
 
 An edge is a path from end to end, a node an ellipse, or a polygon where it is a rectangle. Lengths have two decimals of
 a point, and y grows downwards from the graph's own zero. The form: https://graphviz.org/docs/outputs/svg/. Graphviz's
-operations (``-Txdot``) say the same, and take 1.2 times as long to write and five times as long to read.
+operations (``-Txdot``) say the same, and take 1.2 times as long to write and 2.5 times as long to read (measured).
 """
 
 from __future__ import annotations
