@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import groupby
 from math import prod
 from pathlib import Path
@@ -46,19 +47,21 @@ class Rows:
         )
 
 
+@dataclass(frozen=True, eq=False)
 class Planned:
-    """What is taken out of a tensor: its part, and the order of its axes."""
+    """What is taken out of a tensor: its part, and the order of its axes.
 
-    def __init__(self, row: Row, axes: tuple[int, ...], shape: tuple[int, ...], *, is_whole: bool) -> None:
-        """Describe it.
+    Attributes:
+        row: names of the tensors.
+        axes: of the file's tensor (of its part) in the order (out, in, …).
+        shape: (out, in, …).
+        is_whole: whether all of it must be in memory together.
+    """
 
-        Args:
-            row: names of the tensors.
-            axes: of the file's tensor (of its part) in the order (out, in, …).
-            shape: (out, in, …).
-            is_whole: whether all of it must be in memory together.
-        """
-        self.row, self.axes, self.shape, self.is_whole = row, axes, shape, is_whole
+    row: Row
+    axes: tuple[int, ...]
+    shape: tuple[int, ...]
+    is_whole: bool
 
     @property
     def is_in_rows(self) -> bool:
