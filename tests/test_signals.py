@@ -28,6 +28,18 @@ signal.raise_signal({number})
 print("to the end", flush=True)
 """
 
+FINALISER = """
+import signal, time
+from nnanim import cli
+cli._end_as_by_ctrl_c()
+class Closing:
+    def __del__(self):
+        signal.raise_signal({number})
+Closing()
+print("finalised", flush=True)
+time.sleep(10)
+"""
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends these signals to no process")
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", -2)])
@@ -41,6 +53,19 @@ def test_no_import_is_broken_off_by_a_signal(tmp_path: Path, name: str, code: in
     done = subprocess.run([sys.executable, tmp_path / "run.py"], capture_output=True, text=True, timeout=120)
     assert done.returncode == code, done.stderr
     assert done.stdout.startswith("to the end\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends these signals to no process")
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", -2)])
+def test_no_signal_is_lost_in_a_finaliser(tmp_path: Path, name: str, code: int) -> None:
+    """What a handler raises there is told on stderr by Python, and then forgotten."""
+    number = getattr(signal, name)
+    if signal.getsignal(number) == signal.SIG_IGN:
+        pytest.skip("the signal is ignored here")
+    (tmp_path / "run.py").write_text(FINALISER.format(number=int(number)))
+    done = subprocess.run([sys.executable, tmp_path / "run.py"], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (code, "finalised\n"), done.stderr
+    assert "Exception ignored" not in done.stderr
 
 
 def test_ctrl_c_beside_a_command_ends_as_within(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,10 @@ import errno
 import gc
 import os
 import signal
+import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -28,7 +31,7 @@ EXIT_INTERRUPTED = 130
 EXIT_BY_SIGNAL = 128  # and the signal's number, as a shell tells it
 WHOLE = 1000  # characters of a sentence that is not to be cut
 ENDING = ("SIGTERM", "SIGHUP")  # a job that is stopped, a terminal that is closed; Windows has no SIGHUP
-RETRY_S = 0.02  # after which a signal that came while a module was imported comes again
+RETRY_S = 0.02  # after which a signal that came at a bad moment comes again
 GARBAGE = 50_000  # objects that are made before the collector looks whether they are still in use; Python's own is 700
 
 
@@ -119,6 +122,8 @@ def _end_as_by_ctrl_c() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup wants it to be ignored
             signal.signal(number, _terminate)
+    if getattr(sys.unraisablehook, "func", None) is not _not_lost:
+        sys.unraisablehook = partial(_not_lost, sys.unraisablehook)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
@@ -146,6 +151,17 @@ def _is_importing(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def _not_lost(before: Callable[[sys.UnraisableHookArgs], object], what: sys.UnraisableHookArgs) -> None:
+    """Send a signal once more whose handler raised where Python only tells of it and goes on, as in a finaliser."""
+    error = what.exc_value
+    if isinstance(error, KeyboardInterrupt):
+        _once_more(signal.SIGINT)
+    elif isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > EXIT_BY_SIGNAL:
+        _once_more(error.code - EXIT_BY_SIGNAL)
+    else:
+        before(what)
 
 
 def _once_more(number: int) -> None:
