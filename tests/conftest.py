@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from browser import Player, chromium
 from hypothesis import settings
 
 from nnanim.reading.snapshots.chainer_model import import_chainer
@@ -27,6 +29,23 @@ def chainer() -> Any:
         return import_chainer()
     except ImportError as error:
         pytest.skip(f"needs Chainer: {error}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium; tests that ask for it are skipped where it or Playwright is missing."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def player(browser: Any, file: Path) -> Iterator[Player]:
+    """The page in the `file` of the test's module, which must ask for nothing and do nothing wrong."""
+    player = Player(browser, file)
+    yield player
+    player.context.close()
+    assert player.wrong == []
+    assert player.requests == [file.as_uri()]
 
 
 @pytest.fixture

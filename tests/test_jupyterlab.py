@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import chromium
 from folders import jump_folder
 
 pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
@@ -78,12 +77,6 @@ def wait_for(address: str) -> None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.5)
     raise AssertionError("JupyterLab did not start")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 def open_notebook(browser: Any, lab: str, name: str) -> Any:

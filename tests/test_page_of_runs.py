@@ -7,13 +7,12 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import Player, chromium
+from browser import Player
 from click.testing import CliRunner
 from folders import log_rows, result_folder
 from pictures import run_with
@@ -24,12 +23,6 @@ from nnanim.cli import main
 from nnanim.comparing.side_by_side import SideBySide
 
 HOSTILE = "</script><img src=x onerror=alert(1)>{{data}}"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as started:
-        yield started
 
 
 def pair(tmp_path: Path, **options: Any) -> SideBySide:

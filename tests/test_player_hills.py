@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import TEXTS_IN_THE_WAY, Player, chromium
+from browser import TEXTS_IN_THE_WAY, Player
 from pictures import run_with
 
 from nnanim import Animation, open_run
@@ -38,12 +37,6 @@ def animation_of(folder: Path, **options: Any) -> Animation:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def animation(tmp_path_factory: pytest.TempPathFactory) -> Animation:
     return animation_of(tmp_path_factory.mktemp("hills") / "result")
 
@@ -53,15 +46,6 @@ def file(animation: Animation, tmp_path_factory: pytest.TempPathFactory) -> Path
     path = tmp_path_factory.mktemp("page") / "hills.html"
     animation.write(path)
     return path
-
-
-@pytest.fixture
-def player(browser: Any, file: Path) -> Iterator[Player]:
-    player = Player(browser, file)
-    yield player
-    player.context.close()
-    assert player.wrong == []
-    assert player.requests == [file.as_uri()]
 
 
 def heights_in(player: Player, kind: str) -> list[np.ndarray]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import Player, chromium
+from browser import Player
 from pictures import run_with
 
 from nnanim import Animation, open_run
@@ -27,12 +26,6 @@ def matrices() -> list[list[np.ndarray]]:
     steps = [[random.normal(scale=0.1, size=m.shape).astype(np.float32) for m in start] for _ in range(SNAPSHOTS)]
     walks = [np.cumsum([m, *(step[i] for step in steps[1:])], axis=0, dtype=np.float32) for i, m in enumerate(start)]
     return [[walk[index] for walk in walks] for index in range(SNAPSHOTS)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +49,6 @@ def file(animation: Animation, tmp_path_factory: pytest.TempPathFactory) -> Path
     path = tmp_path_factory.mktemp("page") / "player.html"
     animation.write(path)
     return path
-
-
-@pytest.fixture
-def player(browser: Any, file: Path) -> Iterator[Player]:
-    player = Player(browser, file)
-    yield player
-    player.context.close()
-    assert player.wrong == []
-    assert player.requests == [file.as_uri()]
 
 
 def as_number(text: str) -> np.float32:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import Player, chromium
+from browser import Player
 from pictures import run_with
 
 from nnanim import Animation, open_run
@@ -33,12 +32,6 @@ def matrices() -> list[list[np.ndarray]]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def animation(tmp_path_factory: pytest.TempPathFactory) -> Animation:
     rows = [{"epoch": epoch, "main/loss": 1 / epoch} for epoch in range(1, SNAPSHOTS + 1)]
     run_with(folder := tmp_path_factory.mktemp("layers") / "result", matrices(), rows)
@@ -50,15 +43,6 @@ def file(animation: Animation, tmp_path_factory: pytest.TempPathFactory) -> Path
     path = tmp_path_factory.mktemp("page") / "layers.html"
     animation.write(path)
     return path
-
-
-@pytest.fixture
-def player(browser: Any, file: Path) -> Iterator[Player]:
-    player = Player(browser, file)
-    yield player
-    player.context.close()
-    assert player.wrong == []
-    assert player.requests == [file.as_uri()]
 
 
 def row_texts(player: Player) -> list[list[str]]:

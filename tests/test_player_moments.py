@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Player, chromium
+from browser import Player
 from folders import jump_folder, result_folder
 
 from nnanim import Animation, open_run
 
 SAYS = "epoch 20: accuracy 67.0 → 93.0 %, 92 % of all change in 3 edges of l3"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

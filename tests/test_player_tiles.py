@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import Player, chromium
+from browser import Player
 from folders import save
 
 from nnanim import Animation, open_run
 from nnanim.player.head_room import HEAD_ROOM, HeadRoom
 
 SAMPLES = Path(__file__).parents[1] / "sample_results"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 def open_player(browser: Any, animation: Animation, page: Path, width: int = 1280, place: str = "") -> Player:

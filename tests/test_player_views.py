@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import Player, chromium
+from browser import Player
 from folders import jump_folder, save, weights
 
 from nnanim import Animation, open_run
@@ -17,12 +16,6 @@ from nnanim.player.cells import MOST_NUMBERS, with_cells
 
 AT = 20
 SAMPLES = Path(__file__).parents[1] / "sample_results"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

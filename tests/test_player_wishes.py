@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import Player, chromium
+from browser import Player
 from folders import jump_folder
 from PIL import Image
 
@@ -20,12 +20,6 @@ from nnanim import Animation, open_run
 
 VIEWS = ("network", "layers", "map", "matrix")
 STRICT = "sandbox; default-src 'none'"  # as servers of build artefacts have it
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import chromium
 from folders import result_folder
 from pictures import IRIS, color_at, ends_px, run_with, thickness_px
 from PIL import Image
@@ -19,12 +17,6 @@ from nnanim import Animation, open_run
 
 CLOSE = 48  # of 255: what anti-aliasing leaves
 SEEK = "time => document.getAnimations().forEach((each) => { each.pause(); each.currentTime = time; })"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
 
 
 class Page:
