@@ -28,9 +28,9 @@ from nnanim.reading.known import Known
 from nnanim.reading.listing import name_in, some
 from nnanim.reading.logs.choice import FOLDER as LOG_FOLDER
 from nnanim.reading.logs.choice import choose_log, may_be_log
-from nnanim.reading.logs.detect import EVENTS_MARK, TRAINER_STATE, WANDB_SUFFIX
 from nnanim.reading.logs.log import Log
 from nnanim.reading.logs.mlflow import FOLDER as METRICS
+from nnanim.reading.logs.names import EVENTS_MARK, TRAINER_STATE, WANDB_SUFFIX
 from nnanim.reading.snapshots import detect
 from nnanim.reading.snapshots.contents import Contents
 from nnanim.reading.snapshots.unreadable import is_of_orbax, what_it_is

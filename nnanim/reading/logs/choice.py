@@ -9,9 +9,9 @@ from pathlib import Path
 
 from nnanim.errors import LogError, NnanimError
 from nnanim.reading.listing import name_in, some
-from nnanim.reading.logs.detect import TRAINER_STATE, read, read_if_log
+from nnanim.reading.logs.detect import read, read_if_log
 from nnanim.reading.logs.log import Log
-from nnanim.reading.logs.names import words_of
+from nnanim.reading.logs.names import TRAINER_STATE, words_of
 
 LOG_NAME = "log"
 _SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt", ".log", ".dat")

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from nnanim.errors import LogError
 from nnanim.reading.logs.log import Log
+from nnanim.reading.logs.names import EVENTS_MARK, TRAINER_STATE, WANDB_SUFFIX
 
-EVENTS_MARK = ".tfevents."  # in the names of TensorBoard's files
-WANDB_SUFFIX = ".wandb"  # of Weights & Biases' files
-TRAINER_STATE = "trainer_state.json"  # what Transformers leaves in each checkpoint
 HINT = (
     "a log is CSV, JSON lines, a JSON list of rows, Keras's history, a trainer_state.json, MLflow's, TensorBoard's or"
     " W&B's"

@@ -1,9 +1,13 @@
-"""What the names of a log's columns say: which count, and which are metrics for certain."""
+"""What names say: of files, that they are logs of a kind, and of columns, which count and which are metrics."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+
+EVENTS_MARK = ".tfevents."  # in the names of TensorBoard's files
+WANDB_SUFFIX = ".wandb"  # of Weights & Biases' files
+TRAINER_STATE = "trainer_state.json"  # what Transformers leaves in each checkpoint
 
 # Keras, Lightning, Transformers, Ultralytics: epoch. W&B: _step, _runtime, _timestamp. TensorBoard's CSV: Wall time,
 # Step. Stable-Baselines3: time/total_timesteps. Ray Tune: training_iteration, time_total_s. fairseq: num_updates.

@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from nnanim.errors import LogError
-from nnanim.reading.logs.detect import EVENTS_MARK
 from nnanim.reading.logs.log import Log
+from nnanim.reading.logs.names import EVENTS_MARK
 from nnanim.reading.logs.table import Row, make_log
 from nnanim.reading.logs.text import read_bytes
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from nnanim.errors import LogError
-from nnanim.reading.logs.detect import TRAINER_STATE
 from nnanim.reading.logs.log import Log
+from nnanim.reading.logs.names import TRAINER_STATE
 from nnanim.reading.logs.table import Row, is_number, make_log, parse_integer
 from nnanim.reading.logs.text import read_text
 

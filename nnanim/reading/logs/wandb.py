@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from nnanim.errors import LogError
-from nnanim.reading.logs.detect import WANDB_SUFFIX
 from nnanim.reading.logs.log import Log
-from nnanim.reading.logs.names import counters_in
+from nnanim.reading.logs.names import WANDB_SUFFIX, counters_in
 from nnanim.reading.logs.nested import flat, load
 from nnanim.reading.logs.table import Row, make_log
 from nnanim.reading.logs.tensorboard import fields
