@@ -29,12 +29,15 @@ PARTS = {
 }
 
 
-def run_of(folder: Path, blocks: int) -> Path:
+FUSED = {"attn.c_attn": (24, 8), "attn.c_proj": (8, 8), "mlp.c_fc": (8, 32), "mlp.c_proj": (32, 8)}
+
+
+def run_of(folder: Path, blocks: int, parts: dict[str, tuple[int, int]] = PARTS) -> Path:
     """Write three snapshots of a transformer in which block b grows by b / 100 a snapshot, and nothing else moves."""
     folder.mkdir()
     random = np.random.default_rng(0)
     shapes = {"model.embed_tokens.weight": (20, 8)}
-    shapes |= {f"model.layers.{b}.{name}.weight": shape for b in range(blocks) for name, shape in PARTS.items()}
+    shapes |= {f"model.layers.{b}.{name}.weight": shape for b in range(blocks) for name, shape in parts.items()}
     shapes |= {"lm_head.weight": (20, 8)}
     first = {key: random.normal(size=shape).astype("f4") for key, shape in shapes.items()}
     for epoch in range(3):
@@ -111,6 +114,13 @@ def test_texts_keep_apart_and_tell_blocks_and_kinds(blocks: int, figsize: Any, t
     assert any(f"{2 + 7 * blocks} weight tensors" in text or f"{2 + 7 * blocks} tensors" in text for text in texts)
     assert any(text.startswith("model.layers ") for text in texts)
     assert len(grid.lines) == blocks + 2
+
+
+def test_parts_of_a_fused_weight_are_no_tensors(tmp_path: Path) -> None:
+    animation = Animation(open_run(run_of(tmp_path / "run", 12, FUSED)), view="layers")
+    panel, grid = grid_of(animation)
+    assert {"q", "k", "v"} <= set(grid.columns)
+    assert panel.part.remarks[0].startswith(f"{2 + 4 * 12} weight tensors ·")
 
 
 def test_all_lines_are_as_high(tmp_path: Path) -> None:

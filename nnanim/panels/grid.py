@@ -16,7 +16,7 @@ from nnanim.design.fonts import shortened
 from nnanim.design.layout import TITLE_HEIGHT_PT, Box, check_room, rows_of_blocks, title_row
 from nnanim.design.row_scales import RowScales, area_colors, percent
 from nnanim.design.style import Style
-from nnanim.design.wording import thousands
+from nnanim.design.wording import thousands, weight_tensors
 from nnanim.frames.block_grid import BlockGrid
 from nnanim.frames.frame import Frame, Rows
 from nnanim.frames.history import History
@@ -265,12 +265,13 @@ class GridPanel:
     def _remarks(self, box: Box) -> tuple[str, float]:
         """Return what is said beside the title, as much as fits, and its size."""
         style, grid = self._style, self._grid
-        count = thousands(len(self._all.rows))
+        count = len({key for row in self._all.rows for key in row.keys})  # of a fused one, parts are rows
+        tensors = weight_tensors(count)
         ways = [
-            f"{count} weight tensors · {grid.blocks} blocks × {len(grid.columns)} kinds",
-            f"{count} weight tensors · {grid.blocks} blocks",
-            f"{count} weight tensors",
-            f"{count} tensors",
+            f"{tensors} · {grid.blocks} blocks × {len(grid.columns)} kinds",
+            f"{tensors} · {grid.blocks} blocks",
+            tensors,
+            f"{thousands(count)} tensors",
         ]
         widest = max(wide_pt(title, looks.TITLE_PT * style.scale, style) for title in self._history.titles)
         return fitting(ways, box.width - widest - 10.0 * style.scale, style)
